@@ -1,0 +1,330 @@
+//! API keys and session tokens: made from the operating system's randomness, kept only as SHA-256, looked up by hash.
+
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{Caller, Role};
+use crate::app::App;
+use crate::config::Settings;
+use crate::db::{Db, Tx, on};
+use crate::error::{Error, Result};
+use crate::sources::random_bytes;
+
+/// How long a session lasts.
+pub const SESSION_LIFETIME: TimeDelta = TimeDelta::days(14);
+/// `last_used_at` is exact to this, so that reading does not write each time.
+const LAST_USED_PRECISION: TimeDelta = TimeDelta::seconds(60);
+/// What every key begins with, so that scanners for leaked secrets recognise it.
+const KEY_PREFIX: &str = "mp_";
+/// The random part of a key: 32 of 62 characters, 190 bits.
+const KEY_RANDOM: usize = 32;
+/// The end of a key tells a typing error from an unknown key.
+const KEY_CHECKSUM: usize = 6;
+/// How much of a key stays visible.
+const KEY_VISIBLE: usize = 11;
+
+/// What a key may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema, sqlx::Type)]
+#[serde(rename_all = "lowercase")]
+#[sqlx(type_name = "text", rename_all = "lowercase")]
+pub enum Scope {
+    /// Register, open, report, and read.
+    Write,
+    /// Read only.
+    Read,
+}
+
+/// What a caller showed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Credential {
+    /// A browser's cookie.
+    Session {
+        /// The session.
+        id: Uuid,
+    },
+    /// A program's key.
+    Key {
+        /// The key.
+        id: Uuid,
+        /// What it may do.
+        scope: Scope,
+    },
+}
+
+impl Credential {
+    /// The id of the session or key.
+    #[must_use]
+    pub fn id(self) -> Uuid {
+        match self {
+            Self::Session { id } | Self::Key { id, .. } => id,
+        }
+    }
+}
+
+/// A secret that is shown once: only its hash is kept.
+pub struct Secret(String);
+
+impl Secret {
+    /// A new API key.
+    #[must_use]
+    pub fn new_api_key() -> Self {
+        let body = format!("{KEY_PREFIX}{}", random_text(KEY_RANDOM));
+        Self(format!("{body}{}", checksum(&body)))
+    }
+
+    /// A new token for a session or an invitation.
+    #[must_use]
+    pub fn new_token() -> Self {
+        Self(random_text(43))
+    }
+
+    /// A secret that somebody showed.
+    #[must_use]
+    pub fn shown(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// What to keep: its SHA-256. The secrets are random, so no slow hash is needed.
+    #[must_use]
+    pub fn hash(&self) -> Vec<u8> {
+        Sha256::digest(&self.0).to_vec()
+    }
+
+    /// The beginning of a key, by which its owner recognises it.
+    #[must_use]
+    pub fn visible_prefix(&self) -> String {
+        self.0.chars().take(KEY_VISIBLE).collect()
+    }
+
+    /// The secret itself, to be shown this once.
+    #[must_use]
+    pub fn reveal(self) -> String {
+        self.0
+    }
+}
+
+/// So many characters out of 62, all equally likely.
+fn random_text(length: usize) -> String {
+    const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    // 248 is the greatest multiple of 62 in a byte: what lies beyond would favour the first characters.
+    let mut characters = std::iter::from_fn(|| Some(random_bytes::<64>()))
+        .flatten()
+        .filter(|byte| *byte < 248)
+        .map(|byte| char::from(ALPHABET[usize::from(byte) % 62]));
+    characters.by_ref().take(length).collect()
+}
+
+fn checksum(body: &str) -> String {
+    let digest: [u8; 32] = Sha256::digest(body).into();
+    digest[..KEY_CHECKSUM / 2].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Whether text has the form of a key, checksum included.
+fn is_well_formed_key(text: &str) -> bool {
+    let body_length = KEY_PREFIX.len() + KEY_RANDOM;
+    text.is_ascii()
+        && text.len() == body_length + KEY_CHECKSUM
+        && text.starts_with(KEY_PREFIX)
+        && checksum(&text[..body_length]) == text[body_length..]
+}
+
+/// Finds out who is asking: a key if one is sent, else the session's cookie.
+pub async fn authenticate(parts: &Parts, app: &App) -> Result<Caller> {
+    let now = app.clock().now();
+    if let Some(key) = sent_key(&parts.headers)? {
+        return authenticate_key(app, &key, now).await;
+    }
+    let Some(token) = session_token(&parts.headers, app.settings()) else {
+        return Err(Error::Unauthenticated("Send an API key as `Authorization: Bearer mp_…`, or sign in."));
+    };
+    let row: Option<SessionRow> = on!(app.db(), |c| {
+        sqlx::query_as(
+            "select s.id, s.user_id, u.role, s.expires_at from sessions s join users u on u.id = s.user_id
+             where s.token_hash = $1 and s.expires_at > $2 and u.disabled_at is null",
+        )
+        .bind(token.hash())
+        .bind(now)
+        .fetch_optional(c)
+        .await
+    })?;
+    row.map(Caller::from).ok_or(Error::Unauthenticated("Your session has ended; sign in again."))
+}
+
+async fn authenticate_key(app: &App, key: &str, now: DateTime<Utc>) -> Result<Caller> {
+    let unknown = Error::Unauthenticated("This API key is not valid: unknown, expired or of a disabled account.");
+    if !is_well_formed_key(key) {
+        return Err(Error::Unauthenticated("This is not an API key of Milepost; was it copied whole?"));
+    }
+    let row: Option<KeyRow> = on!(app.db(), |c| {
+        sqlx::query_as(
+            "select k.id, k.user_id, u.role, k.scope, k.expires_at, k.last_used_at
+             from api_keys k join users u on u.id = k.user_id
+             where k.key = $1 and (k.expires_at is null or k.expires_at > $2) and u.disabled_at is null",
+        )
+        .bind(Secret::shown(key).hash())
+        .bind(now)
+        .fetch_optional(c)
+        .await
+    })?;
+    let Some(row) = row else { return Err(unknown) };
+    if row.last_used_at.is_none_or(|last| now - last >= LAST_USED_PRECISION) {
+        note_use(app, row.id, now);
+    }
+    Ok(row.into())
+}
+
+/// Writes down when a key was last used, beside the request: nobody waits for it.
+fn note_use(app: &App, key_id: Uuid, now: DateTime<Utc>) {
+    let db = app.db().clone();
+    tokio::spawn(async move {
+        if let Err(error) = touch_key(&db, key_id, now).await {
+            tracing::warn!(%error, "could not note the use of a key");
+        }
+    });
+}
+
+async fn touch_key(db: &Db, key_id: Uuid, now: DateTime<Utc>) -> sqlx::Result<()> {
+    let mut tx = db.begin().await?;
+    on!(&mut tx, |c| {
+        sqlx::query(
+            "update api_keys set last_used_at = $2 where id = $1 and (last_used_at is null or last_used_at < $2)",
+        )
+        .bind(key_id)
+        .bind(now)
+        .execute(c)
+        .await
+        .map(drop)
+    })?;
+    tx.commit().await
+}
+
+/// Whether credentials that were valid are so still; asked by streams when somebody's rights have changed.
+pub async fn is_still_valid(db: &Db, caller: &Caller, now: DateTime<Utc>) -> sqlx::Result<bool> {
+    let sql = match caller.credential {
+        Credential::Session { .. } => {
+            "select count(*) from sessions s join users u on u.id = s.user_id
+             where s.id = $1 and s.expires_at > $2 and u.disabled_at is null"
+        }
+        Credential::Key { .. } => {
+            "select count(*) from api_keys k join users u on u.id = k.user_id
+             where k.id = $1 and (k.expires_at is null or k.expires_at > $2) and u.disabled_at is null"
+        }
+    };
+    let valid: i64 =
+        on!(db, |c| { sqlx::query_scalar(sql).bind(caller.credential.id()).bind(now).fetch_one(c).await })?;
+    Ok(valid > 0)
+}
+
+#[derive(sqlx::FromRow)]
+struct SessionRow {
+    id: Uuid,
+    user_id: Uuid,
+    role: Role,
+    expires_at: DateTime<Utc>,
+}
+
+impl From<SessionRow> for Caller {
+    fn from(row: SessionRow) -> Self {
+        let credential = Credential::Session { id: row.id };
+        Self { user_id: row.user_id, role: row.role, credential, valid_until: Some(row.expires_at) }
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct KeyRow {
+    id: Uuid,
+    user_id: Uuid,
+    role: Role,
+    scope: Scope,
+    expires_at: Option<DateTime<Utc>>,
+    last_used_at: Option<DateTime<Utc>>,
+}
+
+impl From<KeyRow> for Caller {
+    fn from(row: KeyRow) -> Self {
+        // A customer's key reads, whatever it says.
+        let scope = if row.role == Role::Customer { Scope::Read } else { row.scope };
+        let credential = Credential::Key { id: row.id, scope };
+        Self { user_id: row.user_id, role: row.role, credential, valid_until: row.expires_at }
+    }
+}
+
+/// The key in `Authorization: Bearer`, `X-API-Key`, or `x_api_key` (what existing scripts send).
+fn sent_key(headers: &HeaderMap) -> Result<Option<String>> {
+    let unreadable = || Error::Unauthenticated("The API key contains characters that no key has.");
+    // Other schemes are not ours: a proxy in front may ask for its own.
+    if let Some(bearer) = headers.get(header::AUTHORIZATION).and_then(bearer_token) {
+        return Ok(Some(bearer.to_owned()));
+    }
+    let Some(value) = headers.get("x-api-key").or_else(|| headers.get("x_api_key")) else { return Ok(None) };
+    Ok(Some(value.to_str().map_err(|_| unreadable())?.trim().to_owned()))
+}
+
+fn bearer_token(authorization: &HeaderValue) -> Option<&str> {
+    let (scheme, token) = authorization.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+fn session_token(headers: &HeaderMap, settings: &Settings) -> Option<Secret> {
+    let jar = CookieJar::from_headers(headers);
+    jar.get(&cookie_name(settings)).map(|cookie| Secret::shown(cookie.value()))
+}
+
+/// Begins a session and returns the cookie for it.
+pub async fn begin_session(
+    app: &App,
+    tx: &mut Tx,
+    user_id: Uuid,
+    now: DateTime<Utc>,
+) -> sqlx::Result<Cookie<'static>> {
+    let token = Secret::new_token();
+    on!(&mut *tx, |c| {
+        sqlx::query("delete from sessions where expires_at < $1").bind(now).execute(c).await.map(drop)
+    })?;
+    on!(tx, |c| {
+        sqlx::query(
+            "insert into sessions (id, user_id, token_hash, expires_at, created_at, updated_at)
+             values ($1, $2, $3, $4, $5, $5)",
+        )
+        .bind(app.clock().new_id())
+        .bind(user_id)
+        .bind(token.hash())
+        .bind(now + SESSION_LIFETIME)
+        .bind(now)
+        .execute(c)
+        .await
+        .map(drop)
+    })?;
+    Ok(session_cookie(app.settings(), token.reveal(), SESSION_LIFETIME))
+}
+
+/// The cookie that makes a browser forget its session.
+#[must_use]
+pub fn removal_cookie(settings: &Settings) -> Cookie<'static> {
+    session_cookie(settings, String::new(), TimeDelta::zero())
+}
+
+fn session_cookie(settings: &Settings, value: String, lifetime: TimeDelta) -> Cookie<'static> {
+    Cookie::build((cookie_name(settings), value))
+        .path("/")
+        .http_only(true)
+        .same_site(SameSite::Lax)
+        .secure(settings.is_https())
+        .max_age(time::Duration::seconds(lifetime.num_seconds()))
+        .build()
+}
+
+/// On https bound to the host; on plain http, which has no such binding, told apart by port: cookies do not know ports.
+fn cookie_name(settings: &Settings) -> String {
+    if settings.is_https() {
+        "__Host-milepost".to_owned()
+    } else {
+        format!("milepost-{}", settings.public_url.port_or_known_default().unwrap_or(80))
+    }
+}

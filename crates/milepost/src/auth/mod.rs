@@ -1,0 +1,229 @@
+//! Who is asking, and what they may do.
+//!
+//! A request carries an API key or a session cookie. What that allows is a type: a handler takes the extractor it
+//! needs ([`Viewer`], [`ProviderReader`], [`ProviderWriter`], [`ProviderAccount`], [`Account`]) and a tenant query
+//! takes the [`ProviderId`] or [`Viewer`] that came out of it. Neither can be made anywhere else.
+
+pub mod credentials;
+pub mod origin;
+pub mod password;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::error::{Error, Result};
+pub use credentials::{Credential, Scope};
+
+/// On which side of the jobs somebody is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema, sqlx::Type, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+#[sqlx(type_name = "text", rename_all = "lowercase")]
+pub enum Role {
+    /// Watches the jobs opened for them.
+    Customer,
+    /// Describes, opens and reports jobs.
+    Provider,
+}
+
+/// Somebody whose credentials are valid.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    user_id: Uuid,
+    role: Role,
+    credential: Credential,
+    valid_until: Option<DateTime<Utc>>,
+}
+
+impl Caller {
+    /// Whose credentials they are.
+    #[must_use]
+    pub fn user_id(&self) -> Uuid {
+        self.user_id
+    }
+
+    /// What the caller shows.
+    #[must_use]
+    pub fn credential(&self) -> Credential {
+        self.credential
+    }
+
+    /// When the credentials end by themselves.
+    #[must_use]
+    pub fn valid_until(&self) -> Option<DateTime<Utc>> {
+        self.valid_until
+    }
+
+    /// What the caller may see.
+    #[must_use]
+    pub fn tenant(&self) -> Tenant {
+        match self.role {
+            Role::Provider => Tenant::Provider(ProviderId(self.user_id)),
+            Role::Customer => Tenant::Customer(CustomerId(self.user_id)),
+        }
+    }
+}
+
+/// A provider who is asking. Tenant queries take it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProviderId(Uuid);
+
+impl ProviderId {
+    /// The user's id, to bind.
+    #[must_use]
+    pub fn id(self) -> Uuid {
+        self.0
+    }
+}
+
+/// A customer who is asking. Tenant queries take it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CustomerId(Uuid);
+
+impl CustomerId {
+    /// The user's id, to bind.
+    #[must_use]
+    pub fn id(self) -> Uuid {
+        self.0
+    }
+}
+
+/// Whose jobs may be seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tenant {
+    /// Those of this provider.
+    Provider(ProviderId),
+    /// Those opened for this customer.
+    Customer(CustomerId),
+}
+
+impl Tenant {
+    /// The column of `jobs` that must hold [`Tenant::id`].
+    #[must_use]
+    pub fn jobs_column(self) -> &'static str {
+        match self {
+            Self::Provider(_) => "provider_id",
+            Self::Customer(_) => "customer_id",
+        }
+    }
+
+    /// The user's id, to bind.
+    #[must_use]
+    pub fn id(self) -> Uuid {
+        match self {
+            Self::Provider(ProviderId(id)) | Self::Customer(CustomerId(id)) => id,
+        }
+    }
+}
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        credentials::authenticate(parts, app).await
+    }
+}
+
+/// Anybody with valid credentials, looking at what is theirs.
+#[derive(Debug, Clone)]
+pub struct Viewer(pub Caller);
+
+impl FromRequestParts<App> for Viewer {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        Caller::from_request_parts(parts, app).await.map(Self)
+    }
+}
+
+impl Viewer {
+    /// Whose jobs may be seen.
+    #[must_use]
+    pub fn tenant(&self) -> Tenant {
+        self.0.tenant()
+    }
+}
+
+/// A provider looking at what is theirs: a session or any key.
+#[derive(Debug, Clone, Copy)]
+pub struct ProviderReader(pub ProviderId);
+
+impl FromRequestParts<App> for ProviderReader {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        provider(&Caller::from_request_parts(parts, app).await?).map(Self)
+    }
+}
+
+/// A provider changing configurations, jobs and events: a session or a key that may write.
+#[derive(Debug, Clone, Copy)]
+pub struct ProviderWriter(pub ProviderId);
+
+impl FromRequestParts<App> for ProviderWriter {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        let caller = Caller::from_request_parts(parts, app).await?;
+        let provider = provider(&caller)?;
+        if matches!(caller.credential, Credential::Key { scope: Scope::Read, .. }) {
+            return Err(Error::Forbidden("This key may only read; use one with the scope write."));
+        }
+        Ok(Self(provider))
+    }
+}
+
+/// Somebody signed in with a password: the only way to manage an account, its keys and its customers.
+#[derive(Debug, Clone, Copy)]
+pub struct Account {
+    /// Whose account.
+    pub user_id: Uuid,
+    /// On which side.
+    pub role: Role,
+    /// The session, to end it.
+    pub session_id: Uuid,
+}
+
+impl FromRequestParts<App> for Account {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        account(&Caller::from_request_parts(parts, app).await?)
+    }
+}
+
+/// A provider signed in with a password.
+#[derive(Debug, Clone, Copy)]
+pub struct ProviderAccount(pub ProviderId);
+
+impl FromRequestParts<App> for ProviderAccount {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        let caller = Caller::from_request_parts(parts, app).await?;
+        account(&caller)?;
+        provider(&caller).map(Self)
+    }
+}
+
+fn provider(caller: &Caller) -> Result<ProviderId> {
+    match caller.tenant() {
+        Tenant::Provider(id) => Ok(id),
+        Tenant::Customer(_) => Err(Error::Forbidden("Only providers may do this.")),
+    }
+}
+
+fn account(caller: &Caller) -> Result<Account> {
+    match caller.credential {
+        Credential::Session { id: session_id } => {
+            Ok(Account { user_id: caller.user_id, role: caller.role, session_id })
+        }
+        Credential::Key { .. } => {
+            Err(Error::Forbidden("A key cannot manage keys, customers or accounts; sign in with your password."))
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! A page of another origin must not act with the cookie of ours: its unsafe requests are refused.
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, Method, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use url::{Origin, Url};
+
+use crate::app::App;
+use crate::error::{Error, Result};
+
+/// Refuses an unsafe request that a browser sent for a page of another origin.
+pub async fn refuse_other_origins(State(app): State<App>, request: Request, next: Next) -> Result<Response> {
+    let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    if safe || is_own_origin(request.headers(), &app.settings().public_url) {
+        return Ok(next.run(request).await);
+    }
+    Err(Error::Forbidden("This request comes from a page of another site."))
+}
+
+/// Browsers send `Sec-Fetch-Site`, older ones `Origin`; programs send neither and are accepted.
+fn is_own_origin(headers: &HeaderMap, public_url: &Url) -> bool {
+    if let Some(site) = headers.get("sec-fetch-site") {
+        return site == "same-origin" || site == "none";
+    }
+    let Some(origin) = headers.get(header::ORIGIN) else { return true };
+    let Some(origin) = origin.to_str().ok().and_then(|text| Url::parse(text).ok()) else { return false };
+    let same_host = |host: &str| {
+        Url::parse(&format!("{}://{host}", origin.scheme())).is_ok_and(|own| is_same(&own.origin(), &origin.origin()))
+    };
+    is_same(&origin.origin(), &public_url.origin())
+        || headers.get(header::HOST).and_then(|host| host.to_str().ok()).is_some_and(same_host)
+}
+
+fn is_same(a: &Origin, b: &Origin) -> bool {
+    a.is_tuple() && a == b
+}

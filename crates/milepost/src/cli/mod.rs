@@ -1,0 +1,161 @@
+//! The command line: one file per command.
+
+mod migrate;
+mod openapi;
+mod rebuild;
+mod serve;
+mod user;
+
+use std::fmt;
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::app::App;
+use crate::config::{BadSetting, SettingArgs, Settings};
+use crate::db::{Db, OpenError};
+use crate::error::Error;
+use crate::sources::Clock;
+
+/// Tracks jobs that run elsewhere: events in, progress out, live.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server
+    Serve(serve::Serve),
+    /// Bring the database's tables up to date, or show what that would do
+    Migrate(migrate::Migrate),
+    /// Manage accounts, with or without a running server
+    User(user::User),
+    /// Recompute the state of all jobs from their events and report every difference
+    Rebuild(rebuild::Rebuild),
+    /// Print the OpenAPI document
+    Openapi,
+}
+
+/// Where the data is, for commands that work on the database without a server.
+#[derive(Debug, Args)]
+struct DatabaseArgs {
+    /// `sqlite://FILE` or `postgres://…` [default: that of the settings, else sqlite://milepost.db]
+    #[arg(long, value_name = "URL")]
+    database_url: Option<String>,
+
+    /// Read settings from this file [default: milepost.toml, if it exists]
+    #[arg(long, value_name = "FILE", env = "MILEPOST_CONFIG")]
+    config: Option<std::path::PathBuf>,
+}
+
+impl DatabaseArgs {
+    fn settings(self) -> Result<Settings, BadSetting> {
+        let args = SettingArgs { database_url: self.database_url, config: self.config, ..SettingArgs::default() };
+        args.resolve()
+    }
+
+    /// Opens the database and brings its tables up to date.
+    async fn open(self) -> Result<App, Failure> {
+        let settings = self.settings()?;
+        let db = Db::open(&settings.database_url).await?;
+        db.migrate().await?;
+        Ok(App::new(db, settings, Clock::default())?)
+    }
+}
+
+/// Why a command failed, for whoever typed it.
+#[derive(Debug)]
+struct Failure(String);
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<BadSetting> for Failure {
+    fn from(error: BadSetting) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Self {
+        Self(format!("database: {error}"))
+    }
+}
+
+impl From<Error> for Failure {
+    /// The operator may read what a client may not.
+    fn from(error: Error) -> Self {
+        match &error {
+            Error::Internal(source) => Self(source.to_string()),
+            Error::Unavailable(source) => Self(format!("database: {source}")),
+            _ => {
+                let problem = error.problem();
+                let errors = problem.errors.iter().map(|e| format!("\n  {}: {}", e.pointer, e.detail));
+                Self(errors.fold(problem.detail, |text, line| text + &line))
+            }
+        }
+    }
+}
+
+type Outcome = Result<(), Failure>;
+
+impl Cli {
+    /// Runs the command; what went wrong is printed to standard error.
+    #[must_use]
+    pub fn run(self) -> ExitCode {
+        // PostgreSQL's notices at each start say that tables exist already.
+        let default_level = match self.command {
+            Command::Serve(_) => "info,sqlx::postgres::notice=warn",
+            _ => "warn",
+        };
+        let filter = EnvFilter::try_from_env("MILEPOST_LOG").unwrap_or_else(|_| EnvFilter::new(default_level));
+        tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(std::io::stderr)
+            .with_ansi(std::io::stderr().is_terminal())
+            .init();
+        let outcome = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+            Ok(runtime) => runtime.block_on(self.command.run()),
+            Err(error) => Err(error.into()),
+        };
+        match outcome {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => {
+                eprintln!("milepost: {failure}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+impl Command {
+    async fn run(self) -> Outcome {
+        match self {
+            Self::Serve(serve) => serve.run().await,
+            Self::Migrate(migrate) => migrate.run().await,
+            Self::User(user) => user.run().await,
+            Self::Rebuild(rebuild) => rebuild.run().await,
+            Self::Openapi => openapi::run(),
+        }
+    }
+}

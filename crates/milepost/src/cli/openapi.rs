@@ -1,0 +1,11 @@
+//! `milepost openapi`: what `api/openapi.json` is made with.
+
+use std::io::Write;
+
+use super::Outcome;
+use crate::api_document;
+
+pub(super) fn run() -> Outcome {
+    std::io::stdout().write_all(api_document::as_text().as_bytes())?;
+    Ok(())
+}

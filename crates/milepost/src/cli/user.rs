@@ -1,0 +1,154 @@
+//! `milepost user`: what the operator does with accounts. It works on the database itself; a running server notices
+//! within a second.
+
+use std::io::{BufRead, IsTerminal};
+
+use clap::{Args, Subcommand};
+
+use super::{DatabaseArgs, Failure, Outcome};
+use crate::app::App;
+use crate::auth::Role;
+use crate::users::{self, NewUser};
+use crate::values::{Email, Password};
+
+#[derive(Debug, Args)]
+pub(super) struct User {
+    #[command(flatten)]
+    database: DatabaseArgs,
+
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Make an account
+    Add {
+        /// `provider` or `customer`
+        #[arg(long, value_enum)]
+        role: Role,
+        /// The address to sign in with
+        #[arg(long)]
+        email: String,
+        /// First name
+        #[arg(long)]
+        first_name: String,
+        /// Last name
+        #[arg(long)]
+        last_name: String,
+        /// What the other side sees first
+        #[arg(long)]
+        organization: Option<String>,
+        /// Read the password from standard input instead of asking for it
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// List all accounts
+    List,
+    /// Give an account another password; its sessions end
+    SetPassword {
+        /// The address to sign in with
+        #[arg(long)]
+        email: String,
+        /// Read the password from standard input instead of asking for it
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Keep an account from signing in; its sessions, keys and streams end within a second
+    Disable {
+        /// The address to sign in with
+        #[arg(long)]
+        email: String,
+    },
+    /// Let a disabled account sign in again
+    Enable {
+        /// The address to sign in with
+        #[arg(long)]
+        email: String,
+    },
+}
+
+impl User {
+    pub(super) async fn run(self) -> Outcome {
+        let app = self.database.open().await?;
+        let outcome = self.action.run(&app).await;
+        app.db().close().await;
+        outcome
+    }
+}
+
+impl Action {
+    async fn run(self, app: &App) -> Outcome {
+        match self {
+            Self::Add { role, email, first_name, last_name, organization, password_stdin } => {
+                let new = NewUser {
+                    email: parse("--email", email)?,
+                    first_name: parse("--first-name", first_name)?,
+                    last_name: parse("--last-name", last_name)?,
+                    organization: organization.map(|name| parse("--organization", name)).transpose()?,
+                    role,
+                    password: read_password(password_stdin)?,
+                };
+                let user = users::add_user(app, new).await?;
+                println!("{}  {}", user.id, user.email.as_str());
+            }
+            Self::List => list(app).await?,
+            Self::SetPassword { email, password_stdin } => {
+                let email = parse("--email", email)?;
+                let password = read_password(password_stdin)?;
+                found(&email, users::set_password(app, &email, password).await?)?;
+                println!("{} has a new password; its sessions have ended.", email.as_str());
+            }
+            Self::Disable { email } => {
+                let email = parse("--email", email)?;
+                found(&email, users::set_disabled(app, &email, true).await?)?;
+                println!("{} is disabled; its sessions, keys and streams have ended.", email.as_str());
+            }
+            Self::Enable { email } => {
+                let email = parse("--email", email)?;
+                found(&email, users::set_disabled(app, &email, false).await?)?;
+                println!("{} may sign in again.", email.as_str());
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn list(app: &App) -> Outcome {
+    for listed in users::list_users(app.db()).await? {
+        let user = listed.user;
+        let role = match user.role {
+            Role::Customer => "customer",
+            Role::Provider => "provider",
+        };
+        let name = match user.organization {
+            Some(organization) => format!("{} {} ({organization})", user.first_name, user.last_name),
+            None => format!("{} {}", user.first_name, user.last_name),
+        };
+        let disabled = if listed.disabled_at.is_some() { "  disabled" } else { "" };
+        println!("{}  {role}  {}  {name}{disabled}", user.id, user.email.as_str());
+    }
+    Ok(())
+}
+
+fn parse<T: TryFrom<String, Error = String>>(flag: &str, text: String) -> Result<T, Failure> {
+    T::try_from(text).map_err(|reason| Failure(format!("{flag}: {reason}")))
+}
+
+fn found(email: &Email, found: bool) -> Outcome {
+    if found { Ok(()) } else { Err(Failure(format!("there is no account {}", email.as_str()))) }
+}
+
+/// Asks for a password without showing it, or reads the first line of standard input.
+fn read_password(from_stdin: bool) -> Result<Password, Failure> {
+    let typed = if from_stdin {
+        let mut line = String::new();
+        std::io::stdin().lock().read_line(&mut line)?;
+        line.trim_end_matches(['\r', '\n']).to_owned()
+    } else if std::io::stdin().is_terminal() {
+        rpassword::prompt_password("Password: ")?
+    } else {
+        return Err(Failure("there is no terminal to ask for the password; use --password-stdin".to_owned()));
+    };
+    parse("password", typed)
+}

@@ -1,0 +1,231 @@
+//! The database: SQLite in a file, or PostgreSQL. One SQL text serves both; what cannot be written once is a named
+//! function in this folder, both forms side by side.
+//!
+//! Reading takes `impl Into<On>`: a `&Db` (on SQLite a pool of read-only connections) or a `&mut Tx`. Writing takes a
+//! [`Tx`]; there is no other way to write, and on SQLite the read-only pool enforces that.
+
+mod migrations;
+mod open;
+mod select;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction};
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+pub use migrations::{Applied, MigrationStatus, PendingMigration};
+pub use open::{DatabaseUrl, OpenError};
+pub use select::{Order, Select, Value};
+
+/// The channel on which PostgreSQL tells every server that something was committed to one of the logs.
+pub const CHANNEL: &str = "milepost";
+
+/// A database, shared by all that use it.
+#[derive(Clone, Debug)]
+pub enum Db {
+    /// One file. A single connection writes, since SQLite has a single writer; the others read beside it.
+    Sqlite {
+        /// Read-only connections.
+        read: SqlitePool,
+        /// The writing connection.
+        write: SqlitePool,
+        /// Told after each commit that wrote to a log, as PostgreSQL tells [`CHANNEL`].
+        committed: Arc<Notify>,
+    },
+    /// A server, shared by any number of processes.
+    Postgres(PgPool),
+}
+
+/// A transaction; dropped without [`Tx::commit`] it changes nothing.
+#[derive(Debug)]
+pub struct Tx {
+    connection: TxConnection,
+    /// Whether it wrote to a log, so that readers of the logs are told when it commits.
+    announces: bool,
+}
+
+#[derive(Debug)]
+pub(crate) enum TxConnection {
+    Sqlite(Transaction<'static, Sqlite>, Arc<Notify>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// What a query runs on. Made by `From`, taken apart by [`on!`].
+#[derive(Debug)]
+pub enum On<'a> {
+    /// SQLite outside a transaction: reading only.
+    SqlitePool(&'a SqlitePool),
+    /// SQLite inside a transaction.
+    Sqlite(&'a mut SqliteConnection),
+    /// PostgreSQL outside a transaction.
+    PgPool(&'a PgPool),
+    /// PostgreSQL inside a transaction.
+    Pg(&'a mut PgConnection),
+}
+
+impl<'a> From<&'a Db> for On<'a> {
+    fn from(db: &'a Db) -> Self {
+        match db {
+            Db::Sqlite { read, .. } => Self::SqlitePool(read),
+            Db::Postgres(pool) => Self::PgPool(pool),
+        }
+    }
+}
+
+impl<'a> From<&'a mut Tx> for On<'a> {
+    fn from(tx: &'a mut Tx) -> Self {
+        match &mut tx.connection {
+            TxConnection::Sqlite(tx, _) => Self::Sqlite(tx),
+            TxConnection::Postgres(tx) => Self::Pg(tx),
+        }
+    }
+}
+
+impl On<'_> {
+    /// The same again, for a function that asks twice.
+    pub fn reborrow(&mut self) -> On<'_> {
+        match self {
+            Self::SqlitePool(pool) => On::SqlitePool(pool),
+            Self::Sqlite(connection) => On::Sqlite(connection),
+            Self::PgPool(pool) => On::PgPool(pool),
+            Self::Pg(connection) => On::Pg(connection),
+        }
+    }
+}
+
+/// Runs one body against whichever database it is: `on!(db, |c| sqlx::query_as("select …").fetch_all(c).await)`.
+macro_rules! on {
+    ($on:expr, |$c:ident| $body:expr) => {
+        match ::core::convert::Into::<$crate::db::On<'_>>::into($on) {
+            $crate::db::On::SqlitePool($c) => $body,
+            $crate::db::On::Sqlite($c) => $body,
+            $crate::db::On::PgPool($c) => $body,
+            $crate::db::On::Pg($c) => $body,
+        }
+    };
+}
+pub(crate) use on;
+
+/// SQL put together from constants of ours, such as a row's list of columns; values are always bound.
+macro_rules! sql {
+    ($($part:tt)*) => { ::sqlx::AssertSqlSafe(::std::format!($($part)*)) };
+}
+pub(crate) use sql;
+
+impl Db {
+    /// Begins a transaction that may write. On SQLite it waits for the one that is writing.
+    pub async fn begin(&self) -> sqlx::Result<Tx> {
+        let connection = match self {
+            Self::Sqlite { write, committed, .. } => {
+                TxConnection::Sqlite(write.begin_with("begin immediate").await?, committed.clone())
+            }
+            Self::Postgres(pool) => TxConnection::Postgres(pool.begin().await?),
+        };
+        Ok(Tx { connection, announces: false })
+    }
+
+    /// Begins a transaction that only reads, and sees one moment of the database throughout.
+    pub async fn begin_reading(&self) -> sqlx::Result<Tx> {
+        let connection = match self {
+            Self::Sqlite { read, committed, .. } => TxConnection::Sqlite(read.begin().await?, committed.clone()),
+            Self::Postgres(pool) => {
+                TxConnection::Postgres(pool.begin_with("begin isolation level repeatable read read only").await?)
+            }
+        };
+        Ok(Tx { connection, announces: false })
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> sqlx::Result<()> {
+        on!(self, |c| sqlx::query_scalar::<_, i64>("select cast(1 as bigint)").fetch_one(c).await).map(drop)
+    }
+
+    /// Closes all connections, SQLite's log folded into its file.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite { read, write, .. } => {
+                read.close().await;
+                write.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+impl Tx {
+    /// What a `select … from jobs` ends with to keep others from changing the rows until this transaction ends. On
+    /// SQLite it is alone anyway. Several rows are locked in the order of their ids, so that nobody waits in a circle.
+    #[must_use]
+    pub fn lock_jobs(&self) -> &'static str {
+        match self.connection {
+            TxConnection::Sqlite(..) => "",
+            TxConnection::Postgres(_) => " for no key update of jobs",
+        }
+    }
+
+    /// Makes all of it durable, then tells the readers of the logs if it wrote to one.
+    pub async fn commit(self) -> sqlx::Result<()> {
+        match self.connection {
+            TxConnection::Sqlite(tx, committed) => {
+                tx.commit().await?;
+                if self.announces {
+                    committed.notify_one();
+                }
+            }
+            TxConnection::Postgres(mut tx) => {
+                if self.announces {
+                    sqlx::query("select pg_notify($1, '')").bind(CHANNEL).execute(&mut *tx).await?;
+                }
+                tx.commit().await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A log whose entries carry positions in the order of their commits, see `log_positions` in the schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type)]
+#[sqlx(type_name = "text", rename_all = "lowercase")]
+pub enum Log {
+    /// All events of all jobs.
+    Events,
+    /// Changes of what somebody may see.
+    Access,
+}
+
+/// Takes the next `count` positions of a log and returns the last of them. To be called last in a transaction: from
+/// here to the commit all others wait, which is what makes the positions follow the order of the commits.
+pub async fn take_positions(tx: &mut Tx, log: Log, count: i64) -> sqlx::Result<i64> {
+    tx.announces = true;
+    on!(tx, |c| {
+        sqlx::query_scalar("update log_positions set position = position + $2 where log = $1 returning position")
+            .bind(log)
+            .bind(count)
+            .fetch_one(c)
+            .await
+    })
+}
+
+/// Where a log has got to: everything up to here is committed.
+pub async fn log_position(on: impl Into<On<'_>>, log: Log) -> sqlx::Result<i64> {
+    on!(on.into(), |c| {
+        sqlx::query_scalar("select position from log_positions where log = $1").bind(log).fetch_one(c).await
+    })
+}
+
+/// Notes that somebody's rights changed, so that every server ends the streams that are no longer allowed. The subject
+/// is a user, session, key, job or customer link.
+pub async fn record_access_change(tx: &mut Tx, subject_id: Uuid, now: DateTime<Utc>) -> sqlx::Result<()> {
+    let position = take_positions(tx, Log::Access, 1).await?;
+    on!(tx, |c| {
+        sqlx::query("insert into access_changes (position, subject_id, created_at) values ($1, $2, $3)")
+            .bind(position)
+            .bind(subject_id)
+            .bind(now)
+            .execute(c)
+            .await
+            .map(drop)
+    })
+}

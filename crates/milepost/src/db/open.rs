@@ -1,0 +1,201 @@
+//! Opening a database, and what it must promise before we use it.
+
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{PgPool, SqlitePool};
+use tokio::sync::Notify;
+
+use super::Db;
+
+/// The oldest SQLite that we trust: 3.51.3 mended a corruption of the write-ahead log.
+const SQLITE_VERSION: [u32; 3] = [3, 51, 3];
+/// Connections that read beside SQLite's writer.
+const SQLITE_READERS: u32 = 8;
+/// Connections a process keeps to PostgreSQL.
+const POSTGRES_CONNECTIONS: u32 = 16;
+/// How long a caller waits for a connection before it is told that the server is busy.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long SQLite waits for another process, such as `milepost user`, that is writing.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Prepared statements kept by each connection; some texts vary with the filters or the size of a batch.
+const STATEMENT_CACHE: usize = 512;
+
+/// Where the data is: `sqlite://FILE` or `postgres://…`.
+#[derive(Clone)]
+pub enum DatabaseUrl {
+    /// A file, created if missing.
+    Sqlite(SqliteConnectOptions),
+    /// A server.
+    Postgres(PgConnectOptions),
+}
+
+impl fmt::Debug for DatabaseUrl {
+    /// Never shows a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    /// Never shows a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(options) => write!(f, "sqlite://{}", options.get_filename().display()),
+            Self::Postgres(options) => {
+                write!(f, "postgres://{}:{}", options.get_host(), options.get_port())?;
+                options.get_database().map_or(Ok(()), |name| write!(f, "/{name}"))
+            }
+        }
+    }
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = String;
+
+    fn from_str(url: &str) -> Result<Self, String> {
+        let scheme = url.split(':').next().unwrap_or_default();
+        match scheme {
+            "sqlite" if url.contains(":memory:") => {
+                Err("a database in memory would lose what was acknowledged; name a file".to_owned())
+            }
+            "sqlite" => {
+                let options = SqliteConnectOptions::from_str(url).map_err(|error| error.to_string())?;
+                if options.get_filename().as_os_str().is_empty() {
+                    return Err("it names no file; write for instance sqlite://milepost.db".to_owned());
+                }
+                Ok(Self::Sqlite(options))
+            }
+            "postgres" | "postgresql" => {
+                PgConnectOptions::from_str(url).map(Self::Postgres).map_err(|error| error.to_string())
+            }
+            _ => Err("it must begin with sqlite:// or postgres://".to_owned()),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for DatabaseUrl {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// Why a database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// It does not answer, or refuses us.
+    #[error("cannot open {url}: {source}")]
+    Connect {
+        /// Which one, without its password.
+        url: String,
+        /// What the driver says.
+        source: sqlx::Error,
+    },
+    /// It would lose acknowledged events.
+    #[error("{url} is not safe: {reason}")]
+    Unsafe {
+        /// Which one, without its password.
+        url: String,
+        /// What is wrong and what to do.
+        reason: String,
+    },
+    /// Its tables are not what this binary knows.
+    #[error("cannot migrate {url}: {reason}")]
+    Migrate {
+        /// Which one, without its password.
+        url: String,
+        /// What is wrong and what to do.
+        reason: String,
+    },
+}
+
+impl Db {
+    /// Opens a database and checks that what it acknowledges is durable. Migrates nothing.
+    pub async fn open(url: &DatabaseUrl) -> Result<Self, OpenError> {
+        let opened = match url {
+            DatabaseUrl::Sqlite(options) => open_sqlite(options.clone()).await,
+            DatabaseUrl::Postgres(options) => open_postgres(options.clone()).await,
+        };
+        let db = opened.map_err(|source| OpenError::Connect { url: url.to_string(), source })?;
+        let objection = match &db {
+            Self::Sqlite { read, .. } => sqlite_objection(read).await,
+            Self::Postgres(pool) => postgres_objection(pool).await,
+        };
+        match objection.map_err(|source| OpenError::Connect { url: url.to_string(), source })? {
+            None => Ok(db),
+            Some(reason) => Err(OpenError::Unsafe { url: url.to_string(), reason }),
+        }
+    }
+}
+
+async fn open_sqlite(options: SqliteConnectOptions) -> sqlx::Result<Db> {
+    create_private_file(options.get_filename()).map_err(sqlx::Error::Io)?;
+    let options = options
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT)
+        .statement_cache_capacity(STATEMENT_CACHE);
+    let write = SqlitePoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_with(options.clone())
+        .await?;
+    let read = SqlitePoolOptions::new()
+        .max_connections(SQLITE_READERS)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_with(options.read_only(true))
+        .await?;
+    Ok(Db::Sqlite { read, write, committed: Arc::new(Notify::new()) })
+}
+
+/// Makes sure that the file exists; a new one can be read by its owner only, since results may be medical.
+fn create_private_file(path: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}
+
+async fn open_postgres(options: PgConnectOptions) -> sqlx::Result<Db> {
+    let options = options
+        .application_name("milepost")
+        .options([("default_transaction_isolation", "read committed")])
+        .statement_cache_capacity(STATEMENT_CACHE);
+    let pool = PgPoolOptions::new()
+        .max_connections(POSTGRES_CONNECTIONS)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_with(options)
+        .await?;
+    Ok(Db::Postgres(pool))
+}
+
+async fn sqlite_objection(pool: &SqlitePool) -> sqlx::Result<Option<String>> {
+    let version: String = sqlx::query_scalar("select sqlite_version()").fetch_one(pool).await?;
+    let parts: Vec<u32> = version.split('.').filter_map(|part| part.parse().ok()).collect();
+    let wanted = SQLITE_VERSION.map(|part| part.to_string()).join(".");
+    Ok((parts.as_slice() < SQLITE_VERSION.as_slice())
+        .then(|| format!("this binary was built with SQLite {version}; it needs {wanted} or newer")))
+}
+
+async fn postgres_objection(pool: &PgPool) -> sqlx::Result<Option<String>> {
+    for setting in ["fsync", "synchronous_commit"] {
+        let value: String = sqlx::query_scalar("select current_setting($1)").bind(setting).fetch_one(pool).await?;
+        if value == "off" {
+            return Ok(Some(format!(
+                "its setting {setting} is off, so a crash would lose acknowledged events; turn it on"
+            )));
+        }
+    }
+    let encoding: String = sqlx::query_scalar("select current_setting('server_encoding')").fetch_one(pool).await?;
+    Ok((encoding != "UTF8").then(|| format!("its encoding is {encoding}; create the database with encoding UTF8")))
+}

@@ -1,0 +1,258 @@
+//! What can go wrong in answering a request, and the only place that chooses a status code. What a client reads
+//! ([`Problem`], RFC 9457) and what the operator reads (the source of [`Error::Internal`]) are kept apart by type.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// The media type of every error.
+pub const PROBLEM_JSON: &str = "application/problem+json";
+
+/// The result of a handler.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An answer that is not the one asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The body cannot be read as JSON.
+    #[error("bad JSON: {0}")]
+    BadJson(String),
+    /// No credentials, or not valid ones.
+    #[error("not signed in: {0}")]
+    Unauthenticated(&'static str),
+    /// Valid credentials that may not do this.
+    #[error("forbidden: {0}")]
+    Forbidden(&'static str),
+    /// There is no such thing, or it is not the caller's: nobody can tell which.
+    #[error("not found")]
+    NotFound,
+    /// What the body refers to is not there, or not the caller's.
+    #[error("not found: {}", .0.detail)]
+    ReferenceNotFound(FieldError),
+    /// The path is there, for other methods.
+    #[error("method not allowed")]
+    MethodNotAllowed,
+    /// It is there already, with other content.
+    #[error("conflict: {detail}")]
+    Conflict {
+        /// What is there.
+        detail: String,
+        /// What differs, an entry for each path.
+        differences: Vec<Difference>,
+    },
+    /// The body has more bytes than this.
+    #[error("more than {0} bytes")]
+    TooLarge(usize),
+    /// The body's media type is none of these.
+    #[error("the media type is not {0}")]
+    UnsupportedMediaType(&'static str),
+    /// Values that are not acceptable.
+    #[error("invalid: {0:?}")]
+    Invalid(Vec<FieldError>),
+    /// More is under way than the server takes on at once.
+    #[error("busy: {0}")]
+    Busy(&'static str),
+    /// The database cannot be reached, or cannot write.
+    #[error("database unavailable")]
+    Unavailable(#[source] sqlx::Error),
+    /// A defect of ours; logged, never sent.
+    #[error("internal error")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// What is wrong with one value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FieldError {
+    /// A JSON pointer (RFC 6901) into the body, or `/name` for a query parameter; empty for the whole body.
+    #[schema(example = "/step_configurations/0/points")]
+    pub pointer: String,
+    /// What is wrong, for a human.
+    pub detail: String,
+}
+
+/// One path at which what was sent differs from what is there.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Difference {
+    /// Where, with steps by their tag and metadata by its name.
+    #[schema(example = "/step_configurations/left/points")]
+    pub pointer: String,
+    /// What is there; null if nothing.
+    pub registered: Value,
+    /// What was sent; null if nothing.
+    pub sent: Value,
+}
+
+/// The body of every error, RFC 9457.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Problem {
+    /// What kind of problem it is. It never changes, so programs can go by it.
+    #[serde(rename = "type")]
+    #[schema(example = "urn:milepost:problem:invalid")]
+    pub kind: &'static str,
+    /// The kind in words.
+    pub title: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+    /// What happened and what to do, for a human.
+    pub detail: String,
+    /// For bad input: what is wrong where.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+    /// For a conflict: what differs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub differences: Vec<Difference>,
+}
+
+impl FieldError {
+    /// An error at a pointer.
+    pub fn new(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), detail: detail.into() }
+    }
+}
+
+impl Error {
+    /// A single unacceptable value.
+    pub fn invalid(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::Invalid(vec![FieldError::new(pointer, detail)])
+    }
+
+    /// A conflict without anything to compare.
+    pub fn conflict(detail: impl Into<String>) -> Self {
+        Self::Conflict { detail: detail.into(), differences: Vec::new() }
+    }
+
+    /// A defect of ours.
+    pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Internal(source.into())
+    }
+
+    /// The status, type and title.
+    fn class(&self) -> (StatusCode, &'static str, &'static str) {
+        match self {
+            Self::BadJson(_) => (StatusCode::BAD_REQUEST, "urn:milepost:problem:bad-json", "Bad JSON"),
+            Self::Unauthenticated(_) => {
+                (StatusCode::UNAUTHORIZED, "urn:milepost:problem:unauthenticated", "Not signed in")
+            }
+            Self::Forbidden(_) => (StatusCode::FORBIDDEN, "urn:milepost:problem:forbidden", "Not allowed"),
+            Self::NotFound | Self::ReferenceNotFound(_) => {
+                (StatusCode::NOT_FOUND, "urn:milepost:problem:not-found", "Not found")
+            }
+            Self::MethodNotAllowed => {
+                (StatusCode::METHOD_NOT_ALLOWED, "urn:milepost:problem:method-not-allowed", "Method not allowed")
+            }
+            Self::Conflict { .. } => (StatusCode::CONFLICT, "urn:milepost:problem:conflict", "Conflict"),
+            Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "urn:milepost:problem:too-large", "Too large"),
+            Self::UnsupportedMediaType(_) => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "urn:milepost:problem:unsupported-media-type",
+                "Unsupported media type",
+            ),
+            Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "urn:milepost:problem:invalid", "Invalid values"),
+            Self::Busy(_) | Self::Unavailable(_) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "urn:milepost:problem:unavailable", "Unavailable")
+            }
+            Self::Internal(_) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "urn:milepost:problem:internal", "Internal error")
+            }
+        }
+    }
+
+    fn detail(&self) -> String {
+        match self {
+            Self::BadJson(reason) => format!("The body is not valid JSON: {reason}."),
+            Self::Unauthenticated(detail) | Self::Forbidden(detail) | Self::Busy(detail) => (*detail).to_owned(),
+            Self::NotFound => "There is nothing here that you may see.".to_owned(),
+            Self::ReferenceNotFound(error) => error.detail.clone(),
+            Self::MethodNotAllowed => "This path does not take that method.".to_owned(),
+            Self::Conflict { detail, .. } => detail.clone(),
+            Self::TooLarge(limit) => format!("The body is larger than {limit} bytes."),
+            Self::UnsupportedMediaType(wanted) => format!("Send the body as {wanted}."),
+            Self::Invalid(errors) => match errors.as_slice() {
+                [FieldError { pointer, detail }] if pointer.is_empty() => detail.clone(),
+                [FieldError { pointer, detail }] => format!("{pointer}: {detail}"),
+                errors => format!("{} values are not acceptable.", errors.len()),
+            },
+            Self::Unavailable(_) => "The database cannot be reached at the moment; try again.".to_owned(),
+            Self::Internal(_) => {
+                "Something went wrong on our side; it has been logged. Trying again may help.".to_owned()
+            }
+        }
+    }
+
+    /// What a client reads.
+    #[must_use]
+    pub fn problem(&self) -> Problem {
+        let (status, kind, title) = self.class();
+        Problem {
+            kind,
+            title,
+            status: status.as_u16(),
+            detail: self.detail(),
+            errors: match self {
+                Self::Invalid(errors) => errors.clone(),
+                Self::ReferenceNotFound(error) => vec![error.clone()],
+                _ => Vec::new(),
+            },
+            differences: match self {
+                Self::Conflict { differences, .. } => differences.clone(),
+                _ => Vec::new(),
+            },
+        }
+    }
+
+    /// Writes what only the operator may read into the log.
+    pub fn log(&self) {
+        match self {
+            Self::Internal(source) => tracing::error!(error = %source, "internal error"),
+            Self::Unavailable(source) => tracing::error!(error = %source, "database unavailable"),
+            Self::Busy(reason) => tracing::warn!(reason, "busy"),
+            _ => {}
+        }
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        self.log();
+        let (status, ..) = self.class();
+        let body = serde_json::to_vec(&self.problem()).unwrap_or_default();
+        let mut response = (status, [(header::CONTENT_TYPE, PROBLEM_JSON)], body).into_response();
+        let headers = response.headers_mut();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"milepost\""));
+        }
+        response
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) | sqlx::Error::Tls(_) => {
+                Self::Unavailable(error)
+            }
+            sqlx::Error::Database(refusal) if cannot_write_now(refusal.code().as_deref()) => Self::Unavailable(error),
+            _ => Self::Internal(Box::new(error)),
+        }
+    }
+}
+
+/// Whether a database's error code says that it is full, locked, stopping or starting, rather than that we are wrong.
+fn cannot_write_now(code: Option<&str>) -> bool {
+    /// SQLite's primary codes: busy, locked, read-only, I/O error, full, cannot open.
+    const SQLITE: [u32; 6] = [5, 6, 8, 10, 13, 14];
+    let Some(code) = code else { return false };
+    if code.len() == 5 {
+        // PostgreSQL's classes: connection exceptions, insufficient resources, operator intervention, system errors.
+        return ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class))
+            || code == "40001"
+            || code == "40P01"
+            || code == "25006";
+    }
+    code.parse::<u32>().is_ok_and(|code| SQLITE.contains(&(code & 0xff)))
+}

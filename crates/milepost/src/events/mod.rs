@@ -1,0 +1,245 @@
+//! Events: what providers report while a job runs. Taken in by [`record`], kept for ever, the source of all state.
+
+mod metadata;
+mod queries;
+mod record;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::auth::{ProviderWriter, Viewer};
+use crate::error::{Error, Problem, Result};
+use crate::http::{self, Cursor, EVENT_BODY_LIMIT, Json, Limit, Page, PathId, Query};
+use crate::jobs;
+use crate::progress::EventKind;
+use crate::values::{EventName, Fraction, IdempotencyKey, Instant, ProviderJobId, Tag};
+pub use metadata::measure as measured;
+pub use queries::{StoredEvent, list_of_job, load_after_position, load_after_sequence, load_feed};
+pub use record::Recorded;
+
+/// The most events of a batch.
+const MAX_BATCH: usize = 10_000;
+
+/// The routes of this slice.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(post_event)).routes(routes!(post_events)).routes(routes!(list_events))
+}
+
+/// An event as it is sent.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewEvent {
+    /// The job, by the provider's own id.
+    pub provider_job_id: ProviderJobId,
+    /// What it says.
+    pub kind: EventKind,
+    /// The tag of the step it is about; needed by `step`.
+    #[serde(default)]
+    pub tag: Option<Tag>,
+    /// What happened, for people; the step's name if absent.
+    #[serde(default)]
+    pub name: Option<EventName>,
+    /// Name → text, number, true, false or null; a name the step defines must fit its kind.
+    #[serde(default)]
+    #[schema(value_type = Option<Map<String, Value>>)]
+    pub event_metadata: Option<Box<RawValue>>,
+    /// When it happened; when it arrives, if absent. At most 5 minutes ahead.
+    #[serde(default)]
+    pub occurred_at: Option<Instant>,
+    /// How much of the step is done, 0..1; only in an `info` that names a step.
+    #[serde(default)]
+    pub fraction: Option<Fraction>,
+    /// Makes repeating the request safe; may be sent as the header `Idempotency-Key` instead.
+    #[serde(default)]
+    pub idempotency_key: Option<IdempotencyKey>,
+}
+
+/// An event.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Event {
+    /// The event's id.
+    pub id: Uuid,
+    /// The job it is of.
+    pub job_id: Uuid,
+    /// The provider's own id of that job.
+    pub provider_job_id: String,
+    /// What it says.
+    pub kind: EventKind,
+    /// What happened, for people.
+    pub name: Option<String>,
+    /// The tag of the step it is about.
+    pub tag: Option<String>,
+    /// The step it is about.
+    pub step_configuration_id: Option<Uuid>,
+    /// What was measured.
+    #[schema(value_type = Option<Map<String, Value>>)]
+    pub event_metadata: Option<Map<String, Value>>,
+    /// How much of the step is done, 0..1.
+    pub fraction: Option<Fraction>,
+    /// Its place in the job's order of arrival, from 1.
+    pub sequence: i64,
+    /// When it happened.
+    pub occurred_at: DateTime<Utc>,
+    /// What makes a repeated request recognisable as the same.
+    pub idempotency_key: Option<String>,
+    /// When it arrived.
+    pub created_at: DateTime<Utc>,
+    /// The same: an event is never changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// The answers to a batch, one for each event in the order they were sent.
+#[derive(Debug, Serialize, ToSchema)]
+struct BatchAnswer {
+    items: Vec<BatchItem>,
+}
+
+/// The answer to one event of a batch.
+#[derive(Debug, Serialize, ToSchema)]
+struct BatchItem {
+    /// The status that the event would have got alone: 201 recorded, 200 recorded before, 4xx refused, 5xx try again.
+    status: u16,
+    /// The event, if it is recorded.
+    event: Option<Event>,
+    /// Why it is not, if it is not.
+    problem: Option<Problem>,
+}
+
+impl From<Result<Recorded>> for BatchItem {
+    fn from(result: Result<Recorded>) -> Self {
+        match result {
+            Ok(Recorded { event, is_new }) => {
+                Self { status: recorded_status(is_new).as_u16(), event: Some(event), problem: None }
+            }
+            Err(error) => {
+                error.log();
+                let problem = error.problem();
+                Self { status: problem.status, event: None, problem: Some(problem) }
+            }
+        }
+    }
+}
+
+fn recorded_status(is_new: bool) -> StatusCode {
+    if is_new { StatusCode::CREATED } else { StatusCode::OK }
+}
+
+/// Report an event
+///
+/// The answer leaves after the event is on disk. The same idempotency key with the same content answers with the first
+/// event.
+#[utoipa::path(post, path = "/events", tag = "Events", operation_id = "post_event", request_body = NewEvent,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes repeating the request safe")),
+    responses((status = 201, description = "Recorded", body = Event),
+        (status = 200, description = "Was recorded before", body = Event)))]
+async fn post_event(
+    State(app): State<App>,
+    ProviderWriter(provider): ProviderWriter,
+    headers: HeaderMap,
+    Json(mut event): Json<NewEvent>,
+) -> Result<Response> {
+    event.idempotency_key = idempotency_key(&headers, event.idempotency_key)?;
+    let results = record::record(&app, provider, vec![Ok(event)]).await;
+    let result = results.into_iter().next().ok_or_else(|| Error::internal("an event got no answer"))?;
+    let Recorded { event, is_new } = result?;
+    Ok((recorded_status(is_new), Json(event)).into_response())
+}
+
+/// The key from the header or the body, which must agree.
+fn idempotency_key(headers: &HeaderMap, in_body: Option<IdempotencyKey>) -> Result<Option<IdempotencyKey>> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(in_body) };
+    let bad = |detail: &str| Error::invalid("/idempotency_key", format!("the header Idempotency-Key {detail}"));
+    let text = value.to_str().map_err(|_| bad("must be visible ASCII"))?.to_owned();
+    let in_header = IdempotencyKey::try_from(text).map_err(|reason| bad(&reason))?;
+    match in_body {
+        Some(in_body) if in_body != in_header => Err(bad("differs from the one in the body")),
+        _ => Ok(Some(in_header)),
+    }
+}
+
+/// Report many events
+///
+/// A JSON array or NDJSON (`application/x-ndjson`) of at most 1 MiB and 10,000 events. Each has its own answer; one
+/// that is refused does not spoil the rest. Events of one job are recorded in the order they are sent.
+#[utoipa::path(post, path = "/events/batch", tag = "Events", operation_id = "post_events",
+    request_body(content((Vec<NewEvent> = "application/json"), (String = "application/x-ndjson"))),
+    responses((status = 200, description = "An answer for each event, in order", body = BatchAnswer)))]
+async fn post_events(
+    State(app): State<App>,
+    ProviderWriter(provider): ProviderWriter,
+    request: Request,
+) -> Result<Json<BatchAnswer>> {
+    let media_type = http::media_type(request.headers());
+    let body = http::read_body(request).await?;
+    let array: Vec<Box<RawValue>>;
+    let raw: Vec<&[u8]> = match media_type.as_deref() {
+        None | Some("application/json") => {
+            array = http::parse_json(&body)?;
+            array.iter().map(|raw| raw.get().as_bytes()).collect()
+        }
+        Some("application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/x-jsonlines") => {
+            body.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).collect()
+        }
+        Some(_) => return Err(Error::UnsupportedMediaType("application/json or application/x-ndjson")),
+    };
+    if raw.len() > MAX_BATCH {
+        return Err(Error::invalid(
+            "",
+            format!("a batch has at most {MAX_BATCH} events, this one has {}", raw.len()),
+        ));
+    }
+    let events = raw.into_iter().map(parse_item).collect();
+    let items = record::record(&app, provider, events).await.into_iter().map(BatchItem::from).collect();
+    Ok(Json(BatchAnswer { items }))
+}
+
+fn parse_item(raw: &[u8]) -> Result<NewEvent> {
+    if raw.len() > EVENT_BODY_LIMIT { Err(Error::TooLarge(EVENT_BODY_LIMIT)) } else { http::parse_json(raw) }
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct EventList {
+    /// Rows of a page, 1–200.
+    #[serde(default)]
+    #[param(value_type = Option<u8>, minimum = 1, maximum = 200)]
+    limit: Limit,
+    /// The `next` of the page before.
+    #[param(value_type = Option<String>)]
+    cursor: Option<Cursor>,
+}
+
+/// The events of a job
+///
+/// In the order they happened; equal times go by arrival.
+#[utoipa::path(get, path = "/jobs/{id}/events", tag = "Events", operation_id = "list_events",
+    params(("id" = Uuid, Path, description = "The job"), EventList),
+    responses((status = 200, description = "A page of events", body = Page<Event>)))]
+async fn list_events(
+    State(app): State<App>,
+    viewer: Viewer,
+    PathId(id): PathId,
+    Query(list): Query<EventList>,
+) -> Result<Json<Page<Event>>> {
+    let job = jobs::queries::find(app.db(), viewer.tenant(), id).await?.ok_or(Error::NotFound)?;
+    let events = list_of_job(app.db(), job.id, list.cursor, list.limit).await?;
+    let cursor =
+        |stored: &StoredEvent| Cursor { at: stored.event.occurred_at, tie: sequence_as_tie(stored.event.sequence) };
+    Ok(Json(Page::cut(events, list.limit, cursor).map(|stored| stored.event)))
+}
+
+/// A sequence where a cursor has room for an id.
+fn sequence_as_tie(sequence: i64) -> Uuid {
+    Uuid::from_u128(u128::from(sequence.unsigned_abs()))
+}

@@ -1,0 +1,273 @@
+//! Extractors that answer with problem+json where axum's would answer with plain text, and the shape of lists.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
+use http_body_util::LengthLimitError;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_path_to_error::{Path as ErrorPath, Segment};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::error::{Error, FieldError, Result};
+
+/// The largest body of one event, in bytes.
+pub const EVENT_BODY_LIMIT: usize = 64 * 1024;
+/// The largest body of a batch of events, in bytes.
+pub const BATCH_BODY_LIMIT: usize = 1024 * 1024;
+/// The largest body of anything else, in bytes.
+pub const BODY_LIMIT: usize = 256 * 1024;
+
+/// A body in JSON. A missing content type counts as JSON, since old scripts send none.
+#[derive(Debug)]
+pub struct Json<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self> {
+        if !matches!(media_type(request.headers()).as_deref(), None | Some("application/json")) {
+            return Err(Error::UnsupportedMediaType("application/json"));
+        }
+        parse_json(&read_body(request).await?).map(Self)
+    }
+}
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        axum::Json(self.0).into_response()
+    }
+}
+
+/// A body in JSON that may be missing, which is as good as `{}`.
+#[derive(Debug)]
+pub struct OptionalJson<T>(pub T);
+
+impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalJson<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self> {
+        let is_json = matches!(media_type(request.headers()).as_deref(), None | Some("application/json"));
+        let body = read_body(request).await?;
+        match body.is_empty() {
+            true => Ok(Self(T::default())),
+            false if is_json => parse_json(&body).map(Self),
+            false => Err(Error::UnsupportedMediaType("application/json")),
+        }
+    }
+}
+
+/// The media type without its parameters, in lower case.
+#[must_use]
+pub fn media_type(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+    Some(value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
+}
+
+/// The largest body that a path takes, in bytes.
+fn body_limit(path: &str) -> usize {
+    if path.ends_with("/events/batch") {
+        BATCH_BODY_LIMIT
+    } else if path.ends_with("/events") {
+        EVENT_BODY_LIMIT
+    } else {
+        BODY_LIMIT
+    }
+}
+
+/// The whole body, within the limit of its path.
+pub async fn read_body(request: Request) -> Result<Bytes> {
+    let limit = body_limit(request.uri().path());
+    axum::body::to_bytes(request.into_body(), limit).await.map_err(|error| {
+        let too_large = std::error::Error::source(&error).is_some_and(|source| source.is::<LengthLimitError>());
+        if too_large { Error::TooLarge(limit) } else { Error::BadJson("the body ended early".to_owned()) }
+    })
+}
+
+/// Reads JSON: 400 if it is none, 422 naming the field if a value does not fit.
+pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let pointer = json_pointer(error.path());
+        json_error(&pointer, &error.into_inner())
+    })?;
+    deserializer.end().map_err(|error| json_error("", &error))?;
+    Ok(value)
+}
+
+/// Sorts an error of the JSON reader into bad JSON and bad values.
+pub fn json_error(pointer: &str, error: &serde_json::Error) -> Error {
+    let message = error.to_string();
+    let (reason, _place) = message.rsplit_once(" at line ").unwrap_or((&message, ""));
+    // A number beyond a double is JSON all the same: it is the value that does not fit.
+    if error.is_data() || reason == "number out of range" {
+        Error::invalid(pointer, reason)
+    } else {
+        Error::BadJson(message)
+    }
+}
+
+/// A path into a document as a JSON pointer.
+fn json_pointer(path: &ErrorPath) -> String {
+    let mut pointer = String::new();
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
+            Segment::Map { key } => pointer.push_str(&format!("/{}", escape_pointer(key))),
+            Segment::Enum { .. } | Segment::Unknown => {}
+        }
+    }
+    pointer
+}
+
+/// A key as one part of a JSON pointer.
+#[must_use]
+pub fn escape_pointer(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
+
+/// The query string; unknown parameters are refused, so that a typing error in a filter is noticed.
+#[derive(Debug)]
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self> {
+        let query = parts.uri.query().unwrap_or_default();
+        if percent_decoded_has_nul(query) {
+            return Err(Error::invalid("", "a query parameter contains a NUL character"));
+        }
+        let deserializer = serde_urlencoded::Deserializer::new(form_urlencoded(query));
+        serde_path_to_error::deserialize(deserializer).map(Self).map_err(|error| {
+            Error::Invalid(vec![FieldError::new(json_pointer(error.path()), error.inner().to_string())])
+        })
+    }
+}
+
+fn form_urlencoded(query: &str) -> url::form_urlencoded::Parse<'_> {
+    url::form_urlencoded::parse(query.as_bytes())
+}
+
+/// PostgreSQL cannot hold NUL in text: it is refused where it enters.
+fn percent_decoded_has_nul(query: &str) -> bool {
+    form_urlencoded(query).any(|(key, value)| key.contains('\0') || value.contains('\0'))
+}
+
+/// An id in the path. One that is no UUID is an id that does not exist.
+#[derive(Debug, Clone, Copy)]
+pub struct PathId(pub Uuid);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathId {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        let axum::extract::Path(id) =
+            axum::extract::Path::<String>::from_request_parts(parts, state).await.map_err(|_| Error::NotFound)?;
+        id.parse().map(Self).map_err(|_| Error::NotFound)
+    }
+}
+
+/// Distinguishes a field that is absent (outer `None`) from one that is null (inner `None`).
+pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+/// One page of a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Page<T> {
+    /// The rows.
+    pub items: Vec<T>,
+    /// Goes back as `?cursor=` for the next page; null at the end.
+    pub next: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// Cuts off the one row more than `limit` that was asked for to learn whether there is a next page.
+    pub fn cut(mut items: Vec<T>, limit: Limit, cursor: impl Fn(&T) -> Cursor) -> Self {
+        let more = items.len() > limit.rows();
+        items.truncate(limit.rows());
+        let next = items.last().filter(|_| more).map(|last| cursor(last).to_string());
+        Self { items, next }
+    }
+
+    /// The same page with other rows.
+    pub fn map<U>(self, f: impl FnMut(T) -> U) -> Page<U> {
+        Page { items: self.items.into_iter().map(f).collect(), next: self.next }
+    }
+}
+
+/// How many rows a page has: 1–200, by default 50.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "u64")]
+pub struct Limit(u8);
+
+impl Limit {
+    const MAX: u64 = 200;
+
+    /// The rows of a page.
+    #[must_use]
+    pub fn rows(self) -> usize {
+        usize::from(self.0)
+    }
+
+    /// One row more, to learn whether there is a next page.
+    #[must_use]
+    pub fn and_one(self) -> i64 {
+        i64::from(self.0) + 1
+    }
+}
+
+impl Default for Limit {
+    fn default() -> Self {
+        Self(50)
+    }
+}
+
+impl TryFrom<u64> for Limit {
+    type Error = String;
+
+    fn try_from(limit: u64) -> Result<Self, String> {
+        match u8::try_from(limit) {
+            Ok(rows) if rows > 0 && limit <= Self::MAX => Ok(Self(rows)),
+            _ => Err(format!("must be from 1 to {}", Self::MAX)),
+        }
+    }
+}
+
+/// The place of a row in a list ordered by a time and a tie-breaker: where the next page begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Cursor {
+    /// The row's time.
+    pub at: DateTime<Utc>,
+    /// Its id, or its sequence as a number.
+    pub tie: Uuid,
+}
+
+impl std::fmt::Display for Cursor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:x}-{:x}", self.at.timestamp_micros(), self.tie.as_u128())
+    }
+}
+
+impl TryFrom<String> for Cursor {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, &'static str> {
+        let parse = || {
+            let (at, tie) = text.split_once('-')?;
+            let at = DateTime::from_timestamp_micros(i64::from_str_radix(at, 16).ok()?)?;
+            let tie = Uuid::from_u128(u128::from_str_radix(tie, 16).ok()?);
+            Some(Self { at, tie }).filter(|cursor| cursor.to_string() == text)
+        };
+        parse().ok_or("is not a cursor that a list of ours gave back as `next`")
+    }
+}

@@ -1,0 +1,341 @@
+//! Jobs: opened by a provider for a customer, pinned to a version of their configuration, watched by both.
+
+pub mod queries;
+pub mod rebuild;
+pub mod state;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::auth::{ProviderId, ProviderWriter, Tenant, Viewer};
+use crate::configurations::version::Version;
+use crate::configurations::{Configuration, MetadataKind, find_newest, find_version};
+use crate::customers::{Recipient, RecipientRef, find_recipient};
+use crate::db::{Tx, record_access_change};
+use crate::error::{Error, Result};
+use crate::http::{Cursor, Json, Limit, Page, PathId, Query, present};
+use crate::progress::{JobStatus, StepStatus};
+use crate::values::{Email, Fraction, Instant, Name, ProviderJobId, Tag};
+
+/// The routes of this slice.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(open_job, list_jobs)).routes(routes!(read_job, correct_job))
+}
+
+/// A job.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Job {
+    /// The job's id.
+    pub id: Uuid,
+    /// Who does it.
+    pub provider_id: Uuid,
+    /// The provider's organization, or the person's name.
+    pub provider_name: String,
+    /// Who watches it; null while the invitation is open, after unlinking, or for nobody.
+    pub customer_id: Option<Uuid>,
+    /// For whom it was opened; null for nobody.
+    pub customer_email: Option<String>,
+    /// The configuration it is pinned to.
+    pub job_configuration_id: Uuid,
+    /// The configuration's tag.
+    pub tag: String,
+    /// The configuration's version.
+    pub version: String,
+    /// The provider's own id of it.
+    pub provider_job_id: String,
+    /// What people call it.
+    pub provider_job_name: String,
+    /// How it is.
+    pub status: JobStatus,
+    /// How far it is, 0..1; null for a configuration without steps until it is complete.
+    #[schema(minimum = 0, maximum = 1)]
+    pub progress: Option<f64>,
+    /// The points of its finished steps, and of all.
+    pub points: PointsSum,
+    /// The time of its earliest event.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it was completed; null unless it is.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// When its newest event arrived.
+    pub last_event_at: Option<DateTime<Utc>>,
+    /// The sequence of its newest event; 0 without events.
+    pub last_sequence: i64,
+    /// Whether any `complete` has come.
+    #[serde(skip)]
+    pub complete: bool,
+    /// When it was opened.
+    pub created_at: DateTime<Utc>,
+    /// When it last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// Points earned and to be earned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PointsSum {
+    /// Of finished steps.
+    pub done: i64,
+    /// Of all steps.
+    pub total: i64,
+}
+
+/// A job with its steps.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct JobDetail {
+    /// The job.
+    #[serde(flatten)]
+    pub job: Job,
+    /// Its steps, in order.
+    pub steps: Vec<JobStep>,
+}
+
+/// A step of a job.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct JobStep {
+    /// The step's id.
+    pub step_configuration_id: Uuid,
+    /// What events call it.
+    pub tag: Tag,
+    /// What people call it.
+    pub name: Name,
+    /// What finishing it is worth.
+    pub points: i64,
+    /// How it is.
+    pub status: StepStatus,
+    /// How much of it is done, 0..1: 1 once it is finished, else the greatest reported.
+    pub fraction: Fraction,
+    /// When it began.
+    pub started_at: Option<DateTime<Utc>>,
+    /// Whether the beginning is inferred from the end of the step before.
+    pub started_at_inferred: bool,
+    /// When it was first reported finished.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// How often it was tried.
+    pub attempts: i64,
+    /// What it measures, with the latest values.
+    pub metadata: Vec<Measured>,
+}
+
+/// A metadata field and its latest value.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Measured {
+    /// Its key in `event_metadata`.
+    pub name: String,
+    /// What its values are.
+    pub kind: MetadataKind,
+    /// Their unit.
+    pub units: Option<String>,
+    /// The latest value; null if it was not measured.
+    pub value: Option<Value>,
+}
+
+/// A job to open.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewJob {
+    /// The provider's own id of it.
+    pub provider_job_id: ProviderJobId,
+    /// The tag of its configuration.
+    pub tag: Tag,
+    /// The version of its configuration; the newest if absent.
+    #[serde(default)]
+    pub version: Option<Version>,
+    /// A linked customer, who watches it.
+    #[serde(default)]
+    pub customer_id: Option<Uuid>,
+    /// A linked or invited customer, instead of `customer_id`.
+    #[serde(default)]
+    pub customer_email: Option<Email>,
+    /// What people call it; the configuration's name if absent.
+    #[serde(default)]
+    pub provider_job_name: Option<Name>,
+}
+
+/// What to correct in a job; what is absent stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct JobCorrection {
+    /// A linked customer; null for nobody.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Uuid>)]
+    customer_id: Option<Option<Uuid>>,
+    /// A linked or invited customer, instead of `customer_id`; null for nobody.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Email>)]
+    customer_email: Option<Option<Email>>,
+    /// What people call it.
+    #[serde(default)]
+    provider_job_name: Option<Name>,
+}
+
+/// Which jobs to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct JobFilter {
+    /// One status or several, separated by commas.
+    #[param(example = "running,error")]
+    status: Option<String>,
+    /// Jobs of this kind.
+    #[param(value_type = Option<String>)]
+    tag: Option<Tag>,
+    /// Jobs of this version.
+    version: Option<String>,
+    /// Jobs for this customer: a `customer_id` or an e-mail address.
+    customer: Option<String>,
+    /// The job with the provider's own id.
+    #[param(value_type = Option<String>)]
+    provider_job_id: Option<ProviderJobId>,
+    /// Jobs whose id or name contains this text, regardless of case.
+    text: Option<String>,
+    /// Jobs opened at this time or later.
+    #[param(value_type = Option<DateTime<Utc>>)]
+    from: Option<Instant>,
+    /// Jobs opened before this time.
+    #[param(value_type = Option<DateTime<Utc>>)]
+    to: Option<Instant>,
+    /// Rows of a page, 1–200.
+    #[serde(default)]
+    #[param(value_type = Option<u8>, minimum = 1, maximum = 200)]
+    limit: Limit,
+    /// The `next` of the page before.
+    #[param(value_type = Option<String>)]
+    cursor: Option<Cursor>,
+}
+
+impl JobFilter {
+    fn statuses(&self) -> Result<Option<Vec<String>>> {
+        const KNOWN: [&str; 4] = ["pending", "running", "completed", "error"];
+        let Some(list) = &self.status else { return Ok(None) };
+        let statuses: Vec<String> = list.split(',').map(|status| status.trim().to_owned()).collect();
+        match statuses.iter().find(|status| !KNOWN.contains(&status.as_str())) {
+            Some(unknown) => Err(Error::invalid("/status", format!("{unknown:?} is none of {}", KNOWN.join(", ")))),
+            None => Ok(Some(statuses)),
+        }
+    }
+}
+
+/// Open a job
+///
+/// It is pinned to the newest version of the tag, or to the one that is asked for. The same again answers with the job
+/// as it is; the same id with another tag or customer is a conflict.
+#[utoipa::path(post, path = "/jobs", tag = "Jobs", operation_id = "open_job", request_body = NewJob, responses(
+    (status = 201, description = "Opened", body = Job),
+    (status = 200, description = "Was opened before, with the same tag and customer", body = Job)))]
+async fn open_job(
+    State(app): State<App>,
+    ProviderWriter(provider): ProviderWriter,
+    Json(new): Json<NewJob>,
+) -> Result<Response> {
+    let mut tx = app.db().begin().await?;
+    let recipient = resolve_recipient(&mut tx, provider, new.customer_id, new.customer_email.clone()).await?;
+    let configuration = resolve_configuration(&mut tx, provider, &new).await?;
+    let opened = queries::insert(&app, &mut tx, provider, &new, &configuration, recipient)
+        .await
+        .map_err(queries::unlinked_meanwhile)?;
+    let job = queries::find_by_provider_job_id(&mut tx, provider, new.provider_job_id.as_str()).await?;
+    let job = job.ok_or_else(|| Error::internal("a job vanished while it was opened"))?;
+    if opened {
+        tx.commit().await.map_err(queries::unlinked_meanwhile)?;
+        return Ok((StatusCode::CREATED, Json(job)).into_response());
+    }
+    let same_version = new.version.is_none_or(|version| version.to_string() == job.version);
+    if job.tag != new.tag.as_str() || !same_version {
+        return Err(Error::conflict(format!(
+            "Job {} is open already, as {} {}.",
+            job.provider_job_id, job.tag, job.version
+        )));
+    }
+    if queries::find_recipient_of(&mut tx, job.id).await?.map(|r| r.link_id) != recipient.map(|r| r.link_id) {
+        return Err(Error::conflict(format!(
+            "Job {} is open already, for another customer; correct it with PATCH /api/v1/jobs/{}.",
+            job.provider_job_id, job.id
+        )));
+    }
+    Ok(Json(job).into_response())
+}
+
+async fn resolve_recipient(
+    tx: &mut Tx,
+    provider: ProviderId,
+    id: Option<Uuid>,
+    email: Option<Email>,
+) -> Result<Option<Recipient>> {
+    match (id, email) {
+        (None, None) => Ok(None),
+        (Some(id), None) => find_recipient(tx, provider, RecipientRef::Id(id)).await.map(Some),
+        (None, Some(email)) => find_recipient(tx, provider, RecipientRef::Email(email)).await.map(Some),
+        (Some(_), Some(_)) => Err(Error::invalid("/customer_email", "give either customer_id or customer_email")),
+    }
+}
+
+async fn resolve_configuration(tx: &mut Tx, provider: ProviderId, new: &NewJob) -> Result<Configuration> {
+    match &new.version {
+        None => find_newest(tx, provider, &new.tag).await?.ok_or_else(|| {
+            Error::invalid("/tag", format!("you have no configuration {}; register it first", new.tag))
+        }),
+        Some(version) => find_version(tx, provider, &new.tag, &version.to_string()).await?.ok_or_else(|| {
+            Error::invalid("/version", format!("you have no configuration {} {version}; register it first", new.tag))
+        }),
+    }
+}
+
+/// The jobs the caller may see, newest first
+#[utoipa::path(get, path = "/jobs", tag = "Jobs", operation_id = "list_jobs", params(JobFilter),
+    responses((status = 200, description = "A page of jobs", body = Page<Job>)))]
+async fn list_jobs(
+    State(app): State<App>,
+    viewer: Viewer,
+    Query(filter): Query<JobFilter>,
+) -> Result<Json<Page<Job>>> {
+    queries::list(app.db(), viewer.tenant(), filter).await.map(Json)
+}
+
+/// One job with its steps
+#[utoipa::path(get, path = "/jobs/{id}", tag = "Jobs", operation_id = "read_job",
+    params(("id" = Uuid, Path, description = "The job")),
+    responses((status = 200, description = "The job", body = JobDetail)))]
+async fn read_job(State(app): State<App>, viewer: Viewer, PathId(id): PathId) -> Result<Json<JobDetail>> {
+    queries::find_detail(app.db(), viewer.tenant(), id).await?.map(Json).ok_or(Error::NotFound)
+}
+
+/// Correct a job
+///
+/// Gives it to another customer, or to nobody, or another name. Streams of a customer who may no longer see it end
+/// within a second.
+#[utoipa::path(patch, path = "/jobs/{id}", tag = "Jobs", operation_id = "correct_job",
+    params(("id" = Uuid, Path, description = "The job")), request_body = JobCorrection,
+    responses((status = 200, description = "The job as it is now", body = Job)))]
+async fn correct_job(
+    State(app): State<App>,
+    ProviderWriter(provider): ProviderWriter,
+    PathId(id): PathId,
+    Json(correction): Json<JobCorrection>,
+) -> Result<Json<Job>> {
+    let now = app.clock().now();
+    let mut tx = app.db().begin().await?;
+    let tenant = Tenant::Provider(provider);
+    let seen = queries::find(&mut tx, tenant, id).await?.ok_or(Error::NotFound)?;
+    state::lock_job(&mut tx, seen.id).await?;
+    let job = queries::find(&mut tx, tenant, id).await?.ok_or(Error::NotFound)?;
+    let recipient = match (correction.customer_id, correction.customer_email) {
+        (None, None) => queries::find_recipient_of(&mut tx, id).await?,
+        (id, email) => resolve_recipient(&mut tx, provider, id.flatten(), email.flatten()).await?,
+    };
+    let name = correction.provider_job_name.map_or(job.provider_job_name.clone(), |name| name.to_string());
+    queries::correct(&mut tx, &job, recipient, &name, now).await.map_err(queries::unlinked_meanwhile)?;
+    let corrected = queries::find(&mut tx, tenant, id).await?.ok_or(Error::NotFound)?;
+    if corrected.customer_id != job.customer_id {
+        record_access_change(&mut tx, id, now).await?;
+    }
+    tx.commit().await.map_err(queries::unlinked_meanwhile)?;
+    Ok(Json(corrected))
+}

@@ -1,0 +1,301 @@
+//! The SQL of jobs: every query starts from its tenant.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::{Job, JobDetail, JobFilter, JobStep, Measured, NewJob};
+use crate::app::App;
+use crate::auth::{ProviderId, Tenant};
+use crate::configurations::{self, Configuration};
+use crate::customers::Recipient;
+use crate::db::{Db, On, Select, Tx, on, sql};
+use crate::error::{Error, Result};
+use crate::http::{Cursor, Page};
+use crate::progress::{JobStatus, StepSummary, Totals, progress, view_steps};
+use crate::values::Fraction;
+
+/// A job, the kind of job it is, and who is on either side.
+const SELECT: &str = "select jobs.id, jobs.provider_id, jobs.customer_id, l.email as customer_email,
+        jobs.job_configuration_id, c.tag, c.version, jobs.provider_job_id, jobs.provider_job_name,
+        p.organization as provider_organization, p.first_name as provider_first_name,
+        p.last_name as provider_last_name, jobs.status, jobs.points_done, jobs.points_total,
+        jobs.weight_done_millionths, jobs.weight_total, jobs.started_at, jobs.finished_at, jobs.last_event_at,
+        jobs.last_sequence, jobs.last_complete_at, jobs.created_at, jobs.updated_at
+    from jobs join job_configurations c on c.id = jobs.job_configuration_id
+    join users p on p.id = jobs.provider_id
+    left join customers l on l.id = jobs.customer_link_id";
+
+#[derive(sqlx::FromRow)]
+struct JobRow {
+    id: Uuid,
+    provider_id: Uuid,
+    customer_id: Option<Uuid>,
+    customer_email: Option<String>,
+    job_configuration_id: Uuid,
+    tag: String,
+    version: String,
+    provider_job_id: String,
+    provider_job_name: String,
+    provider_organization: Option<String>,
+    provider_first_name: String,
+    provider_last_name: String,
+    status: JobStatus,
+    points_done: i64,
+    points_total: i64,
+    weight_done_millionths: i64,
+    weight_total: i64,
+    started_at: Option<DateTime<Utc>>,
+    finished_at: Option<DateTime<Utc>>,
+    last_event_at: Option<DateTime<Utc>>,
+    last_sequence: i64,
+    last_complete_at: Option<DateTime<Utc>>,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+impl From<JobRow> for Job {
+    fn from(row: JobRow) -> Self {
+        let complete = row.last_complete_at.is_some();
+        let person = || format!("{} {}", row.provider_first_name, row.provider_last_name);
+        Self {
+            id: row.id,
+            provider_id: row.provider_id,
+            provider_name: row.provider_organization.clone().unwrap_or_else(person),
+            customer_id: row.customer_id,
+            customer_email: row.customer_email,
+            job_configuration_id: row.job_configuration_id,
+            tag: row.tag,
+            version: row.version,
+            provider_job_id: row.provider_job_id,
+            provider_job_name: row.provider_job_name,
+            status: row.status,
+            progress: progress(complete, row.weight_done_millionths, row.weight_total),
+            points: super::PointsSum { done: row.points_done, total: row.points_total },
+            started_at: row.started_at,
+            finished_at: row.finished_at,
+            last_event_at: row.last_event_at,
+            last_sequence: row.last_sequence,
+            complete,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+/// Writes a new job unless the provider has one with that id, and says whether it did.
+pub async fn insert(
+    app: &App,
+    tx: &mut Tx,
+    provider: ProviderId,
+    new: &NewJob,
+    configuration: &Configuration,
+    recipient: Option<Recipient>,
+) -> sqlx::Result<bool> {
+    let points: Vec<i64> = configuration.step_configurations.iter().map(|step| step.points).collect();
+    let totals = Totals::of(&points);
+    let name = new.provider_job_name.as_ref().unwrap_or(&configuration.name);
+    let inserted = on!(tx, |c| {
+        sqlx::query(
+            "insert into jobs
+                 (id, provider_id, customer_id, customer_link_id, job_configuration_id, provider_job_id,
+                  provider_job_name, search_text, status, points_done, points_total, weight_done_millionths,
+                  weight_total, steps_total, steps_finished, steps_in_error, last_sequence, created_at, updated_at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, 'pending', 0, $9, 0, $10, $11, 0, 0, 0, $12, $12)
+             on conflict (provider_id, provider_job_id) do nothing",
+        )
+        .bind(app.clock().new_id())
+        .bind(provider.id())
+        .bind(recipient.and_then(|recipient| recipient.customer_id))
+        .bind(recipient.map(|recipient| recipient.link_id))
+        .bind(configuration.id)
+        .bind(&new.provider_job_id)
+        .bind(name)
+        .bind(search_text(new.provider_job_id.as_str(), name.as_str()))
+        .bind(totals.points)
+        .bind(totals.weight_total())
+        .bind(totals.steps)
+        .bind(app.clock().now())
+        .execute(c)
+        .await
+        .map(|result| result.rows_affected())
+    })?;
+    Ok(inserted > 0)
+}
+
+/// What a search looks through: id and name in lower case.
+fn search_text(provider_job_id: &str, name: &str) -> String {
+    format!("{}\n{}", provider_job_id.to_lowercase(), name.to_lowercase())
+}
+
+/// Gives a job another customer and another name.
+pub async fn correct(
+    tx: &mut Tx,
+    job: &Job,
+    recipient: Option<Recipient>,
+    name: &str,
+    now: DateTime<Utc>,
+) -> sqlx::Result<()> {
+    on!(tx, |c| {
+        sqlx::query(
+            "update jobs set customer_id = $2, customer_link_id = $3, provider_job_name = $4, search_text = $5,
+                 updated_at = $6
+             where id = $1",
+        )
+        .bind(job.id)
+        .bind(recipient.and_then(|recipient| recipient.customer_id))
+        .bind(recipient.map(|recipient| recipient.link_id))
+        .bind(name)
+        .bind(search_text(&job.provider_job_id, name))
+        .bind(now)
+        .execute(c)
+        .await
+        .map(drop)
+    })
+}
+
+/// For whom a job is now.
+pub async fn find_recipient_of(tx: &mut Tx, job_id: Uuid) -> sqlx::Result<Option<Recipient>> {
+    on!(tx, |c| {
+        sqlx::query_as(
+            "select customer_link_id as link_id, customer_id from jobs where id = $1 and customer_link_id is not null",
+        )
+        .bind(job_id)
+        .fetch_optional(c)
+        .await
+    })
+}
+
+/// A job the tenant may see.
+pub async fn find(on: impl Into<On<'_>>, tenant: Tenant, id: Uuid) -> sqlx::Result<Option<Job>> {
+    let column = tenant.jobs_column();
+    let row: Option<JobRow> = on!(on.into(), |c| {
+        sqlx::query_as(sql!("{SELECT} where jobs.id = $1 and jobs.{column} = $2"))
+            .bind(id)
+            .bind(tenant.id())
+            .fetch_optional(c)
+            .await
+    })?;
+    Ok(row.map(Job::from))
+}
+
+/// A job of the provider by the provider's own id.
+pub async fn find_by_provider_job_id(
+    on: impl Into<On<'_>>,
+    provider: ProviderId,
+    provider_job_id: &str,
+) -> sqlx::Result<Option<Job>> {
+    let row: Option<JobRow> = on!(on.into(), |c| {
+        sqlx::query_as(sql!("{SELECT} where jobs.provider_id = $1 and jobs.provider_job_id = $2"))
+            .bind(provider.id())
+            .bind(provider_job_id)
+            .fetch_optional(c)
+            .await
+    })?;
+    Ok(row.map(Job::from))
+}
+
+/// Jobs by id, whoever's they are: for those who have been shown to be allowed already.
+pub async fn load<'a>(on: impl Into<On<'a>>, ids: impl IntoIterator<Item = Uuid>) -> sqlx::Result<Vec<Job>> {
+    let rows: Vec<JobRow> = Select::new(SELECT).bind_all(" where jobs.id in", ids).fetch_all(on).await?;
+    Ok(rows.into_iter().map(Job::from).collect())
+}
+
+/// A page of the jobs the tenant may see, newest first.
+pub async fn list(db: &Db, tenant: Tenant, filter: JobFilter) -> Result<Page<Job>> {
+    let mut select = Select::new(SELECT).bind(&format!(" where jobs.{} = ", tenant.jobs_column()), tenant.id());
+    if let Some(statuses) = filter.statuses()? {
+        select = select.bind_all(" and jobs.status in", statuses);
+    }
+    if filter.tag.is_some() || filter.version.is_some() {
+        // A customer's jobs may be of several providers: their configurations share no tenant.
+        select = match tenant {
+            Tenant::Provider(provider) => select
+                .push(" and jobs.job_configuration_id in (select f.id from job_configurations f")
+                .bind(" where f.provider_id = ", provider.id())
+                .bind_some(" and f.tag = ", filter.tag.map(|tag| tag.to_string()))
+                .bind_some(" and f.version = ", filter.version)
+                .push(")"),
+            Tenant::Customer(_) => select
+                .bind_some(" and c.tag = ", filter.tag.map(|tag| tag.to_string()))
+                .bind_some(" and c.version = ", filter.version),
+        };
+    }
+    if let Some(customer) = filter.customer {
+        select = match customer.parse::<Uuid>() {
+            Ok(id) => select.bind(" and l.customer_id = ", id),
+            Err(_) => select.bind(" and l.email = ", customer.trim().to_lowercase()),
+        };
+    }
+    select = select.bind_some(" and jobs.provider_job_id = ", filter.provider_job_id.map(|id| id.to_string()));
+    if let Some(text) = filter.text.filter(|text| !text.is_empty()) {
+        select = select.bind(" and jobs.search_text like ", like_pattern(&text)).push(" escape '\\'");
+    }
+    let rows: Vec<JobRow> = select
+        .bind_some(" and jobs.created_at >= ", filter.from.map(|at| at.0))
+        .bind_some(" and jobs.created_at < ", filter.to.map(|at| at.0))
+        .newest_first("jobs", filter.cursor, filter.limit)
+        .fetch_all(db)
+        .await?;
+    let page = Page::cut(rows, filter.limit, |row| Cursor { at: row.created_at, tie: row.id });
+    Ok(page.map(Job::from))
+}
+
+/// Matches text anywhere, regardless of case.
+fn like_pattern(text: &str) -> String {
+    let escaped = text.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    format!("%{escaped}%")
+}
+
+/// A job with its steps, all of one moment.
+pub async fn find_detail(db: &Db, tenant: Tenant, id: Uuid) -> Result<Option<JobDetail>> {
+    let mut snapshot = db.begin_reading().await?;
+    let Some(job) = find(&mut snapshot, tenant, id).await? else { return Ok(None) };
+    let mut configured = configurations::load_steps(&mut snapshot, &[job.job_configuration_id]).await?;
+    let stored = super::state::load_steps(&mut snapshot, id, None).await?;
+    snapshot.commit().await?;
+    let configured = configured.remove(&job.job_configuration_id).unwrap_or_default();
+    let summaries: Vec<Option<StepSummary>> = configured
+        .iter()
+        .map(|step| stored.iter().find(|s| s.step_configuration_id == step.id).map(super::state::StoredStep::summary))
+        .collect();
+    let references: Vec<Option<&StepSummary>> = summaries.iter().map(Option::as_ref).collect();
+    let views = view_steps(job.created_at, job.complete, &references);
+    let steps = configured
+        .into_iter()
+        .zip(views)
+        .zip(&summaries)
+        .map(|((step, view), summary)| JobStep {
+            step_configuration_id: step.id,
+            tag: step.tag,
+            name: step.name,
+            points: step.points,
+            status: view.status,
+            fraction: Fraction::from_millionths(view.fraction),
+            started_at: view.started_at,
+            started_at_inferred: view.started_at_inferred,
+            finished_at: view.finished_at,
+            attempts: view.attempts,
+            metadata: step
+                .metadata_configurations
+                .into_iter()
+                .map(|field| Measured {
+                    value: summary.as_ref().and_then(|s| s.metadata.get(&field.name)).map(|m| m.value.clone()),
+                    name: field.name,
+                    kind: field.kind,
+                    units: field.units,
+                })
+                .collect(),
+        })
+        .collect();
+    Ok(Some(JobDetail { job, steps }))
+}
+
+/// Turns a refused foreign key into what it means here: the customer was unlinked meanwhile.
+pub fn unlinked_meanwhile(error: sqlx::Error) -> Error {
+    match &error {
+        sqlx::Error::Database(refusal) if refusal.is_foreign_key_violation() => {
+            Error::invalid("/customer_id", "is not among your customers; invite them first")
+        }
+        _ => error.into(),
+    }
+}

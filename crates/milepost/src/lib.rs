@@ -1,0 +1,22 @@
+//! Milepost tracks jobs that run elsewhere: providers report events, customers watch progress, live.
+//!
+//! `docs/ARCHITECTURE.md` is the map: the way of one event from the socket to the watcher's screen.
+
+pub mod api_document;
+pub mod api_keys;
+pub mod app;
+pub mod auth;
+pub mod cli;
+pub mod config;
+pub mod configurations;
+pub mod customers;
+pub mod db;
+pub mod error;
+pub mod events;
+pub mod http;
+pub mod jobs;
+pub mod live;
+pub mod progress;
+pub mod sources;
+pub mod users;
+pub mod values;

@@ -1,0 +1,310 @@
+//! One hub a process: it reads each new event once, in the order of the commits, encodes it once, and hands it to the
+//! queue of every watcher that may see it.
+//!
+//! It is woken by each commit (PostgreSQL's NOTIFY; on SQLite by the transaction itself) and looks by itself every
+//! half second, so that a lost notification, or another process that writes to the same SQLite file, delays a stream
+//! but never silences it. What it has read is a position in the log of all events, so it misses and repeats nothing.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::body::Bytes;
+use serde::Serialize;
+use sqlx::PgPool;
+use sqlx::postgres::PgListener;
+use tokio::sync::{Notify, mpsc};
+use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::frame;
+use crate::auth::Caller;
+use crate::db::{CHANNEL, Db, Log, Select, log_position};
+use crate::error::{Error, Result};
+use crate::events::{Event, StoredEvent, load_after_position};
+use crate::jobs::{self, Job};
+
+/// How many events may wait for a watcher before it is cut off; it resumes with the id of its last one.
+const QUEUE: usize = 256;
+/// How often the hub looks without being woken.
+const LOOK: Duration = Duration::from_millis(500);
+/// How many events it reads at once.
+const PAGE: i64 = 500;
+/// How long it waits after an error of the database.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// What a watcher finds in its queue.
+#[derive(Debug, Clone)]
+pub enum Signal {
+    /// An event of a job that it watches.
+    Event(Arc<LiveEvent>),
+    /// Somebody's rights changed: look whether the stream is still allowed.
+    Recheck,
+}
+
+/// An event, encoded once for all watchers.
+#[derive(Debug)]
+pub struct LiveEvent {
+    /// Its place in its job.
+    pub sequence: i64,
+    /// Its place in the log of all events.
+    pub position: i64,
+    /// As a job's stream sends it.
+    pub job_frame: Bytes,
+    /// As the stream of all jobs sends it.
+    pub feed_frame: Bytes,
+}
+
+/// The message about one event.
+#[derive(Debug, Serialize)]
+struct Message<'a> {
+    event: &'a Event,
+    /// As it is now: never older than the event.
+    job: &'a Job,
+}
+
+impl LiveEvent {
+    /// Encodes an event and its job.
+    pub fn encode(stored: &StoredEvent, job: &Job) -> Result<Self> {
+        let data = serde_json::to_string(&Message { event: &stored.event, job }).map_err(Error::internal)?;
+        let sequence = stored.event.sequence;
+        Ok(Self {
+            sequence,
+            position: stored.position,
+            job_frame: frame("event", &sequence.to_string(), &data),
+            feed_frame: frame("event", &stored.position.to_string(), &data),
+        })
+    }
+}
+
+/// The hub of a process.
+#[derive(Debug, Clone)]
+pub struct Hub {
+    watchers: Arc<Mutex<Watchers>>,
+    closing: CancellationToken,
+}
+
+#[derive(Debug, Default)]
+struct Watchers {
+    next_id: u64,
+    queues: HashMap<u64, Registered>,
+    /// Who watches what: by the id of a job, or of the user whose jobs all are watched.
+    by_topic: HashMap<Uuid, Vec<u64>>,
+}
+
+#[derive(Debug)]
+struct Registered {
+    topic: Uuid,
+    /// Who watches.
+    user_id: Uuid,
+    /// A change of one of these may end the stream.
+    subjects: Vec<Uuid>,
+    queue: mpsc::Sender<Signal>,
+}
+
+/// A registered watcher; dropped, it is registered no more.
+#[derive(Debug)]
+pub struct Watcher {
+    id: u64,
+    hub: Hub,
+    signals: mpsc::Receiver<Signal>,
+}
+
+impl Watcher {
+    /// The next signal; none once the watcher was too slow or the server stops.
+    pub async fn next(&mut self) -> Option<Signal> {
+        self.signals.recv().await
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        self.hub.watchers().remove(self.id);
+    }
+}
+
+impl Watchers {
+    /// Those who watch a job, or all jobs of one of its sides, and may see it.
+    fn allowed(&self, job: &Job) -> Vec<u64> {
+        let sides = [Some(job.provider_id), job.customer_id];
+        let is_side = |id: &&u64| self.queues.get(id).is_some_and(|r| sides.contains(&Some(r.user_id)));
+        let topics = [Some(job.id), sides[0], sides[1]];
+        topics
+            .iter()
+            .flatten()
+            .filter_map(|topic| self.by_topic.get(topic))
+            .flatten()
+            .filter(is_side)
+            .copied()
+            .collect()
+    }
+
+    fn remove(&mut self, id: u64) {
+        let Some(registered) = self.queues.remove(&id) else { return };
+        if let Some(ids) = self.by_topic.get_mut(&registered.topic) {
+            ids.retain(|other| *other != id);
+            if ids.is_empty() {
+                self.by_topic.remove(&registered.topic);
+            }
+        }
+    }
+
+    /// Queues a signal for some watchers and cuts off those whose queue is full.
+    fn send(&mut self, ids: &[u64], signal: &Signal) {
+        for id in ids {
+            let is_full = self.queues.get(id).is_some_and(|r| r.queue.try_send(signal.clone()).is_err());
+            if is_full {
+                self.remove(*id);
+            }
+        }
+    }
+}
+
+impl Hub {
+    /// A hub whose streams end when `closing` is cancelled.
+    #[must_use]
+    pub fn new(closing: CancellationToken) -> Self {
+        Self { watchers: Arc::default(), closing }
+    }
+
+    fn watchers(&self) -> MutexGuard<'_, Watchers> {
+        self.watchers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Registers a watcher of a topic: a job, or the user whose jobs all are watched. A change of the topic, the user
+    /// or the credential makes it look again whether it is allowed.
+    #[must_use]
+    pub fn watch(&self, topic: Uuid, caller: &Caller) -> Watcher {
+        let user_id = caller.user_id();
+        let subjects = vec![topic, user_id, caller.credential().id()];
+        let (queue, signals) = mpsc::channel(QUEUE);
+        let mut watchers = self.watchers();
+        let id = watchers.next_id;
+        watchers.next_id += 1;
+        // A hub that is closing has forgotten its watchers: this one ends at once.
+        if !self.closing.is_cancelled() {
+            watchers.queues.insert(id, Registered { topic, user_id, subjects, queue });
+            watchers.by_topic.entry(topic).or_default().push(id);
+        }
+        Watcher { id, hub: self.clone(), signals }
+    }
+
+    /// Follows the logs until the server stops; then all streams end.
+    pub async fn run(self, db: Db) {
+        let follow = async {
+            match &db {
+                Db::Sqlite { committed, .. } => self.follow(&db, committed).await,
+                Db::Postgres(pool) => {
+                    let wake = Notify::new();
+                    tokio::join!(self.follow(&db, &wake), listen(pool, &wake));
+                }
+            }
+        };
+        self.closing.run_until_cancelled(follow).await;
+        let mut watchers = self.watchers();
+        watchers.queues.clear();
+        watchers.by_topic.clear();
+    }
+
+    async fn follow(&self, db: &Db, wake: &Notify) {
+        let mut ticks = interval(LOOK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut seen: Option<Seen> = None;
+        loop {
+            match self.look(db, seen).await {
+                Ok(now) => seen = Some(now),
+                Err(error) => {
+                    tracing::warn!(%error, "live streams are waiting for the database");
+                    sleep(PAUSE).await;
+                }
+            }
+            tokio::select! {
+                () = wake.notified() => {}
+                _ = ticks.tick() => {}
+            }
+        }
+    }
+
+    /// Hands out what was committed since the last look.
+    async fn look(&self, db: &Db, seen: Option<Seen>) -> Result<Seen> {
+        let now = Seen { events: log_position(db, Log::Events).await?, access: log_position(db, Log::Access).await? };
+        let Some(seen) = seen else { return Ok(now) };
+        if now.access != seen.access {
+            self.recheck(db, seen.access, now.access).await?;
+        }
+        let mut position = seen.events;
+        while position < now.events && self.is_watched() {
+            let events = load_after_position(db, position, PAGE).await?;
+            let Some(last) = events.last() else { break };
+            position = last.position;
+            self.hand_out(db, &events).await?;
+        }
+        Ok(Seen { events: position.max(now.events), access: now.access })
+    }
+
+    fn is_watched(&self) -> bool {
+        !self.watchers().queues.is_empty()
+    }
+
+    async fn hand_out(&self, db: &Db, events: &[StoredEvent]) -> Result<()> {
+        let mut ids: Vec<Uuid> = events.iter().map(|stored| stored.event.job_id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let jobs: HashMap<Uuid, Job> =
+            jobs::queries::load(db, ids).await?.into_iter().map(|job| (job.id, job)).collect();
+        for stored in events {
+            let Some(job) = jobs.get(&stored.event.job_id) else { continue };
+            let mut watchers = self.watchers();
+            let ids = watchers.allowed(job);
+            if !ids.is_empty() {
+                watchers.send(&ids, &Signal::Event(Arc::new(LiveEvent::encode(stored, job)?)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells those whose rights changed to look again.
+    async fn recheck(&self, db: &Db, after: i64, upto: i64) -> Result<()> {
+        let changed: Vec<(Uuid,)> = Select::new("select subject_id from access_changes")
+            .bind(" where position > ", after)
+            .bind(" and position <= ", upto)
+            .fetch_all(db)
+            .await?;
+        // Some were cleared away before we read them: we cannot tell whose, so all look.
+        let all = i64::try_from(changed.len()).is_ok_and(|count| count < upto - after);
+        let mut watchers = self.watchers();
+        let ids: Vec<u64> = watchers
+            .queues
+            .iter()
+            .filter(|(_, r)| all || changed.iter().any(|(subject,)| r.subjects.contains(subject)))
+            .map(|(id, _)| *id)
+            .collect();
+        watchers.send(&ids, &Signal::Recheck);
+        Ok(())
+    }
+}
+
+/// How far the hub has read.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    events: i64,
+    access: i64,
+}
+
+/// Wakes the hub whenever PostgreSQL says that something was committed to a log; connects again when that breaks off.
+async fn listen(pool: &PgPool, wake: &Notify) {
+    loop {
+        match PgListener::connect_with(pool).await {
+            Ok(mut listener) => {
+                let mut heard = listener.listen(CHANNEL).await;
+                while heard.is_ok() {
+                    wake.notify_one();
+                    heard = listener.recv().await.map(drop);
+                }
+            }
+            Err(error) => tracing::warn!(%error, "cannot listen for commits; looking for them instead"),
+        }
+        sleep(PAUSE).await;
+    }
+}

@@ -1,0 +1,295 @@
+//! Live streams: Server-Sent Events of one job, and of all jobs the caller may see. A reconnect with the id of the last
+//! event misses nothing and repeats nothing.
+//!
+//! A stream registers with the [`Hub`] first and reads what it has missed second, so nothing falls between; what the
+//! hub hands over of the part already read is passed over by its sequence or position.
+
+mod hub;
+
+use std::fmt::Write;
+use std::future;
+use std::time::Duration;
+
+use async_stream::try_stream;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use futures::Stream;
+use serde::Deserialize;
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::auth::{Caller, Viewer, credentials};
+use crate::db::{Log, log_position};
+use crate::error::{Error, Result};
+use crate::events::{StoredEvent, load_after_sequence, load_feed};
+use crate::http::{PathId, Query};
+use crate::jobs::{self, queries};
+pub use hub::Hub;
+use hub::{LiveEvent, Signal, Watcher};
+
+/// How often a comment keeps an idle line open.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// How many missed events are read at once.
+const PAGE: i64 = 200;
+
+/// The routes of this slice.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(stream_job)).routes(routes!(stream_jobs))
+}
+
+/// One message of a stream. The data has no line breaks: it is JSON on one line.
+fn frame(event: &str, id: &str, data: &str) -> Bytes {
+    let mut text = String::with_capacity(event.len() + id.len() + data.len() + 24);
+    // Writing to a string cannot fail.
+    let _ = write!(text, "event: {event}\nid: {id}\ndata: {data}\n\n");
+    text.into()
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Resume {
+    /// The id of the last message that was received; the header `Last-Event-ID` beats it.
+    after: Option<String>,
+}
+
+impl Resume {
+    /// The sequence or position of the last message that was received.
+    fn last_id(self, headers: &HeaderMap) -> Result<Option<i64>> {
+        let (field, text) = match headers.get("last-event-id") {
+            Some(value) => ("Last-Event-ID", value.to_str().unwrap_or("?").to_owned()),
+            None => match self.after {
+                Some(after) => ("after", after),
+                None => return Ok(None),
+            },
+        };
+        match text.parse::<i64>() {
+            Ok(id) if id >= 0 => Ok(Some(id)),
+            _ => Err(Error::invalid(format!("/{field}"), "is not the id of a message of this stream")),
+        }
+    }
+}
+
+/// The events of one job, live
+///
+/// Begins with one `snapshot` of the job, or after `Last-Event-ID` with every event behind that sequence; then come
+/// the events as they are recorded, each with its job as it is now. A message's id is the sequence.
+#[utoipa::path(get, path = "/jobs/{id}/stream", tag = "Live", operation_id = "stream_job",
+    params(("id" = Uuid, Path, description = "The job"), Resume,
+        ("Last-Event-ID" = Option<String>, Header, description = "The id of the last message received")),
+    responses((status = 200, description = "Messages `snapshot` (the job with its steps) and `event` ({event, job})",
+        body = String, content_type = "text/event-stream")))]
+async fn stream_job(
+    State(app): State<App>,
+    Viewer(caller): Viewer,
+    PathId(id): PathId,
+    headers: HeaderMap,
+    Query(resume): Query<Resume>,
+) -> Result<Response> {
+    let last_id = resume.last_id(&headers)?;
+    let watcher = app.hub().watch(id, &caller);
+    let job = queries::find_detail(app.db(), caller.tenant(), id).await?.ok_or(Error::NotFound)?;
+    let newest = job.job.last_sequence;
+    // An id from the future belongs to a history that a restored database no longer has: begin anew.
+    let (snapshot, after) = match last_id {
+        Some(last) if last <= newest => (None, last),
+        _ => {
+            let data = serde_json::to_string(&job).map_err(Error::internal)?;
+            (Some(frame("snapshot", &newest.to_string(), &data)), newest)
+        }
+    };
+    let visible = Visible { app, caller, job_id: Some(id) };
+    Ok(event_stream(job_frames(visible, watcher, snapshot, after, newest)))
+}
+
+/// The events of all jobs the caller may see, live
+///
+/// Begins with `ready`, whose id is the current position, or after `Last-Event-ID` with every event since; then come
+/// the events in the order they are committed.
+#[utoipa::path(get, path = "/jobs/stream", tag = "Live", operation_id = "stream_jobs",
+    params(Resume, ("Last-Event-ID" = Option<String>, Header, description = "The id of the last message received")),
+    responses((status = 200, description = "Messages `ready` and `event` ({event, job})",
+        body = String, content_type = "text/event-stream")))]
+async fn stream_jobs(
+    State(app): State<App>,
+    Viewer(caller): Viewer,
+    headers: HeaderMap,
+    Query(resume): Query<Resume>,
+) -> Result<Response> {
+    let last_id = resume.last_id(&headers)?;
+    let watcher = app.hub().watch(caller.user_id(), &caller);
+    let newest = log_position(app.db(), Log::Events).await?;
+    let (ready, after) = match last_id {
+        Some(last) if last <= newest => (None, last),
+        _ => (Some(frame("ready", &newest.to_string(), "{}")), newest),
+    };
+    let visible = Visible { app, caller, job_id: None };
+    Ok(event_stream(feed_frames(visible, watcher, ready, after, newest)))
+}
+
+fn event_stream(frames: impl Stream<Item = Result<Bytes, Error>> + Send + 'static) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "text/event-stream"),
+        (header::CACHE_CONTROL, "no-store"),
+        // Proxies that would collect the stream before passing it on, nginx among them, heed this.
+        (header::HeaderName::from_static("x-accel-buffering"), "no"),
+    ];
+    (headers, Body::from_stream(frames)).into_response()
+}
+
+/// What a stream shows, and to whom.
+struct Visible {
+    app: App,
+    caller: Caller,
+    job_id: Option<Uuid>,
+}
+
+impl Visible {
+    /// Whether the caller may still see it.
+    async fn is_allowed(&self) -> Result<bool> {
+        let now = self.app.clock().now();
+        if !credentials::is_still_valid(self.app.db(), &self.caller, now).await? {
+            return Ok(false);
+        }
+        match self.job_id {
+            Some(id) => Ok(queries::find(self.app.db(), self.caller.tenant(), id).await?.is_some()),
+            None => Ok(true),
+        }
+    }
+
+    /// Resolves when the caller's credentials end by themselves.
+    async fn expiry(&self) {
+        match self.caller.valid_until() {
+            None => future::pending().await,
+            Some(until) => {
+                let remaining = (until - self.app.clock().now()).to_std().unwrap_or_default();
+                tokio::time::sleep(remaining).await;
+            }
+        }
+    }
+}
+
+/// What a stream does next.
+enum Next {
+    Event(std::sync::Arc<LiveEvent>),
+    Heartbeat,
+    End,
+}
+
+/// Waits for the next thing to send; the end when the stream is no longer allowed, was too slow, or the server stops.
+async fn next(visible: &Visible, watcher: &mut Watcher, heartbeat: &mut tokio::time::Interval) -> Next {
+    loop {
+        let signal = tokio::select! {
+            signal = watcher.next() => signal,
+            _ = heartbeat.tick() => return Next::Heartbeat,
+            () = visible.expiry() => return Next::End,
+        };
+        match signal {
+            None => return Next::End,
+            Some(Signal::Event(event)) => return Next::Event(event),
+            // An error of the database is no answer: ending the stream makes the client ask again.
+            Some(Signal::Recheck) => match visible.is_allowed().await {
+                Ok(true) => {}
+                Ok(false) | Err(_) => return Next::End,
+            },
+        }
+    }
+}
+
+fn heartbeat() -> tokio::time::Interval {
+    let mut interval = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
+}
+
+const COMMENT: Bytes = Bytes::from_static(b": still here\n\n");
+
+/// The messages of one job behind `after`; up to `newest` they are read from the database.
+fn job_frames(
+    visible: Visible,
+    mut watcher: Watcher,
+    snapshot: Option<Bytes>,
+    mut after: i64,
+    newest: i64,
+) -> impl Stream<Item = Result<Bytes, Error>> + Send {
+    try_stream! {
+        if let Some(snapshot) = snapshot {
+            yield snapshot;
+        }
+        while let (true, Some(job_id)) = (after < newest, visible.job_id) {
+            let missed = load_after_sequence(visible.app.db(), job_id, after, PAGE.min(newest - after)).await?;
+            for event in encode(&visible.app, missed).await? {
+                after = event.sequence;
+                yield event.job_frame.clone();
+            }
+        }
+        let mut heartbeat = heartbeat();
+        loop {
+            match next(&visible, &mut watcher, &mut heartbeat).await {
+                Next::Event(event) if event.sequence > after => {
+                    after = event.sequence;
+                    yield event.job_frame.clone();
+                }
+                Next::Event(_) => {}
+                Next::Heartbeat => yield COMMENT,
+                Next::End => break,
+            }
+        }
+    }
+}
+
+/// The messages of all jobs of the caller behind `after`; up to `newest` they are read from the database.
+fn feed_frames(
+    visible: Visible,
+    mut watcher: Watcher,
+    ready: Option<Bytes>,
+    mut after: i64,
+    newest: i64,
+) -> impl Stream<Item = Result<Bytes, Error>> + Send {
+    try_stream! {
+        if let Some(ready) = ready {
+            yield ready;
+        }
+        while after < newest {
+            let missed = load_feed(visible.app.db(), visible.caller.tenant(), after, newest, PAGE).await?;
+            let last = missed.last().map_or(newest, |stored| stored.position);
+            for event in encode(&visible.app, missed).await? {
+                yield event.feed_frame.clone();
+            }
+            after = last;
+        }
+        let mut heartbeat = heartbeat();
+        loop {
+            match next(&visible, &mut watcher, &mut heartbeat).await {
+                Next::Event(event) if event.position > after => {
+                    after = event.position;
+                    yield event.feed_frame.clone();
+                }
+                Next::Event(_) => {}
+                Next::Heartbeat => yield COMMENT,
+                Next::End => break,
+            }
+        }
+    }
+}
+
+/// Encodes events that a stream has missed, with their jobs as they are now.
+async fn encode(app: &App, events: Vec<StoredEvent>) -> Result<Vec<LiveEvent>> {
+    let mut ids: Vec<Uuid> = events.iter().map(|stored| stored.event.job_id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let jobs = jobs::queries::load(app.db(), ids).await?;
+    let with_job = |stored: &StoredEvent| {
+        jobs.iter().find(|job| job.id == stored.event.job_id).map(|job| LiveEvent::encode(stored, job))
+    };
+    events.iter().filter_map(with_job).collect()
+}

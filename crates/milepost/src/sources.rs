@@ -1,0 +1,48 @@
+//! Where time, ids and secrets come from. They are passed in rather than taken from globals, so that a test or the
+//! demo decides what time it is; `clippy.toml` bans the globals.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use uuid::{NoContext, Timestamp, Uuid};
+
+/// A clock in UTC, to the microsecond. Clones share its offset from the system's clock.
+#[derive(Debug, Clone, Default)]
+pub struct Clock {
+    offset_micros: Arc<AtomicI64>,
+}
+
+impl Clock {
+    /// The time, cut to microseconds as both databases keep it.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the system's clock")]
+    pub fn now(&self) -> DateTime<Utc> {
+        (Utc::now() + TimeDelta::microseconds(self.offset_micros.load(Ordering::Relaxed))).trunc_subsecs(6)
+    }
+
+    /// Sets the clock so far ahead of the system's, or behind.
+    pub fn set_offset(&self, offset: TimeDelta) {
+        self.offset_micros.store(offset.num_microseconds().unwrap_or_default(), Ordering::Relaxed);
+    }
+
+    /// A new UUIDv7.
+    #[must_use]
+    pub fn new_id(&self) -> Uuid {
+        let now = self.now();
+        let seconds = u64::try_from(now.timestamp()).unwrap_or_default();
+        Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, now.timestamp_subsec_nanos()))
+    }
+}
+
+/// Bytes nobody can guess, from the operating system.
+///
+/// # Panics
+/// When the operating system has no randomness to give: nothing that needs a secret may go on then.
+#[must_use]
+#[expect(clippy::disallowed_methods, clippy::expect_used, reason = "the one place that asks for randomness")]
+pub fn random_bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).expect("the operating system gives randomness");
+    bytes
+}

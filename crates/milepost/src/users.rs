@@ -1,0 +1,346 @@
+//! Accounts: sign-up, sign-in, and one's own profile. The operator's `milepost user` uses the queries below too.
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum_extra::extract::cookie::CookieJar;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::auth::credentials::{begin_session, removal_cookie};
+use crate::auth::{Account, Caller, Role};
+use crate::config::Signup;
+use crate::db::{Db, On, Tx, on, record_access_change, sql};
+use crate::error::{Error, Result};
+use crate::http::{self, Json, present};
+use crate::values::{Email, Name, Password};
+
+/// The routes of this slice.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(sign_up))
+        .routes(routes!(read_me, change_me))
+        .routes(routes!(log_in))
+        .routes(routes!(log_out))
+}
+
+/// An account.
+#[derive(Debug, Clone, Serialize, ToSchema, sqlx::FromRow)]
+pub struct User {
+    /// The account's id.
+    pub id: Uuid,
+    /// On which side of the jobs.
+    pub role: Role,
+    /// The address to sign in with.
+    pub email: Email,
+    /// First name.
+    pub first_name: String,
+    /// Last name.
+    pub last_name: String,
+    /// What the other side sees first; null for a person.
+    pub organization: Option<String>,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it was last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+const COLUMNS: &str = "id, role, email, first_name, last_name, organization, created_at, updated_at";
+
+/// Who somebody is, for a new account.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewUser {
+    /// The address to sign in with.
+    pub email: Email,
+    /// The password.
+    pub password: Password,
+    /// First name.
+    pub first_name: Name,
+    /// Last name.
+    pub last_name: Name,
+    /// On which side of the jobs.
+    pub role: Role,
+    /// What the other side sees first.
+    #[serde(default)]
+    pub organization: Option<Name>,
+}
+
+/// What to change in one's profile; what is absent stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ProfileChange {
+    first_name: Option<Name>,
+    last_name: Option<Name>,
+    /// Null takes it away.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Name>)]
+    organization: Option<Option<Name>>,
+}
+
+/// E-mail address and password.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Login {
+    email: String,
+    #[schema(format = Password)]
+    password: String,
+}
+
+/// What OAuth2 clients send as a form.
+#[derive(Debug, Deserialize)]
+struct LoginForm {
+    username: String,
+    password: String,
+}
+
+/// Make an account
+///
+/// Only where the operator opened the sign-up; elsewhere providers are made by the operator and customers invited.
+#[utoipa::path(post, path = "/users", tag = "Accounts", operation_id = "sign_up", request_body = NewUser,
+    responses((status = 201, description = "The account; sign in with it", body = User)), security(()))]
+async fn sign_up(State(app): State<App>, Json(new): Json<NewUser>) -> Result<Response> {
+    if app.settings().signup != Signup::Open {
+        return Err(Error::Forbidden("Accounts are made by invitation here; ask your provider or the operator."));
+    }
+    let user = add_user(&app, new).await?;
+    Ok((StatusCode::CREATED, Json(user)).into_response())
+}
+
+/// Sign in
+///
+/// Sets the session's cookie. Takes JSON `{email, password}`, or a form with `username` and `password`.
+#[utoipa::path(post, path = "/login", tag = "Accounts", operation_id = "log_in", request_body = Login,
+    responses((status = 200, description = "Signed in", body = User)), security(()))]
+async fn log_in(State(app): State<App>, request: Request) -> Result<(CookieJar, Json<User>)> {
+    let (email, password) = read_login(request).await?;
+    let refused = Error::Unauthenticated("E-mail address or password is wrong.");
+    let account = match &email {
+        Some(email) => find_account(app.db(), email).await?,
+        None => None,
+    };
+    // Text that can be no password belongs to no account, but takes as long.
+    let possible = Password::try_from(password).ok();
+    let known = possible.is_some();
+    let probe = possible.unwrap_or_else(Password::decoy);
+    let stored = account.as_ref().map(|account| account.password.clone());
+    let matches = app.passwords().verify(probe, stored).await?;
+    let Some(account) = account.filter(|_| known && matches) else { return Err(refused) };
+    let mut tx = app.db().begin().await?;
+    let now = app.clock().now();
+    let cookie = begin_session(&app, &mut tx, account.user.id, now).await?;
+    tx.commit().await?;
+    Ok((CookieJar::new().add(cookie), Json(account.user)))
+}
+
+async fn read_login(request: Request) -> Result<(Option<Email>, String)> {
+    let media_type = http::media_type(request.headers());
+    let body = http::read_body(request).await?;
+    let (email, password) = match media_type.as_deref() {
+        Some("application/x-www-form-urlencoded") => {
+            let form: LoginForm = serde_urlencoded::from_bytes(&body)
+                .map_err(|_| Error::invalid("", "the form needs the fields username and password"))?;
+            (form.username, form.password)
+        }
+        None | Some("application/json") => {
+            let login: Login = http::parse_json(&body)?;
+            (login.email, login.password)
+        }
+        Some(_) => return Err(Error::UnsupportedMediaType("application/json or application/x-www-form-urlencoded")),
+    };
+    Ok((Email::try_from(email).ok(), password))
+}
+
+/// Sign out
+///
+/// Ends the session and its streams.
+#[utoipa::path(post, path = "/logout", tag = "Accounts", operation_id = "log_out",
+    responses((status = 200, description = "The session that ended", body = Ended)))]
+async fn log_out(State(app): State<App>, account: Account) -> Result<(CookieJar, Json<Ended>)> {
+    let mut tx = app.db().begin().await?;
+    on!(&mut tx, |c| {
+        sqlx::query("delete from sessions where id = $1").bind(account.session_id).execute(c).await.map(drop)
+    })?;
+    record_access_change(&mut tx, account.session_id, app.clock().now()).await?;
+    tx.commit().await?;
+    Ok((CookieJar::new().add(removal_cookie(app.settings())), Json(Ended { id: account.session_id })))
+}
+
+/// A session that is over.
+#[derive(Debug, Serialize, ToSchema)]
+struct Ended {
+    id: Uuid,
+}
+
+/// Who am I?
+#[utoipa::path(get, path = "/users/me", tag = "Accounts", operation_id = "read_me",
+    responses((status = 200, description = "The caller's account", body = User)))]
+async fn read_me(State(app): State<App>, caller: Caller) -> Result<Json<User>> {
+    find_user(app.db(), caller.user_id()).await?.map(Json).ok_or(Error::NotFound)
+}
+
+/// Change one's profile
+#[utoipa::path(patch, path = "/users/me", tag = "Accounts", operation_id = "change_me", request_body = ProfileChange,
+    responses((status = 200, description = "The account as it is now", body = User)))]
+async fn change_me(
+    State(app): State<App>,
+    account: Account,
+    Json(change): Json<ProfileChange>,
+) -> Result<Json<User>> {
+    let mut tx = app.db().begin().await?;
+    let user = find_user(&mut tx, account.user_id).await?.ok_or(Error::NotFound)?;
+    let organization = match change.organization {
+        Some(organization) => organization.map(|name| name.to_string()),
+        None => user.organization,
+    };
+    let changed: User = on!(&mut tx, |c| {
+        sqlx::query_as(sql!(
+            "update users set first_name = $2, last_name = $3, organization = $4, updated_at = $5
+             where id = $1 returning {COLUMNS}"
+        ))
+        .bind(account.user_id)
+        .bind(change.first_name.map_or(user.first_name, |name| name.to_string()))
+        .bind(change.last_name.map_or(user.last_name, |name| name.to_string()))
+        .bind(organization)
+        .bind(app.clock().now())
+        .fetch_one(c)
+        .await
+    })?;
+    tx.commit().await?;
+    Ok(Json(changed))
+}
+
+/// An account with its password's hash and whether it may sign in.
+#[derive(sqlx::FromRow)]
+struct StoredAccount {
+    #[sqlx(flatten)]
+    user: User,
+    password: String,
+}
+
+/// The account that may sign in with this address.
+async fn find_account(db: &Db, email: &Email) -> sqlx::Result<Option<StoredAccount>> {
+    on!(db, |c| {
+        sqlx::query_as(sql!("select {COLUMNS}, password from users where email = $1 and disabled_at is null"))
+            .bind(email)
+            .fetch_optional(c)
+            .await
+    })
+}
+
+/// The account of an id.
+pub async fn find_user(on: impl Into<On<'_>>, id: Uuid) -> sqlx::Result<Option<User>> {
+    on!(on.into(), |c| {
+        sqlx::query_as(sql!("select {COLUMNS} from users where id = $1")).bind(id).fetch_optional(c).await
+    })
+}
+
+/// The account of an address.
+pub async fn find_user_by_email(on: impl Into<On<'_>>, email: &Email) -> sqlx::Result<Option<User>> {
+    on!(on.into(), |c| {
+        sqlx::query_as(sql!("select {COLUMNS} from users where email = $1")).bind(email).fetch_optional(c).await
+    })
+}
+
+/// Makes an account.
+pub async fn add_user(app: &App, new: NewUser) -> Result<User> {
+    let password = app.passwords().hash(new.password.clone()).await?;
+    let mut tx = app.db().begin().await?;
+    let user = insert_user(app, &mut tx, new, password).await?;
+    tx.commit().await?;
+    Ok(user)
+}
+
+/// Writes a new account with the hash of its password; an address that has one already is a conflict.
+pub async fn insert_user(app: &App, tx: &mut Tx, new: NewUser, password_hash: String) -> Result<User> {
+    let inserted: sqlx::Result<User> = on!(tx, |c| {
+        sqlx::query_as(sql!(
+            "insert into users (id, role, email, password, first_name, last_name, organization, created_at, updated_at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $8) returning {COLUMNS}"
+        ))
+        .bind(app.clock().new_id())
+        .bind(new.role)
+        .bind(new.email)
+        .bind(password_hash)
+        .bind(new.first_name)
+        .bind(new.last_name)
+        .bind(new.organization)
+        .bind(app.clock().now())
+        .fetch_one(c)
+        .await
+    });
+    match inserted {
+        Err(sqlx::Error::Database(refusal)) if refusal.is_unique_violation() => {
+            Err(Error::conflict("There is an account with this e-mail address; sign in with it."))
+        }
+        inserted => Ok(inserted?),
+    }
+}
+
+/// What the operator sees of an account.
+#[derive(Debug, sqlx::FromRow)]
+pub struct ListedUser {
+    /// The account.
+    #[sqlx(flatten)]
+    pub user: User,
+    /// Since when it may not sign in.
+    pub disabled_at: Option<DateTime<Utc>>,
+}
+
+/// All accounts, oldest first.
+pub async fn list_users(db: &Db) -> sqlx::Result<Vec<ListedUser>> {
+    on!(db, |c| {
+        sqlx::query_as(sql!("select {COLUMNS}, disabled_at from users order by created_at, id")).fetch_all(c).await
+    })
+}
+
+/// Gives an account another password and ends its sessions. False: there is no such account.
+pub async fn set_password(app: &App, email: &Email, password: Password) -> Result<bool> {
+    let hash = app.passwords().hash(password).await?;
+    let mut tx = app.db().begin().await?;
+    let Some(user) = find_user_by_email(&mut tx, email).await? else { return Ok(false) };
+    on!(&mut tx, |c| {
+        sqlx::query("update users set password = $2, updated_at = $3 where id = $1")
+            .bind(user.id)
+            .bind(hash)
+            .bind(app.clock().now())
+            .execute(c)
+            .await
+            .map(drop)
+    })?;
+    end_sessions(&mut tx, user.id).await?;
+    record_access_change(&mut tx, user.id, app.clock().now()).await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+/// Disables an account or lets it in again. Disabling ends its sessions, keys and streams. False: no such account.
+pub async fn set_disabled(app: &App, email: &Email, disabled: bool) -> Result<bool> {
+    let now = app.clock().now();
+    let mut tx = app.db().begin().await?;
+    let Some(user) = find_user_by_email(&mut tx, email).await? else { return Ok(false) };
+    on!(&mut tx, |c| {
+        sqlx::query("update users set disabled_at = $2, updated_at = $3 where id = $1")
+            .bind(user.id)
+            .bind(disabled.then_some(now))
+            .bind(now)
+            .execute(c)
+            .await
+            .map(drop)
+    })?;
+    if disabled {
+        end_sessions(&mut tx, user.id).await?;
+    }
+    record_access_change(&mut tx, user.id, now).await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+async fn end_sessions(tx: &mut Tx, user_id: Uuid) -> sqlx::Result<()> {
+    on!(tx, |c| sqlx::query("delete from sessions where user_id = $1").bind(user_id).execute(c).await.map(drop))
+}
