@@ -7,6 +7,7 @@ pub mod api_keys;
 pub mod app;
 pub mod auth;
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod configurations;
 pub mod customers;

@@ -1,0 +1,15 @@
+//! The HTTP client of the commands that talk to a server.
+
+use std::sync::Once;
+
+use reqwest::ClientBuilder;
+
+/// A client with ring for TLS; the library is told which cryptography to use once a process.
+pub fn builder() -> ClientBuilder {
+    static CRYPTOGRAPHY: Once = Once::new();
+    CRYPTOGRAPHY.call_once(|| {
+        // Refused only if something chose before us, which then serves as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    });
+    reqwest::Client::builder()
+}

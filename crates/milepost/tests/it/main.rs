@@ -1,0 +1,8 @@
+//! All integration tests in one binary: a file per slice, each test on both databases.
+
+#![allow(missing_docs, reason = "tests are specifications: their names say what holds")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+
+mod support;
+
+mod accounts;

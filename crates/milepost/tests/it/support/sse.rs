@@ -1,0 +1,84 @@
+//! A reader of Server-Sent Events, strict about their form.
+
+use std::time::Duration;
+
+use reqwest::RequestBuilder;
+use serde_json::Value;
+use tokio::time::timeout;
+
+/// One message.
+#[derive(Debug, Clone)]
+pub struct Message {
+    pub event: String,
+    pub id: String,
+    pub data: Value,
+}
+
+/// An open stream.
+#[derive(Debug)]
+pub struct Stream {
+    response: reqwest::Response,
+    buffer: String,
+    pub status: u16,
+}
+
+impl Stream {
+    pub async fn open(request: RequestBuilder) -> Self {
+        let response = request.send().await.unwrap();
+        let status = response.status().as_u16();
+        if status == 200 {
+            assert_eq!(response.headers()["content-type"], "text/event-stream");
+        }
+        Self { response, buffer: String::new(), status }
+    }
+
+    /// The next message, passing over comments; none at the end of the stream. Waits for at most five seconds.
+    pub async fn next(&mut self) -> Option<Message> {
+        timeout(Duration::from_secs(5), self.read()).await.expect("a message or the end within 5 seconds")
+    }
+
+    /// The next message, which must come.
+    pub async fn expect(&mut self) -> Message {
+        self.next().await.expect("a message, not the end of the stream")
+    }
+
+    /// Asserts that nothing comes for a while.
+    pub async fn expect_silence(&mut self, duration: Duration) {
+        if let Ok(message) = timeout(duration, self.read()).await {
+            panic!("expected silence, got {message:?}");
+        }
+    }
+
+    /// Asserts that the stream ends within a second, whatever comes before.
+    pub async fn expect_end(&mut self) {
+        let end = async { while self.read().await.is_some() {} };
+        timeout(Duration::from_secs(1), end).await.expect("the end of the stream within a second");
+    }
+
+    async fn read(&mut self) -> Option<Message> {
+        loop {
+            if let Some((block, rest)) = self.buffer.split_once("\n\n") {
+                let (block, rest) = (block.to_owned(), rest.to_owned());
+                self.buffer = rest;
+                if let Some(message) = parse(&block) {
+                    return Some(message);
+                }
+                continue;
+            }
+            // A stream that breaks off is as good as one that ends.
+            let chunk = self.response.chunk().await.ok().flatten()?;
+            self.buffer.push_str(std::str::from_utf8(&chunk).unwrap());
+        }
+    }
+}
+
+fn parse(block: &str) -> Option<Message> {
+    let field =
+        |name: &str| block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ").map(str::to_owned));
+    let data = field("data")?;
+    Some(Message {
+        event: field("event").expect("every message has a name"),
+        id: field("id").expect("every message has an id"),
+        data: serde_json::from_str(&data).unwrap(),
+    })
+}
