@@ -26,6 +26,12 @@ impl Clock {
         self.offset_micros.store(offset.num_microseconds().unwrap_or_default(), Ordering::Relaxed);
     }
 
+    /// Sets the clock to a time, from where it goes on.
+    pub fn travel_to(&self, time: DateTime<Utc>) {
+        self.set_offset(TimeDelta::zero());
+        self.set_offset(time - self.now());
+    }
+
     /// A new UUIDv7.
     #[must_use]
     pub fn new_id(&self) -> Uuid {

@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod demo;
 mod migrate;
 mod openapi;
 mod rebuild;
@@ -31,6 +32,8 @@ pub struct Cli {
 enum Command {
     /// Run the server
     Serve(serve::Serve),
+    /// Run a server with people, history and jobs under way, to try it out
+    Demo(demo::Demo),
     /// Bring the database's tables up to date, or show what that would do
     Migrate(migrate::Migrate),
     /// Manage accounts, with or without a running server
@@ -152,6 +155,7 @@ impl Command {
     async fn run(self) -> Outcome {
         match self {
             Self::Serve(serve) => serve.run().await,
+            Self::Demo(demo) => demo.run().await,
             Self::Migrate(migrate) => migrate.run().await,
             Self::User(user) => user.run().await,
             Self::Rebuild(rebuild) => rebuild.run().await,
