@@ -34,7 +34,7 @@ use crate::{api_document, api_keys, configurations, customers, events, jobs, liv
 /// Where the API lives.
 pub const API: &str = "/api/v1";
 /// How often what has expired is cleared away.
-const CLEARING: Duration = Duration::from_secs(600);
+const CLEARING: Duration = Duration::from_mins(10);
 /// How long a change of rights is kept for servers to read.
 const ACCESS_CHANGES_KEPT: TimeDelta = TimeDelta::hours(1);
 /// How long requests may go on after the server was told to stop.

@@ -32,12 +32,12 @@ pub struct SettingArgs {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listen: Option<String>,
 
-    /// `sqlite://FILE` or `postgres://…` [default: sqlite://milepost.db]
+    /// `sqlite://FILE` or `postgres://…` [default: `sqlite://milepost.db`]
     #[arg(long, value_name = "URL")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub database_url: Option<String>,
 
-    /// The address at which browsers reach the server [default: http://LISTEN]
+    /// The address at which browsers reach the server [default: `http://LISTEN`]
     #[arg(long, value_name = "URL")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub public_url: Option<String>,
@@ -152,12 +152,11 @@ impl SettingArgs {
 /// Each error with the setting it is about and where that was given; never the value of a URL with a password.
 fn describe(errors: figment::Error) -> String {
     let one = |error: figment::Error| {
-        let source = error.metadata.as_ref().and_then(|metadata| match &metadata.source {
-            Some(Source::File(file)) => Some(format!(" (in {})", file.display())),
-            Some(Source::Code(_)) => Some(" (on the command line)".to_owned()),
-            _ => Some(format!(" (in the {})", metadata.name)),
+        let source = error.metadata.as_ref().map_or_else(String::new, |metadata| match &metadata.source {
+            Some(Source::File(file)) => format!(" (in {})", file.display()),
+            Some(Source::Code(_)) => " (on the command line)".to_owned(),
+            _ => format!(" (in the {})", metadata.name),
         });
-        let source = source.unwrap_or_default();
         let setting = if error.path.is_empty() { String::new() } else { format!("{}: ", error.path.join(".")) };
         format!("{setting}{}{source}", error.kind)
     };

@@ -43,6 +43,7 @@ enum CustomerStatus {
 }
 
 /// A customer of the caller.
+#[expect(clippy::struct_field_names, reason = "the column is called so")]
 #[derive(Debug, Clone, Serialize, ToSchema)]
 struct Customer {
     /// The id of the link, for unlinking.

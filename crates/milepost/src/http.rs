@@ -84,7 +84,8 @@ fn body_limit(path: &str) -> usize {
 pub async fn read_body(request: Request) -> Result<Bytes> {
     let limit = body_limit(request.uri().path());
     axum::body::to_bytes(request.into_body(), limit).await.map_err(|error| {
-        let too_large = std::error::Error::source(&error).is_some_and(|source| source.is::<LengthLimitError>());
+        let too_large =
+            std::error::Error::source(&error).is_some_and(<dyn std::error::Error>::is::<LengthLimitError>);
         if too_large { Error::TooLarge(limit) } else { Error::BadJson("the body ended early".to_owned()) }
     })
 }
@@ -101,6 +102,7 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
 }
 
 /// Sorts an error of the JSON reader into bad JSON and bad values.
+#[must_use]
 pub fn json_error(pointer: &str, error: &serde_json::Error) -> Error {
     let message = error.to_string();
     let (reason, _place) = message.rsplit_once(" at line ").unwrap_or((&message, ""));
@@ -114,15 +116,12 @@ pub fn json_error(pointer: &str, error: &serde_json::Error) -> Error {
 
 /// A path into a document as a JSON pointer.
 fn json_pointer(path: &ErrorPath) -> String {
-    let mut pointer = String::new();
-    for segment in path {
-        match segment {
-            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
-            Segment::Map { key } => pointer.push_str(&format!("/{}", escape_pointer(key))),
-            Segment::Enum { .. } | Segment::Unknown => {}
-        }
-    }
-    pointer
+    let part = |segment: &Segment| match segment {
+        Segment::Seq { index } => Some(format!("/{index}")),
+        Segment::Map { key } => Some(format!("/{}", escape_pointer(key))),
+        Segment::Enum { .. } | Segment::Unknown => None,
+    };
+    path.iter().filter_map(part).collect()
 }
 
 /// A key as one part of a JSON pointer.

@@ -72,6 +72,7 @@ pub struct NewUser {
 }
 
 /// What to change in one's profile; what is absent stays.
+#[expect(clippy::option_option, reason = "absent, null and a value are three things")]
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ProfileChange {
@@ -92,7 +93,7 @@ struct Login {
     password: String,
 }
 
-/// What OAuth2 clients send as a form.
+/// What `OAuth2` clients send as a form.
 #[derive(Debug, Deserialize)]
 struct LoginForm {
     username: String,

@@ -122,7 +122,8 @@ fn random_text(length: usize) -> String {
 
 fn checksum(body: &str) -> String {
     let digest: [u8; 32] = Sha256::digest(body).into();
-    digest[..KEY_CHECKSUM / 2].iter().map(|byte| format!("{byte:02x}")).collect()
+    let number = u32::from_be_bytes([0, digest[0], digest[1], digest[2]]);
+    format!("{number:0KEY_CHECKSUM$x}")
 }
 
 /// Whether text has the form of a key, checksum included.

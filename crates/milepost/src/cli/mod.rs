@@ -47,7 +47,7 @@ enum Command {
 /// Where the data is, for commands that work on the database without a server.
 #[derive(Debug, Args)]
 struct DatabaseArgs {
-    /// `sqlite://FILE` or `postgres://…` [default: that of the settings, else sqlite://milepost.db]
+    /// `sqlite://FILE` or `postgres://…` [default: that of the settings, else `sqlite://milepost.db`]
     #[arg(long, value_name = "URL")]
     database_url: Option<String>,
 

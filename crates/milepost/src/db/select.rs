@@ -125,8 +125,8 @@ impl Select {
         };
         let begun = match cursor {
             None => self,
-            Some((time, value)) => {
-                self.bind(&format!(" and ({at}, {tie}) {sign} ("), time).bind(", ", value).push(")")
+            Some((at_value, tie_value)) => {
+                self.bind(&format!(" and ({at}, {tie}) {sign} ("), at_value).bind(", ", tie_value).push(")")
             }
         };
         begun.bind(&format!(" order by {at} {direction}, {tie} {direction} limit "), limit.and_one())

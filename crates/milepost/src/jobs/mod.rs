@@ -160,6 +160,7 @@ pub struct NewJob {
 }
 
 /// What to correct in a job; what is absent stays.
+#[expect(clippy::option_option, reason = "absent, null and a value are three things")]
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct JobCorrection {

@@ -291,6 +291,7 @@ pub async fn find_detail(db: &Db, tenant: Tenant, id: Uuid) -> Result<Option<Job
 }
 
 /// Turns a refused foreign key into what it means here: the customer was unlinked meanwhile.
+#[must_use]
 pub fn unlinked_meanwhile(error: sqlx::Error) -> Error {
     match &error {
         sqlx::Error::Database(refusal) if refusal.is_foreign_key_violation() => {

@@ -43,7 +43,7 @@ pub(super) struct Demo {
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
 
-    /// The address at which browsers reach the server [default: http://LISTEN]
+    /// The address at which browsers reach the server [default: `http://LISTEN`]
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
 }
@@ -163,6 +163,11 @@ fn spread(number: u32) -> f64 {
     (f64::from(number) * 0.618_033_988_749_895).fract()
 }
 
+/// The same as whole hundredths.
+fn hundredths(number: u32) -> u8 {
+    u8::try_from(number.wrapping_mul(62) % 100).unwrap_or_default()
+}
+
 fn variation(number: u32, stretch: f64) -> Variation {
     let slow = if number % 9 == 4 { 2.6 } else { 1.0 };
     Variation {
@@ -200,8 +205,7 @@ async fn replay_past(
 ) -> Outcome {
     let gap = TimeDelta::days(PAST_DAYS) / i32::try_from(PAST_JOBS).unwrap_or(i32::MAX);
     for number in 0..PAST_JOBS {
-        #[expect(clippy::cast_possible_truncation, reason = "some hours in seconds")]
-        let jitter = TimeDelta::seconds((spread(number + 7) * 0.8 * gap.num_seconds() as f64) as i64);
+        let jitter = gap * i32::from(hundredths(number + 7)) / 125;
         let opened = begin + gap * i32::try_from(number).unwrap_or(i32::MAX) + jitter;
         clock.travel_to(opened);
         let id = open(api, recording, customers, number).await?;
