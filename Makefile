@@ -30,7 +30,7 @@ lint: $(TOOLS)/bin/cargo-deny ## Check format, lints, dependencies and that gene
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --quiet
-	$(TOOLS)/bin/cargo-deny --offline check bans licenses sources
+	$(TOOLS)/bin/cargo-deny check bans licenses sources
 	bash -n scripts/with-postgres scripts/test-examples .ci/run
 	scripts/check-docs
 

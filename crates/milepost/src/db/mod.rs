@@ -121,7 +121,9 @@ impl Db {
             Self::Sqlite { write, committed, .. } => {
                 TxConnection::Sqlite(write.begin_with("begin immediate").await?, committed.clone())
             }
-            Self::Postgres(pool) => TxConnection::Postgres(pool.begin().await?),
+            Self::Postgres(pool) => {
+                TxConnection::Postgres(pool.begin_with("begin isolation level read committed").await?)
+            }
         };
         Ok(Tx { connection, announces: false })
     }

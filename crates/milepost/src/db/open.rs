@@ -167,10 +167,7 @@ fn create_private_file(path: &Path) -> std::io::Result<()> {
 }
 
 async fn open_postgres(options: PgConnectOptions) -> sqlx::Result<Db> {
-    let options = options
-        .application_name("milepost")
-        .options([("default_transaction_isolation", "read committed")])
-        .statement_cache_capacity(STATEMENT_CACHE);
+    let options = options.application_name("milepost").statement_cache_capacity(STATEMENT_CACHE);
     let pool = PgPoolOptions::new()
         .max_connections(POSTGRES_CONNECTIONS)
         .acquire_timeout(ACQUIRE_TIMEOUT)

@@ -189,7 +189,8 @@ pub struct JobFilter {
     #[param(value_type = Option<String>)]
     tag: Option<Tag>,
     /// Jobs of this version.
-    version: Option<String>,
+    #[param(value_type = Option<String>)]
+    version: Option<Version>,
     /// Jobs for this customer: a `customer_id` or an e-mail address.
     customer: Option<String>,
     /// The job with the provider's own id.

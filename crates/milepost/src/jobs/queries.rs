@@ -12,7 +12,7 @@ use crate::db::{Db, On, Select, Tx, on, sql};
 use crate::error::{Error, Result};
 use crate::http::{Cursor, Page};
 use crate::progress::{JobStatus, StepSummary, Totals, progress, view_steps};
-use crate::values::Fraction;
+use crate::values::{Email, Fraction};
 
 /// A job, the kind of job it is, and who is on either side.
 const SELECT: &str = "select jobs.id, jobs.provider_id, jobs.customer_id, l.email as customer_email,
@@ -206,24 +206,26 @@ pub async fn list(db: &Db, tenant: Tenant, filter: JobFilter) -> Result<Page<Job
     if let Some(statuses) = filter.statuses()? {
         select = select.bind_all(" and jobs.status in", statuses);
     }
-    if filter.tag.is_some() || filter.version.is_some() {
+    let version = filter.version.map(|version| version.to_string());
+    if filter.tag.is_some() || version.is_some() {
         // A customer's jobs may be of several providers: their configurations share no tenant.
         select = match tenant {
             Tenant::Provider(provider) => select
                 .push(" and jobs.job_configuration_id in (select f.id from job_configurations f")
                 .bind(" where f.provider_id = ", provider.id())
                 .bind_some(" and f.tag = ", filter.tag.map(|tag| tag.to_string()))
-                .bind_some(" and f.version = ", filter.version)
+                .bind_some(" and f.version = ", version)
                 .push(")"),
             Tenant::Customer(_) => select
                 .bind_some(" and c.tag = ", filter.tag.map(|tag| tag.to_string()))
-                .bind_some(" and c.version = ", filter.version),
+                .bind_some(" and c.version = ", version),
         };
     }
     if let Some(customer) = filter.customer {
-        select = match customer.parse::<Uuid>() {
-            Ok(id) => select.bind(" and l.customer_id = ", id),
-            Err(_) => select.bind(" and l.email = ", customer.trim().to_lowercase()),
+        select = match (customer.parse::<Uuid>(), Email::try_from(customer)) {
+            (Ok(id), _) => select.bind(" and l.customer_id = ", id),
+            (_, Ok(email)) => select.bind(" and l.email = ", email.as_str().to_owned()),
+            _ => return Err(Error::invalid("/customer", "is neither an id nor an e-mail address")),
         };
     }
     select = select.bind_some(" and jobs.provider_job_id = ", filter.provider_job_id.map(|id| id.to_string()));
