@@ -45,11 +45,11 @@ enum Command {
 #[derive(Debug, Args)]
 struct DatabaseArgs {
     /// `sqlite://FILE` or `postgres://…` [default: that of the settings, else sqlite://milepost.db]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", global = true)]
     database_url: Option<String>,
 
     /// Read settings from this file [default: milepost.toml, if it exists]
-    #[arg(long, value_name = "FILE", env = "MILEPOST_CONFIG")]
+    #[arg(long, value_name = "FILE", env = "MILEPOST_CONFIG", global = true)]
     config: Option<std::path::PathBuf>,
 }
 

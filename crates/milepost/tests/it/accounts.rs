@@ -310,7 +310,10 @@ on_both! {
         let zoe = sign_in(&server, "zoe@provider.example", "a good password").await.expect(200);
         assert_eq!(added, format!("{}  zoe@provider.example\n", zoe["id"].as_str().unwrap()));
         assert_eq!((&zoe["role"], &zoe["organization"]), (&json!("provider"), &json!("Zuse KG")));
-        let listed = server.milepost(&["user", "list"], "").await.expect();
+
+        // The database may be named where the other flags are, as for `serve`.
+        let arguments = ["user", "list", "--database-url", &server.database.url];
+        let listed = server.milepost(&arguments, "").await.expect();
         let line = format!("{}  provider  zoe@provider.example  Zoe Zuse (Zuse KG)\n", zoe["id"].as_str().unwrap());
         assert_eq!(listed, line);
     }
