@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use milepost::config::Signup;
+use milepost::users::set_password;
 use reqwest::Method;
 use serde_json::{Value, json};
 use url::Url;
@@ -187,6 +188,20 @@ on_both! {
         assert_eq!(alice.get("/users/me").await.expect(200), taken_away);
     }
 
+    async fn two_changes_at_once_both_hold(server: TestServer) {
+        let alice = server.provider("alice").await;
+        for round in 0..20 {
+            let (first, last) = (format!("First {round}"), format!("Last {round}"));
+            let (one, other) = tokio::join!(
+                alice.patch("/users/me", json!({"first_name": first})),
+                alice.patch("/users/me", json!({"last_name": last})),
+            );
+            assert_eq!((one.status, other.status), (200, 200));
+            let me = alice.get("/users/me").await.expect(200);
+            assert_eq!((&me["first_name"], &me["last_name"]), (&json!(first), &json!(last)));
+        }
+    }
+
     async fn sign_up_is_closed_unless_the_operator_opens_it(server: TestServer) {
         let alice = server.provider("alice").await;
         let refused = server.nobody().post("/users", new_account("erin@new.example", PASSWORD)).await;
@@ -300,6 +315,20 @@ on_both! {
         sign_in(&server, &alice.email, "a new password").await.expect(200);
         program.get("/users/me").await.expect(200);
         bob.get("/users/me").await.expect(200);
+    }
+
+    async fn no_login_with_the_old_password_outlives_a_new_one(server: TestServer) {
+        let alice = server.provider("alice").await;
+        let email = alice.email.clone().try_into().unwrap();
+        let people: Vec<Person> = (0..12).map(|_| server.nobody()).collect();
+        let login = json!({"email": alice.email, "password": PASSWORD});
+        let logins = futures::future::join_all(people.iter().map(|person| person.post("/login", login.clone())));
+        let change = set_password(&server.app, &email, "a new password".to_owned().try_into().unwrap());
+        let (_, changed) = tokio::join!(logins, change);
+        assert!(changed.unwrap());
+        for person in &people {
+            person.get("/users/me").await.expect(401);
+        }
     }
 
     async fn the_operator_adds_and_lists_accounts_beside_the_server(server: TestServer) {
