@@ -8,10 +8,9 @@ mod people;
 mod sse;
 
 pub use answer::{Answer, SetCookie};
-pub use command::Run;
 pub use database::{Database, DatabaseKind, hex, sha256};
 pub use people::{ApiKey, PASSWORD, Person};
-pub use sse::{Message, Stream};
+pub use sse::Stream;
 
 use std::net::SocketAddr;
 use std::time::Duration;
