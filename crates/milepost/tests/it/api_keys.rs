@@ -309,6 +309,23 @@ on_both! {
         assert_eq!(time(&listed(&alice, &old).await["expires_at"]), expires_at);
     }
 
+    async fn a_stream_ends_when_the_overlap_does(server: TestServer) {
+        let alice = server.provider("alice").await;
+        let beside = server.start_beside().await;
+        let old = alice.make_key(None).await;
+        let program = alice.with_key(&old);
+        let mut streams =
+            [program.stream("/jobs/stream", None).await, program.at(&beside).stream("/jobs/stream", None).await];
+        for stream in &mut streams {
+            assert_eq!(stream.expect().await.event, "ready");
+        }
+        rotated(alice.post(&format!("/api-keys/{}/rotate", old.id), json!({"overlap": 2})).await);
+        for stream in &mut streams {
+            assert!(stream.next().await.is_none(), "it ends with the overlap");
+        }
+        program.get("/jobs").await.expect_problem(401, &[]);
+    }
+
     async fn a_key_says_when_it_was_last_used(server: TestServer) {
         let alice = server.provider("alice").await;
         let key = alice.make_key(Some("read")).await;
