@@ -8,3 +8,4 @@ mod support;
 
 mod accounts;
 mod api_keys;
+mod customers;
