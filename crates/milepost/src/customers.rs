@@ -1,6 +1,7 @@
 //! Customers: whom a provider may open jobs for. Invited by e-mail address, linked when they accept, unlinked by the
 //! provider. Only a linked customer sees jobs; the schema's foreign keys hold that too.
 
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -257,10 +258,11 @@ struct Acceptance {
         (status = 200, description = "Linked", body = User)), security(()))]
 async fn accept_invitation(
     State(app): State<App>,
-    Path(token): Path<String>,
+    token: Result<Path<String>, PathRejection>,
     account: Result<Account>,
     OptionalJson(acceptance): OptionalJson<Acceptance>,
 ) -> Result<Response> {
+    let Path(token) = token.map_err(|_| Error::NotFound)?;
     let token = Secret::shown(&token).hash();
     let invitation = find_invitation(app.db(), &token, app.clock().now()).await?.ok_or(Error::NotFound)?;
     match acceptance {
