@@ -213,6 +213,7 @@ async fn unlink_customer(
 ) -> Result<Json<Customer>> {
     let now = app.clock().now();
     let mut tx = app.db().begin().await?;
+    lock_link(&mut tx, provider, id).await?;
     let customer = find_customer(&mut tx, provider, id).await?.ok_or(Error::NotFound)?;
     show_jobs(&mut tx, id, None, now).await?;
     on!(&mut tx, |c| {
@@ -363,6 +364,20 @@ async fn show_jobs(tx: &mut Tx, link_id: Uuid, user_id: Option<Uuid>, now: DateT
     })
 }
 
+/// Keeps jobs from being opened for a customer until the transaction ends. Whoever locks both takes the customer first,
+/// then the jobs, so that nobody waits in a circle.
+async fn lock_link(tx: &mut Tx, provider: ProviderId, id: Uuid) -> sqlx::Result<()> {
+    let lock = tx.lock("customers");
+    let _locked: Option<(Uuid,)> = on!(tx, |c| {
+        sqlx::query_as(sql!("select id from customers where provider_id = $1 and id = $2{lock}"))
+            .bind(provider.id())
+            .bind(id)
+            .fetch_optional(c)
+            .await
+    })?;
+    Ok(())
+}
+
 async fn find_customer(on: impl Into<On<'_>>, provider: ProviderId, id: Uuid) -> sqlx::Result<Option<Customer>> {
     let row: Option<CustomerRow> = on!(on.into(), |c| {
         sqlx::query_as(sql!("{SELECT} where l.provider_id = $1 and l.id = $2 and l.unlinked_at is null"))
@@ -411,16 +426,22 @@ pub enum RecipientRef {
     Email(Email),
 }
 
-/// Finds the customer among those of the provider. The answer is the same whether there is such an account or not.
+/// Finds the customer among those of the provider, and keeps the link as it is until the transaction ends: a job opened
+/// meanwhile would miss that the invitation is accepted. The answer is the same whether there is such an account or not.
 pub async fn find_recipient(tx: &mut Tx, provider: ProviderId, wanted: RecipientRef) -> Result<Recipient> {
     const FIND: &str =
         "select id as link_id, customer_id from customers where unlinked_at is null and provider_id = $1 and";
+    let hold = tx.hold("customers");
     let found: Option<Recipient> = match &wanted {
         RecipientRef::Id(id) => on!(tx, |c| {
-            sqlx::query_as(sql!("{FIND} customer_id = $2")).bind(provider.id()).bind(*id).fetch_optional(c).await
+            sqlx::query_as(sql!("{FIND} customer_id = $2{hold}"))
+                .bind(provider.id())
+                .bind(*id)
+                .fetch_optional(c)
+                .await
         }),
         RecipientRef::Email(email) => on!(tx, |c| {
-            sqlx::query_as(sql!("{FIND} email = $2")).bind(provider.id()).bind(email).fetch_optional(c).await
+            sqlx::query_as(sql!("{FIND} email = $2{hold}")).bind(provider.id()).bind(email).fetch_optional(c).await
         }),
     }?;
     let field = match wanted {

@@ -175,6 +175,15 @@ impl Tx {
         }
     }
 
+    /// The same, to change the rows itself: nobody else may hold them meanwhile.
+    #[must_use]
+    pub fn lock(&self, table: &str) -> String {
+        match self.connection {
+            TxConnection::Sqlite(..) => String::new(),
+            TxConnection::Postgres(_) => format!(" for update of {table}"),
+        }
+    }
+
     /// Makes all of it durable, then tells the readers of the logs if it wrote to one.
     pub async fn commit(self) -> sqlx::Result<()> {
         match self.connection {

@@ -9,7 +9,7 @@ use crate::auth::{ProviderId, Tenant};
 use crate::configurations::{self, Configuration};
 use crate::customers::Recipient;
 use crate::db::{Db, On, Select, Tx, on, sql};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::http::{Cursor, Page};
 use crate::progress::{JobStatus, StepSummary, Totals, progress, view_steps};
 use crate::values::Fraction;
@@ -288,14 +288,4 @@ pub async fn find_detail(db: &Db, tenant: Tenant, id: Uuid) -> Result<Option<Job
         })
         .collect();
     Ok(Some(JobDetail { job, steps }))
-}
-
-/// Turns a refused foreign key into what it means here: the customer was unlinked meanwhile.
-pub fn unlinked_meanwhile(error: sqlx::Error) -> Error {
-    match &error {
-        sqlx::Error::Database(refusal) if refusal.is_foreign_key_violation() => {
-            Error::invalid("/customer_id", "is not among your customers; invite them first")
-        }
-        _ => error.into(),
-    }
 }

@@ -285,6 +285,49 @@ on_both! {
         alice.post("/jobs", for_nobody).await.expect_problem(409, &[]);
     }
 
+    async fn a_job_opened_while_the_invitation_is_accepted_is_not_lost(server: TestServer) {
+        let alice = server.provider("alice").await;
+        let carol = server.customer_of(&alice, "carol").await;
+        alice.register("scan", "1.0.0", &[("load", 1)]).await;
+        for round in 0..30 {
+            unlink(&alice, &carol.email).await;
+            let token = alice.invite(&carol.email).await;
+            let job = |part| json!({"tag": "scan", "provider_job_id": format!("job {round}{part}"), "customer_email": carol.email});
+            let (accepted, one, other) = tokio::join!(
+                accept(&carol, &token, json!({})),
+                alice.post("/jobs", job("a")),
+                alice.post("/jobs", job("b")),
+            );
+            accepted.expect(200);
+            for job in [one.expect(201), other.expect(201)] {
+                carol.get(&format!("/jobs/{}", job["id"].as_str().unwrap())).await.expect(200);
+            }
+        }
+    }
+
+    async fn a_job_opened_or_corrected_while_its_customer_is_unlinked_stays_hidden(server: TestServer) {
+        let alice = server.provider("alice").await;
+        let carol = server.customer_of(&alice, "carol").await;
+        alice.register("scan", "1.0.0", &[("load", 1)]).await;
+        let old = format!("/jobs/{}", alice.open_job("scan", "an old job").await);
+        for round in 0..30 {
+            let link = link_to(&alice, &carol.email).await;
+            let path = format!("/customers/{}", link["id"].as_str().unwrap());
+            let job = json!({"tag": "scan", "provider_job_id": format!("job {round}"), "customer_id": carol.id});
+            let (unlinked, opened, corrected) = tokio::join!(
+                alice.delete(&path),
+                alice.post("/jobs", job),
+                alice.patch(&old, json!({"customer_id": carol.id})),
+            );
+            unlinked.expect(200);
+            assert!(matches!(opened.status, 201 | 422), "{}", opened.text);
+            assert!(matches!(corrected.status, 200 | 422), "{}", corrected.text);
+            assert!(jobs_of(&carol).await.is_empty());
+            let token = alice.invite(&carol.email).await;
+            accept(&carol, &token, json!({})).await.expect(200);
+        }
+    }
+
     async fn a_job_is_corrected_to_another_customer(server: TestServer) {
         let alice = server.provider("alice").await;
         let carol = server.customer_of(&alice, "carol").await;
