@@ -1,6 +1,7 @@
 //! Customers: whom a provider may open jobs for. Invited by e-mail address, linked when they accept, unlinked by the
 //! provider. Only a linked customer sees jobs; the schema's foreign keys hold that too.
 
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -213,6 +214,7 @@ async fn unlink_customer(
 ) -> Result<Json<Customer>> {
     let now = app.clock().now();
     let mut tx = app.db().begin().await?;
+    lock_link(&mut tx, provider, id).await?;
     let customer = find_customer(&mut tx, provider, id).await?.ok_or(Error::NotFound)?;
     show_jobs(&mut tx, id, None, now).await?;
     on!(&mut tx, |c| {
@@ -258,10 +260,11 @@ struct Acceptance {
         (status = 200, description = "Linked", body = User)), security(()))]
 async fn accept_invitation(
     State(app): State<App>,
-    Path(token): Path<String>,
+    token: Result<Path<String>, PathRejection>,
     account: Result<Account>,
     OptionalJson(acceptance): OptionalJson<Acceptance>,
 ) -> Result<Response> {
+    let Path(token) = token.map_err(|_| Error::NotFound)?;
     let token = Secret::shown(&token).hash();
     let invitation = find_invitation(app.db(), &token, app.clock().now()).await?.ok_or(Error::NotFound)?;
     match acceptance {
@@ -362,6 +365,20 @@ async fn show_jobs(tx: &mut Tx, link_id: Uuid, user_id: Option<Uuid>, now: DateT
     })
 }
 
+/// Keeps jobs from being opened for a customer until the transaction ends. Whoever locks both takes the customer first,
+/// then the jobs, so that nobody waits in a circle.
+async fn lock_link(tx: &mut Tx, provider: ProviderId, id: Uuid) -> sqlx::Result<()> {
+    let lock = tx.lock("customers");
+    let _locked: Option<(Uuid,)> = on!(tx, |c| {
+        sqlx::query_as(sql!("select id from customers where provider_id = $1 and id = $2{lock}"))
+            .bind(provider.id())
+            .bind(id)
+            .fetch_optional(c)
+            .await
+    })?;
+    Ok(())
+}
+
 async fn find_customer(on: impl Into<On<'_>>, provider: ProviderId, id: Uuid) -> sqlx::Result<Option<Customer>> {
     let row: Option<CustomerRow> = on!(on.into(), |c| {
         sqlx::query_as(sql!("{SELECT} where l.provider_id = $1 and l.id = $2 and l.unlinked_at is null"))
@@ -410,16 +427,22 @@ pub enum RecipientRef {
     Email(Email),
 }
 
-/// Finds the customer among those of the provider. The answer is the same whether there is such an account or not.
+/// Finds the customer among those of the provider, and keeps the link as it is until the transaction ends: a job opened
+/// meanwhile would miss that the invitation is accepted. The answer is the same whether there is such an account or not.
 pub async fn find_recipient(tx: &mut Tx, provider: ProviderId, wanted: RecipientRef) -> Result<Recipient> {
     const FIND: &str =
         "select id as link_id, customer_id from customers where unlinked_at is null and provider_id = $1 and";
+    let hold = tx.hold("customers");
     let found: Option<Recipient> = match &wanted {
         RecipientRef::Id(id) => on!(tx, |c| {
-            sqlx::query_as(sql!("{FIND} customer_id = $2")).bind(provider.id()).bind(*id).fetch_optional(c).await
+            sqlx::query_as(sql!("{FIND} customer_id = $2{hold}"))
+                .bind(provider.id())
+                .bind(*id)
+                .fetch_optional(c)
+                .await
         }),
         RecipientRef::Email(email) => on!(tx, |c| {
-            sqlx::query_as(sql!("{FIND} email = $2")).bind(provider.id()).bind(email).fetch_optional(c).await
+            sqlx::query_as(sql!("{FIND} email = $2{hold}")).bind(provider.id()).bind(email).fetch_optional(c).await
         }),
     }?;
     let field = match wanted {

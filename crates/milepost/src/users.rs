@@ -133,6 +133,9 @@ async fn log_in(State(app): State<App>, request: Request) -> Result<(CookieJar, 
     let matches = app.passwords().verify(probe, stored).await?;
     let Some(account) = account.filter(|_| known && matches) else { return Err(refused) };
     let mut tx = app.db().begin().await?;
+    if !still_may_sign_in(&mut tx, &account).await? {
+        return Err(refused);
+    }
     let now = app.clock().now();
     let cookie = begin_session(&app, &mut tx, account.user.id, now).await?;
     tx.commit().await?;
@@ -193,21 +196,19 @@ async fn change_me(
     account: Account,
     Json(change): Json<ProfileChange>,
 ) -> Result<Json<User>> {
+    let changes_organization = change.organization.is_some();
     let mut tx = app.db().begin().await?;
-    let user = find_user(&mut tx, account.user_id).await?.ok_or(Error::NotFound)?;
-    let organization = match change.organization {
-        Some(organization) => organization.map(|name| name.to_string()),
-        None => user.organization,
-    };
     let changed: User = on!(&mut tx, |c| {
         sqlx::query_as(sql!(
-            "update users set first_name = $2, last_name = $3, organization = $4, updated_at = $5
+            "update users set first_name = coalesce($2, first_name), last_name = coalesce($3, last_name),
+                 organization = case when $4 then $5 else organization end, updated_at = $6
              where id = $1 returning {COLUMNS}"
         ))
         .bind(account.user_id)
-        .bind(change.first_name.map_or(user.first_name, |name| name.to_string()))
-        .bind(change.last_name.map_or(user.last_name, |name| name.to_string()))
-        .bind(organization)
+        .bind(change.first_name)
+        .bind(change.last_name)
+        .bind(changes_organization)
+        .bind(change.organization.flatten())
         .bind(app.clock().now())
         .fetch_one(c)
         .await
@@ -232,6 +233,20 @@ async fn find_account(db: &Db, email: &Email) -> sqlx::Result<Option<StoredAccou
             .fetch_optional(c)
             .await
     })
+}
+
+/// Whether the account has the same password still, and keeps it until the transaction ends: comparing passwords takes
+/// a while, and no session may begin after a new password or the operator has ended them all.
+async fn still_may_sign_in(tx: &mut Tx, account: &StoredAccount) -> sqlx::Result<bool> {
+    let hold = tx.hold("users");
+    let row: Option<(Uuid,)> = on!(tx, |c| {
+        sqlx::query_as(sql!("select id from users where id = $1 and password = $2 and disabled_at is null{hold}"))
+            .bind(account.user.id)
+            .bind(&account.password)
+            .fetch_optional(c)
+            .await
+    })?;
+    Ok(row.is_some())
 }
 
 /// The account of an id.

@@ -167,6 +167,25 @@ impl Tx {
         }
     }
 
+    /// What a `select` ends with to keep others from changing the rows of a table until this transaction ends, while
+    /// they may read them and hold them too.
+    #[must_use]
+    pub fn hold(&self, table: &str) -> String {
+        match self.connection {
+            TxConnection::Sqlite(..) => String::new(),
+            TxConnection::Postgres(_) => format!(" for share of {table}"),
+        }
+    }
+
+    /// The same, to change the rows itself: nobody else may hold them meanwhile.
+    #[must_use]
+    pub fn lock(&self, table: &str) -> String {
+        match self.connection {
+            TxConnection::Sqlite(..) => String::new(),
+            TxConnection::Postgres(_) => format!(" for update of {table}"),
+        }
+    }
+
     /// Makes all of it durable, then tells the readers of the logs if it wrote to one.
     pub async fn commit(self) -> sqlx::Result<()> {
         match self.connection {

@@ -240,13 +240,11 @@ async fn open_job(
     let mut tx = app.db().begin().await?;
     let recipient = resolve_recipient(&mut tx, provider, new.customer_id, new.customer_email.clone()).await?;
     let configuration = resolve_configuration(&mut tx, provider, &new).await?;
-    let opened = queries::insert(&app, &mut tx, provider, &new, &configuration, recipient)
-        .await
-        .map_err(queries::unlinked_meanwhile)?;
+    let opened = queries::insert(&app, &mut tx, provider, &new, &configuration, recipient).await?;
     let job = queries::find_by_provider_job_id(&mut tx, provider, new.provider_job_id.as_str()).await?;
     let job = job.ok_or_else(|| Error::internal("a job vanished while it was opened"))?;
     if opened {
-        tx.commit().await.map_err(queries::unlinked_meanwhile)?;
+        tx.commit().await?;
         return Ok((StatusCode::CREATED, Json(job)).into_response());
     }
     let same_version = new.version.is_none_or(|version| version.to_string() == job.version);
@@ -326,18 +324,23 @@ async fn correct_job(
     let mut tx = app.db().begin().await?;
     let tenant = Tenant::Provider(provider);
     let seen = queries::find(&mut tx, tenant, id).await?.ok_or(Error::NotFound)?;
+    // The customer first, then the job: as everybody who locks both.
+    let new_recipient = match (correction.customer_id, correction.customer_email) {
+        (None, None) => None,
+        (id, email) => Some(resolve_recipient(&mut tx, provider, id.flatten(), email.flatten()).await?),
+    };
     state::lock_job(&mut tx, seen.id).await?;
     let job = queries::find(&mut tx, tenant, id).await?.ok_or(Error::NotFound)?;
-    let recipient = match (correction.customer_id, correction.customer_email) {
-        (None, None) => queries::find_recipient_of(&mut tx, id).await?,
-        (id, email) => resolve_recipient(&mut tx, provider, id.flatten(), email.flatten()).await?,
+    let recipient = match new_recipient {
+        None => queries::find_recipient_of(&mut tx, id).await?,
+        Some(recipient) => recipient,
     };
     let name = correction.provider_job_name.map_or(job.provider_job_name.clone(), |name| name.to_string());
-    queries::correct(&mut tx, &job, recipient, &name, now).await.map_err(queries::unlinked_meanwhile)?;
+    queries::correct(&mut tx, &job, recipient, &name, now).await?;
     let corrected = queries::find(&mut tx, tenant, id).await?.ok_or(Error::NotFound)?;
     if corrected.customer_id != job.customer_id {
         record_access_change(&mut tx, id, now).await?;
     }
-    tx.commit().await.map_err(queries::unlinked_meanwhile)?;
+    tx.commit().await?;
     Ok(Json(corrected))
 }

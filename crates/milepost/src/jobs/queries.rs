@@ -291,14 +291,3 @@ pub async fn find_detail(db: &Db, tenant: Tenant, id: Uuid) -> Result<Option<Job
         .collect();
     Ok(Some(JobDetail { job, steps }))
 }
-
-/// Turns a refused foreign key into what it means here: the customer was unlinked meanwhile.
-#[must_use]
-pub fn unlinked_meanwhile(error: sqlx::Error) -> Error {
-    match &error {
-        sqlx::Error::Database(refusal) if refusal.is_foreign_key_violation() => {
-            Error::invalid("/customer_id", "is not among your customers; invite them first")
-        }
-        _ => error.into(),
-    }
-}

@@ -152,9 +152,9 @@ struct Visible {
 
 impl Visible {
     /// Whether the caller may still see it.
-    async fn is_allowed(&self) -> Result<bool> {
+    async fn is_allowed(&mut self) -> Result<bool> {
         let now = self.app.clock().now();
-        if !credentials::is_still_valid(self.app.db(), &self.caller, now).await? {
+        if !credentials::check_again(self.app.db(), &mut self.caller, now).await? {
             return Ok(false);
         }
         match self.job_id {
@@ -183,7 +183,7 @@ enum Next {
 }
 
 /// Waits for the next thing to send; the end when the stream is no longer allowed, was too slow, or the server stops.
-async fn next(visible: &Visible, watcher: &mut Watcher, heartbeat: &mut tokio::time::Interval) -> Next {
+async fn next(visible: &mut Visible, watcher: &mut Watcher, heartbeat: &mut tokio::time::Interval) -> Next {
     loop {
         let signal = tokio::select! {
             signal = watcher.next() => signal,
@@ -212,7 +212,7 @@ const COMMENT: Bytes = Bytes::from_static(b": still here\n\n");
 
 /// The messages of one job behind `after`; up to `newest` they are read from the database.
 fn job_frames(
-    visible: Visible,
+    mut visible: Visible,
     mut watcher: Watcher,
     snapshot: Option<Bytes>,
     mut after: i64,
@@ -231,7 +231,7 @@ fn job_frames(
         }
         let mut heartbeat = heartbeat();
         loop {
-            match next(&visible, &mut watcher, &mut heartbeat).await {
+            match next(&mut visible, &mut watcher, &mut heartbeat).await {
                 Next::Event(event) if event.sequence > after => {
                     after = event.sequence;
                     yield event.job_frame.clone();
@@ -246,7 +246,7 @@ fn job_frames(
 
 /// The messages of all jobs of the caller behind `after`; up to `newest` they are read from the database.
 fn feed_frames(
-    visible: Visible,
+    mut visible: Visible,
     mut watcher: Watcher,
     ready: Option<Bytes>,
     mut after: i64,
@@ -266,7 +266,7 @@ fn feed_frames(
         }
         let mut heartbeat = heartbeat();
         loop {
-            match next(&visible, &mut watcher, &mut heartbeat).await {
+            match next(&mut visible, &mut watcher, &mut heartbeat).await {
                 Next::Event(event) if event.position > after => {
                     after = event.position;
                     yield event.feed_frame.clone();

@@ -2,8 +2,11 @@
 
 #![allow(missing_docs, reason = "tests are specifications: their names say what holds")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+#![allow(unreachable_pub, reason = "what the tests share is public to them")]
 
 mod support;
 
 mod accounts;
 mod openapi;
+mod api_keys;
+mod customers;

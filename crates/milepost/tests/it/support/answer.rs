@@ -46,6 +46,42 @@ impl Answer {
     }
 }
 
+/// A cookie as a browser is told to keep it.
+#[derive(Debug)]
+pub struct SetCookie {
+    pub name: String,
+    pub value: String,
+    pub attributes: Vec<String>,
+}
+
+impl SetCookie {
+    pub fn has(&self, attribute: &str) -> bool {
+        self.attributes.iter().any(|one| one == attribute)
+    }
+
+    /// What a browser sends back.
+    pub fn pair(&self) -> String {
+        format!("{}={}", self.name, self.value)
+    }
+}
+
+impl Answer {
+    /// The one cookie that the answer sets.
+    #[track_caller]
+    pub fn cookie(&self) -> SetCookie {
+        let cookies: Vec<&str> =
+            self.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap()).collect();
+        let [cookie] = cookies.as_slice() else { panic!("one cookie, got {cookies:?}") };
+        let (pair, attributes) = cookie.split_once("; ").unwrap();
+        let (name, value) = pair.split_once('=').unwrap();
+        SetCookie {
+            name: name.to_owned(),
+            value: value.to_owned(),
+            attributes: attributes.split("; ").map(str::to_owned).collect(),
+        }
+    }
+}
+
 impl Index<&str> for Answer {
     type Output = Value;
 

@@ -2,9 +2,15 @@
 
 use std::sync::Arc;
 
-use sqlx::{Connection, PgConnection};
+use milepost::db::Db;
+use sha2::{Digest, Sha256};
+use sqlx::postgres::PgRow;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, Connection, FromRow, PgConnection};
 use tempfile::TempDir;
 use url::Url;
+
+use super::TestServer;
 
 /// Which database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +40,7 @@ impl Database {
                     .expect("these tests need PostgreSQL: run `make test`, or `scripts/with-postgres cargo test`");
                 let name = format!("t{}", milepost::sources::Clock::default().new_id().simple());
                 let mut connection = PgConnection::connect(&cluster).await.unwrap();
-                sqlx::raw_sql(sqlx::AssertSqlSafe(format!("create database {name}")))
+                sqlx::raw_sql(AssertSqlSafe(format!("create database {name}")))
                     .execute(&mut connection)
                     .await
                     .unwrap();
@@ -50,4 +56,46 @@ impl Database {
     pub fn folder(&self) -> Option<&std::path::Path> {
         self.folder.as_deref().map(TempDir::path)
     }
+}
+
+impl TestServer {
+    /// All values of one column, straight from the database.
+    pub async fn column<T>(&self, sql: impl Into<String>) -> Vec<T>
+    where
+        T: Send + Unpin,
+        (T,): for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow>,
+    {
+        let sql = AssertSqlSafe(sql.into());
+        let rows: Vec<(T,)> = match self.app.db() {
+            Db::Sqlite { read, .. } => sqlx::query_as(sql).fetch_all(read).await.unwrap(),
+            Db::Postgres(pool) => sqlx::query_as(sql).fetch_all(pool).await.unwrap(),
+        };
+        rows.into_iter().map(|(value,)| value).collect()
+    }
+
+    /// Whether a secret is anywhere in the database: in the bytes of SQLite's files, or in a row of PostgreSQL.
+    pub async fn keeps(&self, secret: &str) -> bool {
+        if let Some(folder) = self.database.folder() {
+            let files = std::fs::read_dir(folder).unwrap().map(|file| std::fs::read(file.unwrap().path()).unwrap());
+            return files.into_iter().any(|bytes| bytes.windows(secret.len()).any(|part| part == secret.as_bytes()));
+        }
+        let tables = "select cast(table_name as text) from information_schema.tables where table_schema = 'public'";
+        for table in self.column::<String>(tables).await {
+            let rows = self.column::<String>(format!("select cast(to_jsonb(t) as text) from {table} t")).await;
+            // Bytes are shown in hexadecimal.
+            if rows.iter().any(|row| row.contains(secret) || row.contains(&hex(secret.as_bytes()))) {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What the database keeps of a key or a token.
+pub fn sha256(secret: &str) -> Vec<u8> {
+    Sha256::digest(secret).to_vec()
 }

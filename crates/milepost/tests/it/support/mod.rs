@@ -2,14 +2,15 @@
 //! database of its own.
 
 mod answer;
+mod command;
 mod database;
 mod people;
 mod sse;
 
-pub use answer::Answer;
-pub use database::{Database, DatabaseKind};
-pub use people::{ApiKey, Person};
-pub use sse::{Message, Stream};
+pub use answer::{Answer, SetCookie};
+pub use database::{Database, DatabaseKind, hex, sha256};
+pub use people::{ApiKey, PASSWORD, Person};
+pub use sse::Stream;
 
 use std::net::SocketAddr;
 use std::time::Duration;
