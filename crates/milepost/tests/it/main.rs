@@ -1,9 +1,11 @@
 //! All integration tests in one binary: a file per slice, each test on both databases.
 
 #![allow(missing_docs, reason = "tests are specifications: their names say what holds")]
+#![allow(unreachable_pub, reason = "`pub` tells what a module of the tests offers the others")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 mod support;
 
 mod accounts;
+mod events;
 mod progress;

@@ -2,6 +2,7 @@
 //! database of its own.
 
 mod answer;
+mod contents;
 mod database;
 mod people;
 mod sse;
