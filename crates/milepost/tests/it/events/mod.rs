@@ -1,5 +1,6 @@
 //! Events: what is taken in, what is refused, and what a reader then sees.
 
+mod existing_scripts;
 mod flow;
 mod idempotency;
 
