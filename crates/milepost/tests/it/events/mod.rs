@@ -3,6 +3,7 @@
 mod existing_scripts;
 mod flow;
 mod idempotency;
+mod times;
 mod values;
 
 use crate::support::{Person, TestServer};
