@@ -1,8 +1,10 @@
 //! Events: what is taken in, what is refused, and what a reader then sees.
 
+mod batches;
 mod existing_scripts;
 mod flow;
 mod idempotency;
+mod refusals;
 mod times;
 mod values;
 
