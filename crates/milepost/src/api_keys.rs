@@ -15,7 +15,7 @@ use crate::auth::credentials::Secret;
 use crate::auth::{Account, Caller, Credential, Role, Scope};
 use crate::db::{On, Select, Tx, on, record_access_change, sql};
 use crate::error::{Error, Result};
-use crate::http::{Cursor, Json, Limit, OptionalJson, Page, PathId, Query};
+use crate::http::{Cursor, Json, Limit, OptionalJson, Page, PathId, Query, optional_word};
 use crate::values::{Instant, Note};
 
 /// The routes of this slice.
@@ -75,6 +75,7 @@ struct NewKey {
     /// When it ends; never if absent.
     expires_at: Option<Instant>,
     /// What it may do: `write` for providers, `read` for customers, if absent.
+    #[serde(default, deserialize_with = "optional_word")]
     scope: Option<Scope>,
 }
 

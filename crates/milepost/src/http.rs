@@ -1,5 +1,8 @@
 //! Extractors that answer with problem+json where axum's would answer with plain text, and the shape of lists.
 
+use std::fmt;
+use std::marker::PhantomData;
+
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::HeaderMap;
@@ -7,8 +10,9 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
-use http_body_util::LengthLimitError;
-use serde::de::DeserializeOwned;
+use http_body_util::BodyExt;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, IntoDeserializer, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_path_to_error::{Path as ErrorPath, Segment};
 use utoipa::ToSchema;
@@ -23,6 +27,10 @@ pub const BATCH_BODY_LIMIT: usize = 1024 * 1024;
 /// The largest body of anything else, in bytes.
 pub const BODY_LIMIT: usize = 256 * 1024;
 
+/// How much of a body that is too large is read and thrown away, in bytes: whoever is still sending when we answer sees
+/// the connection break instead of the answer.
+const DISCARDED_BODY_LIMIT: usize = 16 * 1024 * 1024;
+
 /// A body in JSON. A missing content type counts as JSON, since old scripts send none.
 #[derive(Debug)]
 pub struct Json<T>(pub T);
@@ -34,7 +42,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         if !matches!(media_type(request.headers()).as_deref(), None | Some("application/json")) {
             return Err(Error::UnsupportedMediaType("application/json"));
         }
-        parse_json(&read_body(request).await?).map(Self)
+        parse_object(&read_body(request).await?).map(Self)
     }
 }
 
@@ -56,7 +64,7 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalJ
         let body = read_body(request).await?;
         match body.is_empty() {
             true => Ok(Self(T::default())),
-            false if is_json => parse_json(&body).map(Self),
+            false if is_json => parse_object(&body).map(Self),
             false => Err(Error::UnsupportedMediaType("application/json")),
         }
     }
@@ -83,11 +91,22 @@ fn body_limit(path: &str) -> usize {
 /// The whole body, within the limit of its path.
 pub async fn read_body(request: Request) -> Result<Bytes> {
     let limit = body_limit(request.uri().path());
-    axum::body::to_bytes(request.into_body(), limit).await.map_err(|error| {
-        let too_large =
-            std::error::Error::source(&error).is_some_and(<dyn std::error::Error>::is::<LengthLimitError>);
-        if too_large { Error::TooLarge(limit) } else { Error::BadJson("the body ended early".to_owned()) }
-    })
+    let mut body = request.into_body();
+    let mut read = Vec::new();
+    let mut discarded = 0;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Error::BadJson("the body ended early".to_owned()))?;
+        let Some(data) = frame.data_ref() else { continue };
+        if discarded == 0 && read.len() + data.len() <= limit {
+            read.extend_from_slice(data);
+            continue;
+        }
+        discarded += data.len();
+        if discarded > DISCARDED_BODY_LIMIT {
+            break;
+        }
+    }
+    if discarded == 0 { Ok(read.into()) } else { Err(Error::TooLarge(limit)) }
 }
 
 /// Reads JSON: 400 if it is none, 422 naming the field if a value does not fit.
@@ -101,16 +120,76 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     Ok(value)
 }
 
+/// Reads a JSON object.
+pub fn parse_object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    parse_json(bytes).map(|Object(value)| value)
+}
+
+/// A value whose fields are sent by name. Left to itself serde takes an array for any struct as well, the fields by their
+/// place.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ObjectVisitor<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+
+        deserializer.deserialize_map(ObjectVisitor(PhantomData))
+    }
+}
+
+/// Reads a list of JSON objects.
+pub fn objects<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    let objects = Vec::<Object<T>>::deserialize(deserializer)?;
+    Ok(objects.into_iter().map(|Object(value)| value).collect())
+}
+
+/// Reads a list of JSON objects, or null.
+pub fn optional_objects<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<T>>, D::Error> {
+    let objects = Option::<Vec<Object<T>>>::deserialize(deserializer)?;
+    Ok(objects.map(|objects| objects.into_iter().map(|Object(value)| value).collect()))
+}
+
+/// Reads one word of several from text. Left to itself serde takes `{"word": null}` as well, and for it null and numbers
+/// are no JSON.
+pub fn word<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    T::deserialize(String::deserialize(deserializer)?.into_deserializer())
+}
+
+/// Reads one word of several from text, or null.
+pub fn optional_word<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    text.map(|text| T::deserialize(text.into_deserializer())).transpose()
+}
+
 /// Sorts an error of the JSON reader into bad JSON and bad values.
 #[must_use]
 pub fn json_error(pointer: &str, error: &serde_json::Error) -> Error {
     let message = error.to_string();
     let (reason, _place) = message.rsplit_once(" at line ").unwrap_or((&message, ""));
     // A number beyond a double is JSON all the same: it is the value that does not fit.
-    if error.is_data() || reason == "number out of range" {
-        Error::invalid(pointer, reason)
-    } else {
-        Error::BadJson(message)
+    if !error.is_data() && reason != "number out of range" {
+        return Error::BadJson(message);
+    }
+    // Of a field that is missing, or there twice, the reader names the object in the path and the field in words.
+    let field_that = |is: &str| reason.strip_prefix(is)?.strip_prefix(" field `")?.strip_suffix('`');
+    match (field_that("missing"), field_that("duplicate")) {
+        (Some(field), _) => Error::invalid(format!("{pointer}/{field}"), "is missing"),
+        (_, Some(field)) => Error::invalid(format!("{pointer}/{field}"), "is there twice"),
+        _ => Error::invalid(pointer, reason),
     }
 }
 

@@ -65,6 +65,7 @@ pub struct NewUser {
     /// Last name.
     pub last_name: Name,
     /// On which side of the jobs.
+    #[serde(deserialize_with = "http::word")]
     pub role: Role,
     /// What the other side sees first.
     #[serde(default)]
@@ -152,7 +153,7 @@ async fn read_login(request: Request) -> Result<(Option<Email>, String)> {
             (form.username, form.password)
         }
         None | Some("application/json") => {
-            let login: Login = http::parse_json(&body)?;
+            let login: Login = http::parse_object(&body)?;
             (login.email, login.password)
         }
         Some(_) => return Err(Error::UnsupportedMediaType("application/json or application/x-www-form-urlencoded")),

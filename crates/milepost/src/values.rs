@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, Datelike, SubsecRound, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
@@ -295,10 +295,10 @@ impl TryFrom<String> for Instant {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Self, &'static str> {
-        let instant = DateTime::parse_from_rfc3339(&text)
-            .map_err(|_| "must be a time in RFC 3339 with an offset, such as 2026-11-22T09:30:00Z")?
-            .with_timezone(&Utc)
-            .trunc_subsecs(6);
+        let sent = DateTime::parse_from_rfc3339(&text)
+            .map_err(|_| "must be a time in RFC 3339 with an offset, such as 2026-11-22T09:30:00Z")?;
+        // Counted in microseconds a leap second is the one after it: PostgreSQL and every cursor count so.
+        let instant = DateTime::from_timestamp_micros(sent.timestamp_micros()).unwrap_or_default();
         // Both databases hold more; beyond this it is a mistake of units or of the clock.
         if (1970..=9999).contains(&instant.year()) {
             Ok(Self(instant))

@@ -260,14 +260,16 @@ impl From<KeyRow> for Caller {
     }
 }
 
-/// The key in `Authorization: Bearer`, `X-API-Key`, or `x_api_key` (what existing scripts send).
+/// The key in `Authorization: Bearer`, `X-API-Key`, or `x-api_key` (what existing scripts send; some as `x_api_key`).
 fn sent_key(headers: &HeaderMap) -> Result<Option<String>> {
     let unreadable = || Error::Unauthenticated("The API key contains characters that no key has.");
     // Other schemes are not ours: a proxy in front may ask for its own.
     if let Some(bearer) = headers.get(header::AUTHORIZATION).and_then(bearer_token) {
         return Ok(Some(bearer.to_owned()));
     }
-    let Some(value) = headers.get("x-api-key").or_else(|| headers.get("x_api_key")) else { return Ok(None) };
+    let Some(value) = ["x-api-key", "x-api_key", "x_api_key"].iter().find_map(|name| headers.get(*name)) else {
+        return Ok(None);
+    };
     Ok(Some(value.to_str().map_err(|_| unreadable())?.trim().to_owned()))
 }
 

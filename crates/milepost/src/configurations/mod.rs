@@ -21,7 +21,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::auth::{ProviderReader, ProviderWriter};
 use crate::error::{Error, FieldError, Result};
-use crate::http::{Cursor, Json, Limit, Page, PathId, Query};
+use crate::http::{Cursor, Json, Limit, Page, PathId, Query, objects, optional_objects, optional_word};
 use crate::values::{Name, Points, Tag, Units};
 pub use queries::{find_newest, find_version, load_steps};
 use version::Version;
@@ -68,6 +68,7 @@ pub struct NewConfiguration {
     pub version: Version,
     /// Its steps, in order.
     #[schema(max_items = 500)]
+    #[serde(deserialize_with = "objects")]
     pub step_configurations: Vec<NewStep>,
 }
 
@@ -83,7 +84,7 @@ pub struct NewStep {
     pub points: Points,
     /// What it measures, in order.
     #[schema(max_items = 100)]
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_objects")]
     metadata_configurations: Option<Vec<NewMetadata>>,
 }
 
@@ -102,7 +103,7 @@ pub struct NewMetadata {
     /// Its key in `event_metadata`; unique within the step.
     pub name: Name,
     /// What its values are; text if absent.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_word")]
     kind: Option<MetadataKind>,
     /// The unit of its values.
     #[serde(default)]

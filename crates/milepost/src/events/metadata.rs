@@ -130,10 +130,14 @@ fn fits(kind: MetadataKind, value: &Value) -> bool {
 }
 
 fn is_absolute_web_url(text: &str) -> bool {
-    // The reader of URLs mends what it can; what needed no mending begins like one.
-    let begins_well = ["http://", "https://"]
-        .iter()
-        .any(|scheme| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)));
+    // The reader of URLs mends what it can; what needed no mending begins like one, its host behind two slashes.
+    let behind = |scheme: &str| {
+        text.split_at_checked(scheme.len())
+            .filter(|(start, _)| start.eq_ignore_ascii_case(scheme))
+            .map(|(_, rest)| rest)
+    };
+    let rest = behind("http://").or_else(|| behind("https://"));
+    let begins_well = rest.is_some_and(|rest| !rest.starts_with(['/', '\\']));
     let has_blank = text.chars().any(|c| c.is_whitespace() || c.is_control());
     begins_well && !has_blank && Url::parse(text).is_ok_and(|url| url.has_host())
 }

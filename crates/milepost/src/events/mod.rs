@@ -42,6 +42,7 @@ pub struct NewEvent {
     /// The job, by the provider's own id.
     pub provider_job_id: ProviderJobId,
     /// What it says.
+    #[serde(deserialize_with = "http::word")]
     pub kind: EventKind,
     /// The tag of the step it is about; needed by `step`.
     #[serde(default)]
@@ -204,7 +205,7 @@ async fn post_events(
 }
 
 fn parse_item(raw: &[u8]) -> Result<NewEvent> {
-    if raw.len() > EVENT_BODY_LIMIT { Err(Error::TooLarge(EVENT_BODY_LIMIT)) } else { http::parse_json(raw) }
+    if raw.len() > EVENT_BODY_LIMIT { Err(Error::TooLarge(EVENT_BODY_LIMIT)) } else { http::parse_object(raw) }
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

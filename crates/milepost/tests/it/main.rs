@@ -1,8 +1,8 @@
 //! All integration tests in one binary: a file per slice, each test on both databases.
 
 #![allow(missing_docs, reason = "tests are specifications: their names say what holds")]
+#![allow(unreachable_pub, reason = "`pub` tells what a module of the tests offers the others")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
-#![allow(unreachable_pub, reason = "what the tests share is public to them")]
 
 mod support;
 
@@ -10,3 +10,5 @@ mod accounts;
 mod openapi;
 mod api_keys;
 mod customers;
+mod events;
+mod progress;

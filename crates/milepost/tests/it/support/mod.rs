@@ -3,6 +3,7 @@
 
 mod answer;
 mod command;
+mod contents;
 mod database;
 mod people;
 mod sse;

@@ -1,0 +1,41 @@
+//! What is in the database, to show that a refusal changed nothing and that the stored state is what the events say.
+
+use milepost::db::Db;
+use milepost::jobs::rebuild::{job_ids_after, rebuild};
+use sqlx::AssertSqlSafe;
+use uuid::Uuid;
+
+use super::TestServer;
+
+impl TestServer {
+    /// How many rows the tables have that providers write to, and how far the jobs have got.
+    pub async fn contents(&self) -> Vec<i64> {
+        let mut contents = Vec::new();
+        for what in [
+            "count(*) from job_configurations",
+            "count(*) from step_configurations",
+            "count(*) from metadata_configurations",
+            "count(*) from jobs",
+            "count(*) from job_steps",
+            "count(*) from events",
+            "cast(coalesce(sum(last_sequence), 0) as bigint) from jobs",
+            "cast(coalesce(sum(weight_done_millionths), 0) as bigint) from jobs",
+            "cast(sum(position) as bigint) from log_positions",
+        ] {
+            let sql = AssertSqlSafe(format!("select {what}"));
+            contents.push(match self.app.db() {
+                Db::Sqlite { read, .. } => sqlx::query_scalar(sql).fetch_one(read).await.unwrap(),
+                Db::Postgres(pool) => sqlx::query_scalar(sql).fetch_one(pool).await.unwrap(),
+            });
+        }
+        contents
+    }
+
+    /// Recomputes every job from its events and asserts that this is what is stored.
+    pub async fn expect_state_as_rebuilt(&self) {
+        for id in job_ids_after(self.app.db(), Uuid::nil(), 1_000).await.unwrap() {
+            let mismatches = rebuild(&self.app, id, false).await.unwrap();
+            assert!(mismatches.is_empty(), "{mismatches:#?}");
+        }
+    }
+}
