@@ -28,7 +28,7 @@ class Milepost:
     def __init__(self, url: str, api_key: str) -> None:
         self.api = url.rstrip("/") + "/api/v1"
         self.session = requests.Session()
-        self.session.headers["x_api_key"] = api_key
+        self.session.headers["x-api_key"] = api_key
 
     def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> None:
         try:

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
@@ -15,7 +15,7 @@ use crate::auth::credentials::Secret;
 use crate::auth::{Account, Caller, Credential, Role, Scope};
 use crate::db::{On, Select, Tx, on, record_access_change, sql};
 use crate::error::{Error, Result};
-use crate::http::{Cursor, Json, Limit, OptionalJson, Page, PathId, Query, optional_word};
+use crate::http::{Cursor, Json, OptionalJson, Page, Paging, PathId, Query, optional_word};
 use crate::values::{Instant, Note};
 
 /// The routes of this slice.
@@ -87,19 +87,6 @@ struct Rotation {
     overlap: Option<u32>,
 }
 
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct KeyList {
-    /// Rows of a page, 1–200.
-    #[serde(default)]
-    #[param(value_type = Option<u8>, minimum = 1, maximum = 200)]
-    limit: Limit,
-    /// The `next` of the page before.
-    #[param(value_type = Option<String>)]
-    cursor: Option<Cursor>,
-}
-
 /// Make a key
 #[utoipa::path(post, path = "/api-keys", tag = "API keys", operation_id = "create_api_key", request_body = NewKey,
     responses((status = 201, description = "The key, its secret shown this once", body = RevealedKey)))]
@@ -123,12 +110,12 @@ async fn create_key(State(app): State<App>, account: Account, Json(new): Json<Ne
 }
 
 /// The caller's keys, newest first
-#[utoipa::path(get, path = "/api-keys", tag = "API keys", operation_id = "list_api_keys", params(KeyList),
+#[utoipa::path(get, path = "/api-keys", tag = "API keys", operation_id = "list_api_keys", params(Paging),
     responses((status = 200, description = "A page of keys", body = Page<ApiKey>)))]
 async fn list_keys(
     State(app): State<App>,
     account: Account,
-    Query(list): Query<KeyList>,
+    Query(list): Query<Paging>,
 ) -> Result<Json<Page<ApiKey>>> {
     let rows: Vec<ApiKey> = Select::new(format!("select {COLUMNS} from api_keys where user_id = "))
         .bind("", account.user_id)
@@ -176,7 +163,8 @@ async fn expire_key(State(app): State<App>, account: Account, PathId(id): PathId
 
 /// Replace a key
 ///
-/// Makes a key with the same note and scope; the old one goes on for `overlap` seconds.
+/// Makes a key with the same note and scope, which ends after the same time if the old one was to end; the old one goes
+/// on for `overlap` seconds.
 #[utoipa::path(post, path = "/api-keys/{id}/rotate", tag = "API keys", operation_id = "rotate_api_key",
     params(("id" = Uuid, Path, description = "The key to replace")), request_body = Rotation,
     responses((status = 201, description = "The new key, its secret shown this once", body = RevealedKey)))]
@@ -196,8 +184,9 @@ async fn rotate_key(
     if old.expires_at.is_some_and(|at| at <= now) {
         return Err(Error::conflict("This key has expired; make a new one."));
     }
+    let expires_at = old.expires_at.map(|at| now + (at - old.created_at));
+    let revealed = insert_key(&app, &mut tx, account.user_id, &old.note, old.scope, expires_at).await?;
     end_key(&mut tx, account.user_id, id, now + TimeDelta::seconds(overlap.into()), now).await?;
-    let revealed = insert_key(&app, &mut tx, account.user_id, &old.note, old.scope, None).await?;
     tx.commit().await?;
     Ok((StatusCode::CREATED, Json(revealed)).into_response())
 }

@@ -22,6 +22,7 @@ use utoipa::openapi::OpenApi as Document;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
 
+use crate::auth::credentials::KeyUses;
 use crate::auth::origin::refuse_other_origins;
 use crate::auth::password::Passwords;
 use crate::config::Settings;
@@ -50,6 +51,7 @@ struct Inner {
     settings: Settings,
     clock: Clock,
     passwords: Passwords,
+    key_uses: KeyUses,
     hub: Hub,
     closing: CancellationToken,
 }
@@ -60,7 +62,7 @@ impl App {
         let closing = CancellationToken::new();
         let hub = Hub::new(closing.clone());
         let passwords = Passwords::new()?;
-        Ok(Self(Arc::new(Inner { db, settings, clock, passwords, hub, closing })))
+        Ok(Self(Arc::new(Inner { db, settings, clock, passwords, key_uses: KeyUses::default(), hub, closing })))
     }
 
     /// The database.
@@ -85,6 +87,12 @@ impl App {
     #[must_use]
     pub fn passwords(&self) -> &Passwords {
         &self.0.passwords
+    }
+
+    /// Which keys were used lately.
+    #[must_use]
+    pub fn key_uses(&self) -> &KeyUses {
+        &self.0.key_uses
     }
 
     /// What feeds the live streams.

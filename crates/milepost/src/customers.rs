@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use axum_extra::extract::cookie::CookieJar;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
@@ -18,7 +18,7 @@ use crate::auth::credentials::{Secret, begin_session};
 use crate::auth::{Account, ProviderAccount, ProviderId, Role};
 use crate::db::{On, Select, Tx, on, record_access_change, sql};
 use crate::error::{Error, Result};
-use crate::http::{Cursor, Json, Limit, OptionalJson, Page, PathId, Query};
+use crate::http::{Cursor, Json, OptionalJson, Page, Paging, PathId, Query};
 use crate::users::{NewUser, User, find_user, find_user_by_email, insert_user};
 use crate::values::{Email, Name, Password};
 
@@ -125,19 +125,6 @@ struct NewInvitation {
     email: Email,
 }
 
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct CustomerList {
-    /// Rows of a page, 1–200.
-    #[serde(default)]
-    #[param(value_type = Option<u8>, minimum = 1, maximum = 200)]
-    limit: Limit,
-    /// The `next` of the page before.
-    #[param(value_type = Option<String>)]
-    cursor: Option<Cursor>,
-}
-
 /// Invite a customer
 ///
 /// Answers with a link to hand over. Inviting an address again gives a new link and makes the old one void.
@@ -153,7 +140,8 @@ async fn invite_customer(
     let now = app.clock().now();
     let token = Secret::new_token();
     let mut tx = app.db().begin().await?;
-    let (id, created_at): (Uuid, DateTime<Utc>) = on!(&mut tx, |c| {
+    let new_id = app.clock().new_id();
+    let (id,): (Uuid,) = on!(&mut tx, |c| {
         sqlx::query_as(
             "insert into customers (id, provider_id, email, invitation_hash, invitation_expires_at, created_at, updated_at)
              values ($1, $2, $3, $4, $5, $6, $6)
@@ -162,9 +150,9 @@ async fn invite_customer(
                      case when customers.customer_id is null then excluded.invitation_hash end,
                  invitation_expires_at =
                      case when customers.customer_id is null then excluded.invitation_expires_at end
-             returning id, created_at",
+             returning id",
         )
-        .bind(app.clock().new_id())
+        .bind(new_id)
         .bind(provider.id())
         .bind(new.email)
         .bind(token.hash())
@@ -179,17 +167,17 @@ async fn invite_customer(
         CustomerStatus::Invited => Some(app.settings().url_of(&format!("/invitations/{}", token.reveal()))),
         CustomerStatus::Accepted => None,
     };
-    let status = if created_at == now { StatusCode::CREATED } else { StatusCode::OK };
+    let status = if id == new_id { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(InvitedCustomer { customer, invitation_url })).into_response())
 }
 
 /// The caller's customers, newest first
-#[utoipa::path(get, path = "/customers", tag = "Customers", operation_id = "list_customers", params(CustomerList),
+#[utoipa::path(get, path = "/customers", tag = "Customers", operation_id = "list_customers", params(Paging),
     responses((status = 200, description = "A page of customers", body = Page<Customer>)))]
 async fn list_customers(
     State(app): State<App>,
     ProviderAccount(provider): ProviderAccount,
-    Query(list): Query<CustomerList>,
+    Query(list): Query<Paging>,
 ) -> Result<Json<Page<Customer>>> {
     let rows: Vec<CustomerRow> = Select::new(SELECT)
         .bind(" where l.unlinked_at is null and l.provider_id = ", provider.id())
@@ -347,7 +335,7 @@ async fn link(app: &App, tx: &mut Tx, token: &[u8], user_id: Uuid) -> Result<()>
 
 /// Shows all jobs of a link to a user, or to nobody.
 async fn show_jobs(tx: &mut Tx, link_id: Uuid, user_id: Option<Uuid>, now: DateTime<Utc>) -> sqlx::Result<()> {
-    let lock = tx.lock_jobs();
+    let lock = tx.lock_clause(" for no key update of jobs");
     let _locked: Vec<(Uuid,)> = on!(&mut *tx, |c| {
         sqlx::query_as(sql!("select id from jobs where customer_link_id = $1 order by id{lock}"))
             .bind(link_id)
@@ -368,7 +356,7 @@ async fn show_jobs(tx: &mut Tx, link_id: Uuid, user_id: Option<Uuid>, now: DateT
 /// Keeps jobs from being opened for a customer until the transaction ends. Whoever locks both takes the customer first,
 /// then the jobs, so that nobody waits in a circle.
 async fn lock_link(tx: &mut Tx, provider: ProviderId, id: Uuid) -> sqlx::Result<()> {
-    let lock = tx.lock("customers");
+    let lock = tx.lock_clause(" for update of customers");
     let _locked: Option<(Uuid,)> = on!(tx, |c| {
         sqlx::query_as(sql!("select id from customers where provider_id = $1 and id = $2{lock}"))
             .bind(provider.id())
@@ -432,7 +420,7 @@ pub enum RecipientRef {
 pub async fn find_recipient(tx: &mut Tx, provider: ProviderId, wanted: RecipientRef) -> Result<Recipient> {
     const FIND: &str =
         "select id as link_id, customer_id from customers where unlinked_at is null and provider_id = $1 and";
-    let hold = tx.hold("customers");
+    let hold = tx.lock_clause(" for share of customers");
     let found: Option<Recipient> = match &wanted {
         RecipientRef::Id(id) => on!(tx, |c| {
             sqlx::query_as(sql!("{FIND} customer_id = $2{hold}"))

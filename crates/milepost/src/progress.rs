@@ -108,7 +108,8 @@ pub struct StepSummary {
 
 /// The stored status of a step that an event has named. Without events a step is `pending`; `skipped` follows from the
 /// job: see [`StepStatus`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, sqlx::Type)]
+#[serde(rename_all = "lowercase")]
 #[sqlx(type_name = "text", rename_all = "lowercase")]
 pub enum ReportedStepStatus {
     /// Under way.

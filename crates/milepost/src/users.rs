@@ -95,9 +95,11 @@ struct Login {
 }
 
 /// What `OAuth2` clients send as a form.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 struct LoginForm {
+    /// The e-mail address.
     username: String,
+    #[schema(format = Password)]
     password: String,
 }
 
@@ -117,7 +119,8 @@ async fn sign_up(State(app): State<App>, Json(new): Json<NewUser>) -> Result<Res
 /// Sign in
 ///
 /// Sets the session's cookie. Takes JSON `{email, password}`, or a form with `username` and `password`.
-#[utoipa::path(post, path = "/login", tag = "Accounts", operation_id = "log_in", request_body = Login,
+#[utoipa::path(post, path = "/login", tag = "Accounts", operation_id = "log_in",
+    request_body(content((Login = "application/json"), (LoginForm = "application/x-www-form-urlencoded"))),
     responses((status = 200, description = "Signed in", body = User)), security(()))]
 async fn log_in(State(app): State<App>, request: Request) -> Result<(CookieJar, Json<User>)> {
     let (email, password) = read_login(request).await?;
@@ -239,7 +242,7 @@ async fn find_account(db: &Db, email: &Email) -> sqlx::Result<Option<StoredAccou
 /// Whether the account has the same password still, and keeps it until the transaction ends: comparing passwords takes
 /// a while, and no session may begin after a new password or the operator has ended them all.
 async fn still_may_sign_in(tx: &mut Tx, account: &StoredAccount) -> sqlx::Result<bool> {
-    let hold = tx.hold("users");
+    let hold = tx.lock_clause(" for share of users");
     let row: Option<(Uuid,)> = on!(tx, |c| {
         sqlx::query_as(sql!("select id from users where id = $1 and password = $2 and disabled_at is null{hold}"))
             .bind(account.user.id)
@@ -352,10 +355,25 @@ pub async fn set_disabled(app: &App, email: &Email, disabled: bool) -> Result<bo
     })?;
     if disabled {
         end_sessions(&mut tx, user.id).await?;
+        end_keys(&mut tx, user.id, now).await?;
     }
     record_access_change(&mut tx, user.id, now).await?;
     tx.commit().await?;
     Ok(true)
+}
+
+async fn end_keys(tx: &mut Tx, user_id: Uuid, now: DateTime<Utc>) -> sqlx::Result<()> {
+    on!(tx, |c| {
+        sqlx::query(
+            "update api_keys set expires_at = $2, updated_at = $2
+             where user_id = $1 and (expires_at is null or expires_at > $2)",
+        )
+        .bind(user_id)
+        .bind(now)
+        .execute(c)
+        .await
+        .map(drop)
+    })
 }
 
 async fn end_sessions(tx: &mut Tx, user_id: Uuid) -> sqlx::Result<()> {

@@ -72,6 +72,10 @@ text! {
     Note, 0 to 500
 }
 text! {
+    /// What to look for in names.
+    SearchText, 0 to 200
+}
+text! {
     /// What makes a repeated request recognisable as the same.
     IdempotencyKey, 1 to 200
 }

@@ -1,5 +1,8 @@
 //! API keys and session tokens: made from the operating system's randomness, kept only as SHA-256, looked up by hash.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
@@ -174,10 +177,23 @@ async fn authenticate_key(app: &App, key: &str, now: DateTime<Utc>) -> Result<Ca
         .await
     })?;
     let Some(row) = row else { return Err(unknown) };
-    if row.last_used_at.is_none_or(|last| now - last >= LAST_USED_PRECISION) {
+    if row.last_used_at.is_none_or(|last| now - last >= LAST_USED_PRECISION) && app.key_uses().note(row.id, now) {
         note_use(app, row.id, now);
     }
     Ok(row.into())
+}
+
+/// Which keys this process has lately noted the use of: of many requests with a key at once one writes it down.
+#[derive(Debug, Default)]
+pub struct KeyUses(Mutex<HashMap<Uuid, DateTime<Utc>>>);
+
+impl KeyUses {
+    /// Whether the use of a key is to be written down now.
+    fn note(&self, key_id: Uuid, now: DateTime<Utc>) -> bool {
+        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        noted.retain(|_, at| (now - *at).abs() < LAST_USED_PRECISION);
+        noted.insert(key_id, now).is_none()
+    }
 }
 
 /// Writes down when a key was last used, beside the request: nobody waits for it.
@@ -291,9 +307,6 @@ pub async fn begin_session(
     now: DateTime<Utc>,
 ) -> sqlx::Result<Cookie<'static>> {
     let token = Secret::new_token();
-    on!(&mut *tx, |c| {
-        sqlx::query("delete from sessions where expires_at < $1").bind(now).execute(c).await.map(drop)
-    })?;
     on!(tx, |c| {
         sqlx::query(
             "insert into sessions (id, user_id, token_hash, expires_at, created_at, updated_at)

@@ -2,7 +2,8 @@
 //!
 //! A request carries an API key or a session cookie. What that allows is a type: a handler takes the extractor it
 //! needs ([`Viewer`], [`ProviderReader`], [`ProviderWriter`], [`ProviderAccount`], [`Account`]) and a tenant query
-//! takes the [`ProviderId`] or [`Viewer`] that came out of it. Neither can be made anywhere else.
+//! takes the [`ProviderId`] or [`Tenant`] that came out of it. A [`ProviderId`] or [`CustomerId`] cannot be made anywhere
+//! else.
 
 pub mod credentials;
 pub mod origin;

@@ -5,7 +5,7 @@ use clap::Args;
 use uuid::Uuid;
 
 use super::{DatabaseArgs, Failure, Outcome};
-use crate::jobs::rebuild::{job_ids_after, rebuild};
+use crate::jobs::rebuild::{check, job_ids_after, mend};
 
 /// How many jobs are listed at once.
 const PAGE: i64 = 500;
@@ -23,7 +23,7 @@ pub(super) struct Rebuild {
 impl Rebuild {
     pub(super) async fn run(self) -> Outcome {
         let app = self.database.open().await?;
-        let (mut jobs, mut mismatches) = (0_u64, 0_u64);
+        let (mut jobs, mut differences) = (0_u64, 0_u64);
         let mut after = Uuid::nil();
         loop {
             let ids = job_ids_after(app.db(), after, PAGE).await?;
@@ -31,18 +31,19 @@ impl Rebuild {
             after = *last;
             for id in ids {
                 jobs += 1;
-                for mismatch in rebuild(&app, id, !self.check).await? {
-                    mismatches += 1;
-                    println!("{}: {}", mismatch.job_id, mismatch.detail);
+                let differing = if self.check { check(&app, id).await? } else { mend(&app, id).await? };
+                for difference in differing {
+                    differences += 1;
+                    println!("job {id}: {difference}");
                 }
             }
         }
         app.db().close().await;
         let mended = if self.check { "found" } else { "mended" };
-        println!("{jobs} jobs recomputed, {mismatches} differences {mended}.");
-        if self.check && mismatches > 0 {
+        println!("{jobs} jobs recomputed, {differences} differences {mended}.");
+        if self.check && differences > 0 {
             return Err(Failure(
-                "the stored state differs from the events; run `milepost rebuild` to mend it".to_owned(),
+                "what is stored differs from what the events say; `milepost rebuild` mends it".to_owned(),
             ));
         }
         Ok(())

@@ -216,13 +216,17 @@ async fn register_configuration(
     Json(sent): Json<NewConfiguration>,
 ) -> Result<Response> {
     check(&sent)?;
-    let now = app.clock().now();
-    let mut tx = app.db().begin().await?;
-    let inserted = queries::insert(&app, &mut tx, provider, &sent, now).await?;
-    let registered = find_version(&mut tx, provider, &sent.tag, &sent.version.to_string()).await?;
-    let registered = registered.ok_or_else(|| Error::internal("a configuration vanished while it was registered"))?;
-    if inserted {
+    let version = sent.version.to_string();
+    let mut is_new = false;
+    let mut registered = find_version(app.db(), provider, &sent.tag, &version).await?;
+    if registered.is_none() {
+        let mut tx = app.db().begin().await?;
+        is_new = queries::insert(&app, &mut tx, provider, &sent, app.clock().now()).await?;
         tx.commit().await?;
+        registered = find_version(app.db(), provider, &sent.tag, &version).await?;
+    }
+    let registered = registered.ok_or_else(|| Error::internal("a configuration vanished while it was registered"))?;
+    if is_new {
         return Ok((StatusCode::CREATED, Json(registered)).into_response());
     }
     let differences = diff::differences(&registered.as_sent()?, &sent);

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{Configuration, Metadata, NewConfiguration, NewMetadata, Step};
+use super::{Configuration, Metadata, NewConfiguration, NewMetadata, NewStep, Step};
 use crate::app::App;
 use crate::auth::ProviderId;
-use crate::db::{Db, On, Select, Tx, on, sql};
+use crate::db::{Db, On, Select, Tx, insert_rows, on, sql};
 use crate::http::{Cursor, Limit, Page};
 use crate::values::{Name, Tag};
 
@@ -65,57 +65,44 @@ pub(super) async fn insert(
     if inserted == 0 {
         return Ok(false);
     }
-    for (position, step) in (0_i64..).zip(&sent.step_configurations) {
-        let step_id = app.clock().new_id();
-        on!(&mut *tx, |c| {
-            sqlx::query(
-                "insert into step_configurations
-                     (id, job_configuration_id, tag, name, points, position, created_at, updated_at)
-                 values ($1, $2, $3, $4, $5, $6, $7, $7)",
-            )
-            .bind(step_id)
-            .bind(id)
-            .bind(&step.tag)
-            .bind(&step.name)
-            .bind(step.points.get())
-            .bind(position)
-            .bind(now)
-            .execute(c)
-            .await
-            .map(drop)
-        })?;
-        for (position, metadata) in (0_i64..).zip(step.metadata()) {
-            insert_metadata(app, tx, step_id, position, metadata, now).await?;
-        }
-    }
+    let steps: Vec<(Uuid, i64, &NewStep)> =
+        (0..).zip(&sent.step_configurations).map(|(position, step)| (app.clock().new_id(), position, step)).collect();
+    let insert = "insert into step_configurations
+             (id, job_configuration_id, tag, name, points, position, created_at, updated_at) ";
+    insert_rows!(tx, insert, steps, |values, row| {
+        let (step_id, position, step) = row;
+        values
+            .push_bind(*step_id)
+            .push_bind(id)
+            .push_bind(&step.tag)
+            .push_bind(&step.name)
+            .push_bind(step.points.get())
+            .push_bind(*position)
+            .push_bind(now)
+            .push_bind(now);
+    });
+    let fields: Vec<(Uuid, Uuid, i64, &NewMetadata)> = steps
+        .iter()
+        .flat_map(|(step_id, _, step)| {
+            (0..).zip(step.metadata()).map(move |(position, field)| (step_id, position, field))
+        })
+        .map(|(step_id, position, field)| (app.clock().new_id(), *step_id, position, field))
+        .collect();
+    let insert = "insert into metadata_configurations
+             (id, step_configuration_id, kind, name, units, position, created_at, updated_at) ";
+    insert_rows!(tx, insert, fields, |values, row| {
+        let (field_id, step_id, position, field) = row;
+        values
+            .push_bind(*field_id)
+            .push_bind(*step_id)
+            .push_bind(field.kind())
+            .push_bind(&field.name)
+            .push_bind(&field.units)
+            .push_bind(*position)
+            .push_bind(now)
+            .push_bind(now);
+    });
     Ok(true)
-}
-
-async fn insert_metadata(
-    app: &App,
-    tx: &mut Tx,
-    step_id: Uuid,
-    position: i64,
-    metadata: &NewMetadata,
-    now: DateTime<Utc>,
-) -> sqlx::Result<()> {
-    on!(tx, |c| {
-        sqlx::query(
-            "insert into metadata_configurations
-                 (id, step_configuration_id, kind, name, units, position, created_at, updated_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $7)",
-        )
-        .bind(app.clock().new_id())
-        .bind(step_id)
-        .bind(metadata.kind())
-        .bind(&metadata.name)
-        .bind(&metadata.units)
-        .bind(position)
-        .bind(now)
-        .execute(c)
-        .await
-        .map(drop)
-    })
 }
 
 /// One configuration of the provider.

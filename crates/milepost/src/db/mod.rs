@@ -4,6 +4,7 @@
 //! Reading takes `impl Into<On>`: a `&Db` (on SQLite a pool of read-only connections) or a `&mut Tx`. Writing takes a
 //! [`Tx`]; there is no other way to write, and on SQLite the read-only pool enforces that.
 
+pub(crate) mod bulk;
 mod migrations;
 mod open;
 mod select;
@@ -15,6 +16,7 @@ use sqlx::{PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool,
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+pub(crate) use bulk::insert_rows;
 pub use migrations::{Applied, MigrationStatus, PendingMigration};
 pub use open::{DatabaseUrl, OpenError};
 pub use select::{Order, Select, Value};
@@ -41,7 +43,7 @@ pub enum Db {
 /// A transaction; dropped without [`Tx::commit`] it changes nothing.
 #[derive(Debug)]
 pub struct Tx {
-    connection: TxConnection,
+    pub(crate) connection: TxConnection,
     /// Whether it wrote to a log, so that readers of the logs are told when it commits.
     announces: bool,
 }
@@ -157,32 +159,14 @@ impl Db {
 }
 
 impl Tx {
-    /// What a `select … from jobs` ends with to keep others from changing the rows until this transaction ends. On
-    /// SQLite it is alone anyway. Several rows are locked in the order of their ids, so that nobody waits in a circle.
+    /// What a `select` ends with on PostgreSQL to keep its rows as they are until this transaction ends, such as
+    /// ` for share of users`. On SQLite whoever writes is alone anyway. Whoever locks both a customer and jobs takes the
+    /// customer first, and jobs in the order of their ids, so that nobody waits in a circle.
     #[must_use]
-    pub fn lock_jobs(&self) -> &'static str {
+    pub fn lock_clause(&self, clause: &'static str) -> &'static str {
         match self.connection {
             TxConnection::Sqlite(..) => "",
-            TxConnection::Postgres(_) => " for no key update of jobs",
-        }
-    }
-
-    /// What a `select` ends with to keep others from changing the rows of a table until this transaction ends, while
-    /// they may read them and hold them too.
-    #[must_use]
-    pub fn hold(&self, table: &str) -> String {
-        match self.connection {
-            TxConnection::Sqlite(..) => String::new(),
-            TxConnection::Postgres(_) => format!(" for share of {table}"),
-        }
-    }
-
-    /// The same, to change the rows itself: nobody else may hold them meanwhile.
-    #[must_use]
-    pub fn lock(&self, table: &str) -> String {
-        match self.connection {
-            TxConnection::Sqlite(..) => String::new(),
-            TxConnection::Postgres(_) => format!(" for update of {table}"),
+            TxConnection::Postgres(_) => clause,
         }
     }
 

@@ -62,7 +62,7 @@ impl FromStr for DatabaseUrl {
     fn from_str(url: &str) -> Result<Self, String> {
         let scheme = url.split(':').next().unwrap_or_default();
         match scheme {
-            "sqlite" if url.contains(":memory:") => {
+            "sqlite" if url.contains(":memory:") || url.contains("mode=memory") => {
                 Err("a database in memory would lose what was acknowledged; name a file".to_owned())
             }
             "sqlite" => {

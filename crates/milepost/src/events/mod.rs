@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::auth::{ProviderWriter, Viewer};
 use crate::error::{Error, Problem, Result};
-use crate::http::{self, Cursor, EVENT_BODY_LIMIT, Json, Limit, Page, PathId, Query};
+use crate::http::{self, Cursor, EVENT_BODY_LIMIT, Json, Page, Paging, PathId, Query};
 use crate::jobs;
 use crate::progress::EventKind;
 use crate::values::{EventName, Fraction, IdempotencyKey, Instant, ProviderJobId, Tag};
@@ -27,8 +27,8 @@ pub use metadata::measure as measured;
 pub use queries::{StoredEvent, list_of_job, load_after_position, load_after_sequence, load_feed};
 pub use record::Recorded;
 
-/// The most events of a batch.
-const MAX_BATCH: usize = 10_000;
+/// The most events of a batch: more than a body can hold that are any.
+const MAX_BATCH: usize = 30_000;
 
 /// The routes of this slice.
 pub fn routes() -> OpenApiRouter<App> {
@@ -170,7 +170,7 @@ fn idempotency_key(headers: &HeaderMap, in_body: Option<IdempotencyKey>) -> Resu
 
 /// Report many events
 ///
-/// A JSON array or NDJSON (`application/x-ndjson`) of at most 1 MiB and 10,000 events. Each has its own answer; one
+/// A JSON array or NDJSON (`application/x-ndjson`) of at most 1 MiB. Each has its own answer; one
 /// that is refused does not spoil the rest. Events of one job are recorded in the order they are sent.
 #[utoipa::path(post, path = "/events/batch", tag = "Events", operation_id = "post_events",
     request_body(content((Vec<NewEvent> = "application/json"), (String = "application/x-ndjson"))),
@@ -208,30 +208,17 @@ fn parse_item(raw: &[u8]) -> Result<NewEvent> {
     if raw.len() > EVENT_BODY_LIMIT { Err(Error::TooLarge(EVENT_BODY_LIMIT)) } else { http::parse_object(raw) }
 }
 
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct EventList {
-    /// Rows of a page, 1–200.
-    #[serde(default)]
-    #[param(value_type = Option<u8>, minimum = 1, maximum = 200)]
-    limit: Limit,
-    /// The `next` of the page before.
-    #[param(value_type = Option<String>)]
-    cursor: Option<Cursor>,
-}
-
 /// The events of a job
 ///
 /// In the order they happened; equal times go by arrival.
 #[utoipa::path(get, path = "/jobs/{id}/events", tag = "Events", operation_id = "list_events",
-    params(("id" = Uuid, Path, description = "The job"), EventList),
+    params(("id" = Uuid, Path, description = "The job"), Paging),
     responses((status = 200, description = "A page of events", body = Page<Event>)))]
 async fn list_events(
     State(app): State<App>,
     viewer: Viewer,
     PathId(id): PathId,
-    Query(list): Query<EventList>,
+    Query(list): Query<Paging>,
 ) -> Result<Json<Page<Event>>> {
     let job = jobs::queries::find(app.db(), viewer.tenant(), id).await?.ok_or(Error::NotFound)?;
     let events = list_of_job(app.db(), job.id, list.cursor, list.limit).await?;

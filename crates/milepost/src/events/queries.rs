@@ -7,8 +7,8 @@ use sqlx::{FromRow, Row};
 use uuid::Uuid;
 
 use super::Event;
-use crate::auth::Tenant;
-use crate::db::{Db, On, Order, Select, Tx, Value as Bound, on};
+use crate::auth::{ProviderId, Tenant};
+use crate::db::{Db, On, Order, Select, Tx, Value as Bound, insert_rows};
 use crate::http::{Cursor, Limit};
 use crate::progress::EventKind;
 use crate::values::Fraction;
@@ -79,34 +79,31 @@ struct EventRow {
     updated_at: DateTime<Utc>,
 }
 
-/// Writes an event; its job's row is locked by the transaction.
-pub(super) async fn insert(tx: &mut Tx, provider_id: Uuid, stored: &StoredEvent) -> sqlx::Result<()> {
-    let event = &stored.event;
-    on!(tx, |c| {
-        sqlx::query(
-            "insert into events
-                 (id, provider_id, job_id, kind, name, step_configuration_id, event_metadata, sequence, position,
-                  occurred_at, fraction, idempotency_key, request_hash, created_at, updated_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14)",
-        )
-        .bind(event.id)
-        .bind(provider_id)
-        .bind(event.job_id)
-        .bind(event.kind)
-        .bind(&event.name)
-        .bind(event.step_configuration_id)
-        .bind(event.event_metadata.as_ref().map(Json))
-        .bind(event.sequence)
-        .bind(stored.position)
-        .bind(event.occurred_at)
-        .bind(event.fraction.map(Fraction::millionths))
-        .bind(&event.idempotency_key)
-        .bind(&stored.request_hash)
-        .bind(event.created_at)
-        .execute(c)
-        .await
-        .map(drop)
-    })
+/// Writes events; the rows of their jobs are locked by the transaction.
+pub(super) async fn insert(tx: &mut Tx, provider: ProviderId, events: &[StoredEvent]) -> sqlx::Result<()> {
+    let insert = "insert into events
+             (id, provider_id, job_id, kind, name, step_configuration_id, event_metadata, sequence, position,
+              occurred_at, fraction, idempotency_key, request_hash, created_at, updated_at) ";
+    insert_rows!(tx, insert, events, |values, stored| {
+        let event = &stored.event;
+        values
+            .push_bind(event.id)
+            .push_bind(provider.id())
+            .push_bind(event.job_id)
+            .push_bind(event.kind)
+            .push_bind(&event.name)
+            .push_bind(event.step_configuration_id)
+            .push_bind(event.event_metadata.as_ref().map(Json))
+            .push_bind(event.sequence)
+            .push_bind(stored.position)
+            .push_bind(event.occurred_at)
+            .push_bind(event.fraction.map(Fraction::millionths))
+            .push_bind(&event.idempotency_key)
+            .push_bind(&stored.request_hash)
+            .push_bind(event.created_at)
+            .push_bind(event.created_at);
+    });
+    Ok(())
 }
 
 /// The events of a job that carry one of these idempotency keys.

@@ -38,7 +38,6 @@ pub struct Recorded {
 /// An event that may be written.
 #[derive(Debug, Clone)]
 struct Accepted {
-    provider_id: Uuid,
     job_id: Uuid,
     provider_job_id: String,
     kind: EventKind,
@@ -64,7 +63,7 @@ struct NamedStep {
 pub(super) async fn record(app: &App, provider: ProviderId, events: Vec<Result<NewEvent>>) -> Vec<Result<Recorded>> {
     let now = app.clock().now();
     let accepted = match resolve(app, provider, &events).await {
-        Ok(known) => events.into_iter().map(|event| accept(provider, &known, event?, now)).collect::<Vec<_>>(),
+        Ok(known) => events.into_iter().map(|event| accept(&known, event?, now)).collect::<Vec<_>>(),
         Err(error) => return fail_all(&error, events.len()),
     };
     let mut answers: Vec<Option<Result<Recorded>>> = Vec::with_capacity(accepted.len());
@@ -80,19 +79,27 @@ pub(super) async fn record(app: &App, provider: ProviderId, events: Vec<Result<N
     }
     for group in waiting.chunks(GROUP) {
         let events: Vec<Accepted> = group.iter().map(|(_, event)| event.clone()).collect();
-        for ((index, _), answer) in group.iter().zip(write_or_retry(app, &events).await) {
+        let written = write_or_retry(app, provider, &events).await;
+        let is_away = written.iter().all(|answer| matches!(answer, Err(Error::Busy(_))));
+        for ((index, _), answer) in group.iter().zip(written) {
             answers[*index] = Some(answer);
         }
+        // What comes behind must not be recorded before what could not be.
+        if is_away {
+            break;
+        }
     }
-    let unanswered = || Err(Error::internal("an event got no answer"));
-    answers.into_iter().map(|answer| answer.unwrap_or_else(unanswered)).collect()
+    answers.into_iter().map(|answer| answer.unwrap_or(Err(AWAY))).collect()
 }
+
+/// What is said of events that could not be written for now.
+const AWAY: Error = Error::Busy("The database cannot be reached at the moment; try again.");
 
 /// The same failure for all of them.
 fn fail_all(error: &Error, count: usize) -> Vec<Result<Recorded>> {
     error.log();
     let again = || match error {
-        Error::Unavailable(_) => Error::Busy("The database cannot be reached at the moment; try again."),
+        Error::Unavailable(_) => AWAY,
         other => Error::internal(other.to_string()),
     };
     (0..count).map(|_| Err(again())).collect()
@@ -100,8 +107,8 @@ fn fail_all(error: &Error, count: usize) -> Vec<Result<Recorded>> {
 
 /// Writes a group; if it fails for a reason of its own, one by one, so that an event that cannot be written fails
 /// alone.
-async fn write_or_retry(app: &App, events: &[Accepted]) -> Vec<Result<Recorded>> {
-    match write(app, events).await {
+async fn write_or_retry(app: &App, provider: ProviderId, events: &[Accepted]) -> Vec<Result<Recorded>> {
+    match write(app, provider, events).await {
         Ok(answers) => answers,
         Err(error @ Error::Unavailable(_)) => fail_all(&error, events.len()),
         Err(error) if events.len() == 1 => vec![Err(error)],
@@ -109,7 +116,7 @@ async fn write_or_retry(app: &App, events: &[Accepted]) -> Vec<Result<Recorded>>
             tracing::warn!(%error, events = events.len(), "a group of events failed; writing them one by one");
             let mut answers = Vec::with_capacity(events.len());
             for event in events {
-                match write(app, std::slice::from_ref(event)).await {
+                match write(app, provider, std::slice::from_ref(event)).await {
                     Ok(answer) => answers.extend(answer),
                     Err(error) => answers.push(Err(error)),
                 }
@@ -157,7 +164,7 @@ async fn resolve(app: &App, provider: ProviderId, events: &[Result<NewEvent>]) -
 }
 
 /// Checks an event against its job's configuration.
-fn accept(provider: ProviderId, known: &Known, event: NewEvent, now: DateTime<Utc>) -> Result<Accepted> {
+fn accept(known: &Known, event: NewEvent, now: DateTime<Utc>) -> Result<Accepted> {
     let job = known.jobs.get(event.provider_job_id.as_str()).ok_or_else(|| {
         let detail = format!("you have no job {}; open it first", event.provider_job_id);
         Error::ReferenceNotFound(FieldError::new("/provider_job_id", detail))
@@ -169,8 +176,7 @@ fn accept(provider: ProviderId, known: &Known, event: NewEvent, now: DateTime<Ut
         }
         None => None,
         Some(tag) => Some(steps.iter().find(|step| step.tag == *tag).ok_or_else(|| {
-            let tags: Vec<&str> = steps.iter().map(|step| step.tag.as_str()).collect();
-            Error::invalid("/tag", format!("the job has no step {tag}; its steps are {}", tags.join(", ")))
+            Error::invalid("/tag", format!("the job has no step {tag}; its steps are {}", name_steps(steps)))
         })?),
     };
     if event.fraction.is_some() && (event.kind != EventKind::Info || step.is_none()) {
@@ -186,7 +192,6 @@ fn accept(provider: ProviderId, known: &Known, event: NewEvent, now: DateTime<Ut
         _ => BTreeMap::new(),
     };
     Ok(Accepted {
-        provider_id: provider.id(),
         job_id: job.id,
         provider_job_id: job.provider_job_id.clone(),
         kind: event.kind,
@@ -201,6 +206,14 @@ fn accept(provider: ProviderId, known: &Known, event: NewEvent, now: DateTime<Ut
     })
 }
 
+/// The tags of steps for a message; of many, the first ones.
+fn name_steps(steps: &[Step]) -> String {
+    const NAMED: usize = 10;
+    let tags: Vec<&str> = steps.iter().take(NAMED).map(|step| step.tag.as_str()).collect();
+    let more = if steps.len() > NAMED { format!(" and {} more", steps.len() - NAMED) } else { String::new() };
+    tags.join(", ") + &more
+}
+
 /// The request as it was sent, whatever the order of its fields.
 fn hash_request(event: &NewEvent, metadata: Option<&Map<String, Value>>) -> Vec<u8> {
     let content = json!([event.kind, event.tag, event.name, metadata, event.occurred_at, event.fraction]);
@@ -208,13 +221,14 @@ fn hash_request(event: &NewEvent, metadata: Option<&Map<String, Value>>) -> Vec<
 }
 
 /// Writes a group in one transaction.
-async fn write(app: &App, events: &[Accepted]) -> Result<Vec<Result<Recorded>>> {
+async fn write(app: &App, provider: ProviderId, events: &[Accepted]) -> Result<Vec<Result<Recorded>>> {
     let mut by_job: BTreeMap<Uuid, Vec<usize>> = BTreeMap::new();
     for (index, event) in events.iter().enumerate() {
         by_job.entry(event.job_id).or_default().push(index);
     }
     let mut answers: Vec<Option<Result<Recorded>>> = events.iter().map(|_| None).collect();
-    let mut new_events: Vec<(usize, StoredEvent)> = Vec::new();
+    let mut new_indices = Vec::new();
+    let mut new_events = Vec::new();
     let mut tx = app.db().begin().await?;
     for (job_id, indices) in by_job {
         let of_job: Vec<(usize, &Accepted)> = indices.iter().map(|index| (*index, &events[*index])).collect();
@@ -222,18 +236,21 @@ async fn write(app: &App, events: &[Accepted]) -> Result<Vec<Result<Recorded>>> 
         for (index, answer) in outcome.answers {
             answers[index] = Some(answer);
         }
-        new_events.extend(outcome.new_events);
+        for (index, event) in outcome.new_events {
+            new_indices.push(index);
+            new_events.push(event);
+        }
     }
     if !new_events.is_empty() {
         let count = i64::try_from(new_events.len()).map_err(Error::internal)?;
         let first = take_positions(&mut tx, Log::Events, count).await? - count + 1;
-        for (position, (index, event)) in (first..).zip(&mut new_events) {
+        for (position, event) in (first..).zip(&mut new_events) {
             event.position = position;
-            queries::insert(&mut tx, events[*index].provider_id, event).await?;
         }
+        queries::insert(&mut tx, provider, &new_events).await?;
         tx.commit().await?;
     }
-    for (index, StoredEvent { event, .. }) in new_events {
+    for (index, StoredEvent { event, .. }) in new_indices.into_iter().zip(new_events) {
         answers[index] = Some(Ok(Recorded { event, is_new: true }));
     }
     repeat_answers(events, &mut answers);

@@ -20,11 +20,11 @@ use crate::auth::{ProviderId, ProviderWriter, Tenant, Viewer};
 use crate::configurations::version::Version;
 use crate::configurations::{Configuration, MetadataKind, find_newest, find_version};
 use crate::customers::{Recipient, RecipientRef, find_recipient};
-use crate::db::{Tx, record_access_change};
+use crate::db::{Db, Tx, record_access_change};
 use crate::error::{Error, Result};
 use crate::http::{Cursor, Json, Limit, Page, PathId, Query, present};
 use crate::progress::{JobStatus, StepStatus};
-use crate::values::{Email, Fraction, Instant, Name, ProviderJobId, Tag};
+use crate::values::{Email, Fraction, Instant, Name, ProviderJobId, SearchText, Tag};
 
 /// The routes of this slice.
 pub fn routes() -> OpenApiRouter<App> {
@@ -197,7 +197,8 @@ pub struct JobFilter {
     #[param(value_type = Option<String>)]
     provider_job_id: Option<ProviderJobId>,
     /// Jobs whose id or name contains this text, regardless of case.
-    text: Option<String>,
+    #[param(value_type = Option<String>, max_length = 200)]
+    text: Option<SearchText>,
     /// Jobs opened at this time or later.
     #[param(value_type = Option<DateTime<Utc>>)]
     from: Option<Instant>,
@@ -237,30 +238,51 @@ async fn open_job(
     ProviderWriter(provider): ProviderWriter,
     Json(new): Json<NewJob>,
 ) -> Result<Response> {
+    let existing = queries::find_by_provider_job_id(app.db(), provider, &new.provider_job_id).await?;
+    if let Some(job) = existing {
+        return same_again(&app, provider, &new, job).await;
+    }
+    let configuration = resolve_configuration(app.db(), provider, &new).await?;
     let mut tx = app.db().begin().await?;
     let recipient = resolve_recipient(&mut tx, provider, new.customer_id, new.customer_email.clone()).await?;
-    let configuration = resolve_configuration(&mut tx, provider, &new).await?;
     let opened = queries::insert(&app, &mut tx, provider, &new, &configuration, recipient).await?;
-    let job = queries::find_by_provider_job_id(&mut tx, provider, new.provider_job_id.as_str()).await?;
+    tx.commit().await?;
+    let job = queries::find_by_provider_job_id(app.db(), provider, &new.provider_job_id).await?;
     let job = job.ok_or_else(|| Error::internal("a job vanished while it was opened"))?;
     if opened {
-        tx.commit().await?;
         return Ok((StatusCode::CREATED, Json(job)).into_response());
     }
-    let same_version = new.version.is_none_or(|version| version.to_string() == job.version);
+    // Somebody else opened it just now.
+    same_again(&app, provider, &new, job).await
+}
+
+/// Answers with the job that is open already if it is of the same kind and for the same customer.
+async fn same_again(app: &App, provider: ProviderId, new: &NewJob, job: Job) -> Result<Response> {
+    let same_version = new.version.as_ref().is_none_or(|version| version.to_string() == job.version);
     if job.tag != new.tag.as_str() || !same_version {
         return Err(Error::conflict(format!(
             "Job {} is open already, as {} {}.",
             job.provider_job_id, job.tag, job.version
         )));
     }
-    if queries::find_recipient_of(&mut tx, job.id).await?.map(|r| r.link_id) != recipient.map(|r| r.link_id) {
+    let customer = queries::find_customer_of(app.db(), provider, job.id).await?;
+    let same_customer = match (&new.customer_id, &new.customer_email) {
+        (None, None) => customer.is_none(),
+        (Some(id), None) => customer.is_some_and(|customer| customer.customer_id == Some(*id)),
+        (None, Some(email)) => customer.is_some_and(|customer| customer.email == *email),
+        (Some(_), Some(_)) => return Err(both_given()),
+    };
+    if !same_customer {
         return Err(Error::conflict(format!(
             "Job {} is open already, for another customer; correct it with PATCH /api/v1/jobs/{}.",
             job.provider_job_id, job.id
         )));
     }
     Ok(Json(job).into_response())
+}
+
+fn both_given() -> Error {
+    Error::invalid("/customer_email", "give either customer_id or customer_email")
 }
 
 async fn resolve_recipient(
@@ -273,16 +295,16 @@ async fn resolve_recipient(
         (None, None) => Ok(None),
         (Some(id), None) => find_recipient(tx, provider, RecipientRef::Id(id)).await.map(Some),
         (None, Some(email)) => find_recipient(tx, provider, RecipientRef::Email(email)).await.map(Some),
-        (Some(_), Some(_)) => Err(Error::invalid("/customer_email", "give either customer_id or customer_email")),
+        (Some(_), Some(_)) => Err(both_given()),
     }
 }
 
-async fn resolve_configuration(tx: &mut Tx, provider: ProviderId, new: &NewJob) -> Result<Configuration> {
+async fn resolve_configuration(db: &Db, provider: ProviderId, new: &NewJob) -> Result<Configuration> {
     match &new.version {
-        None => find_newest(tx, provider, &new.tag).await?.ok_or_else(|| {
+        None => find_newest(db, provider, &new.tag).await?.ok_or_else(|| {
             Error::invalid("/tag", format!("you have no configuration {}; register it first", new.tag))
         }),
-        Some(version) => find_version(tx, provider, &new.tag, &version.to_string()).await?.ok_or_else(|| {
+        Some(version) => find_version(db, provider, &new.tag, &version.to_string()).await?.ok_or_else(|| {
             Error::invalid("/version", format!("you have no configuration {} {version}; register it first", new.tag))
         }),
     }

@@ -1,4 +1,4 @@
-//! The SQL of jobs: every query starts from its tenant.
+//! The SQL of jobs. What a caller names by id is looked for among what the caller may see.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -8,11 +8,11 @@ use crate::app::App;
 use crate::auth::{ProviderId, Tenant};
 use crate::configurations::{self, Configuration};
 use crate::customers::Recipient;
-use crate::db::{Db, On, Select, Tx, on, sql};
+use crate::db::{Db, On, Select, Tx, Value as Bound, on, sql};
 use crate::error::{Error, Result};
 use crate::http::{Cursor, Page};
 use crate::progress::{JobStatus, StepSummary, Totals, progress, view_steps};
-use crate::values::{Email, Fraction};
+use crate::values::{Email, Fraction, ProviderJobId};
 
 /// A job, the kind of job it is, and who is on either side.
 const SELECT: &str = "select jobs.id, jobs.provider_id, jobs.customer_id, l.email as customer_email,
@@ -153,6 +153,29 @@ pub async fn correct(
     })
 }
 
+/// For whom a job was opened.
+#[derive(sqlx::FromRow)]
+pub struct CustomerOf {
+    /// Null until the invitation is accepted, and again once unlinked.
+    pub customer_id: Option<Uuid>,
+    /// The invited address.
+    pub email: Email,
+}
+
+/// For whom a job of the provider was opened.
+pub async fn find_customer_of(db: &Db, provider: ProviderId, job_id: Uuid) -> sqlx::Result<Option<CustomerOf>> {
+    on!(db, |c| {
+        sqlx::query_as(
+            "select l.customer_id, l.email from jobs join customers l on l.id = jobs.customer_link_id
+             where jobs.id = $1 and jobs.provider_id = $2",
+        )
+        .bind(job_id)
+        .bind(provider.id())
+        .fetch_optional(c)
+        .await
+    })
+}
+
 /// For whom a job is now.
 pub async fn find_recipient_of(tx: &mut Tx, job_id: Uuid) -> sqlx::Result<Option<Recipient>> {
     on!(tx, |c| {
@@ -182,7 +205,7 @@ pub async fn find(on: impl Into<On<'_>>, tenant: Tenant, id: Uuid) -> sqlx::Resu
 pub async fn find_by_provider_job_id(
     on: impl Into<On<'_>>,
     provider: ProviderId,
-    provider_job_id: &str,
+    provider_job_id: &ProviderJobId,
 ) -> sqlx::Result<Option<Job>> {
     let row: Option<JobRow> = on!(on.into(), |c| {
         sqlx::query_as(sql!("{SELECT} where jobs.provider_id = $1 and jobs.provider_job_id = $2"))
@@ -222,15 +245,23 @@ pub async fn list(db: &Db, tenant: Tenant, filter: JobFilter) -> Result<Page<Job
         };
     }
     if let Some(customer) = filter.customer {
-        select = match (customer.parse::<Uuid>(), Email::try_from(customer)) {
-            (Ok(id), _) => select.bind(" and l.customer_id = ", id),
-            (_, Ok(email)) => select.bind(" and l.email = ", email.as_str().to_owned()),
+        let (column, value) = match (customer.parse::<Uuid>(), Email::try_from(customer)) {
+            (Ok(id), _) => ("customer_id", Bound::Id(id)),
+            (_, Ok(email)) => ("email", Bound::Text(email.as_str().to_owned())),
             _ => return Err(Error::invalid("/customer", "is neither an id nor an e-mail address")),
+        };
+        select = match tenant {
+            Tenant::Provider(provider) => select
+                .push(" and jobs.customer_link_id in (select f.id from customers f")
+                .bind(" where f.provider_id = ", provider.id())
+                .bind(&format!(" and f.{column} = "), value)
+                .push(")"),
+            Tenant::Customer(_) => select.bind(&format!(" and l.{column} = "), value),
         };
     }
     select = select.bind_some(" and jobs.provider_job_id = ", filter.provider_job_id.map(|id| id.to_string()));
-    if let Some(text) = filter.text.filter(|text| !text.is_empty()) {
-        select = select.bind(" and jobs.search_text like ", like_pattern(&text)).push(" escape '\\'");
+    if let Some(text) = filter.text {
+        select = select.bind(" and jobs.search_text like ", like_pattern(text.as_str())).push(" escape '\\'");
     }
     let rows: Vec<JobRow> = select
         .bind_some(" and jobs.created_at >= ", filter.from.map(|at| at.0))

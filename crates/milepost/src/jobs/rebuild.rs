@@ -1,8 +1,8 @@
 //! The state of a job computed anew from its events, compared with what is stored.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use chrono::{DateTime, Utc};
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::state::{self, StoredJob, StoredStep};
@@ -17,15 +17,6 @@ use crate::values::Fraction;
 /// How many events are read at once.
 const PAGE: i64 = 500;
 
-/// A job or step whose stored state was not what its events say.
-#[derive(Debug)]
-pub struct Mismatch {
-    /// The job.
-    pub job_id: Uuid,
-    /// What was stored, and what the events say.
-    pub detail: String,
-}
-
 /// The ids of jobs behind an id, in the order of the ids.
 pub async fn job_ids_after(db: &Db, after: Uuid, count: i64) -> sqlx::Result<Vec<Uuid>> {
     let rows: Vec<(Uuid,)> = Select::new("select id from jobs")
@@ -36,65 +27,111 @@ pub async fn job_ids_after(db: &Db, after: Uuid, count: i64) -> sqlx::Result<Vec
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
-/// Recomputes a job. With `write` the stored state is mended; events may go on coming meanwhile.
-pub async fn rebuild(app: &App, job_id: Uuid, write: bool) -> Result<Vec<Mismatch>> {
+/// Recomputes a job and changes nothing; gives a line for every difference.
+pub async fn check(app: &App, job_id: Uuid) -> Result<Vec<String>> {
+    let mut snapshot = app.db().begin_reading().await?;
+    match state::find_job(&mut snapshot, job_id).await? {
+        Some(stored) => Ok(compare(&mut snapshot, stored).await?.differences),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// Recomputes a job and mends what is stored; gives a line for every difference. Events may go on coming meanwhile.
+pub async fn mend(app: &App, job_id: Uuid) -> Result<Vec<String>> {
     let now = app.clock().now();
     let mut tx = app.db().begin().await?;
     let Some(stored) = state::lock_job(&mut tx, job_id).await? else { return Ok(Vec::new()) };
-    let mut steps = configurations::load_steps(&mut tx, &[stored.job_configuration_id]).await?;
+    let Comparison { differences, job, differing, superfluous } = compare(&mut tx, stored).await?;
+    if differences.is_empty() {
+        return Ok(differences);
+    }
+    state::save_job(&mut tx, &job, now).await?;
+    for step in &superfluous {
+        delete_step(&mut tx, step).await?;
+    }
+    for step in &differing {
+        state::save_step(&mut tx, app.clock().new_id(), &job, step, now).await?;
+    }
+    tx.commit().await?;
+    Ok(differences)
+}
+
+/// What is stored of a job beside what its events say.
+struct Comparison {
+    /// A line for each.
+    differences: Vec<String>,
+    /// As the events say.
+    job: StoredJob,
+    /// Steps as the events say, where something else is stored, or nothing.
+    differing: Vec<StoredStep>,
+    /// Steps that are stored though no event names them.
+    superfluous: Vec<StoredStep>,
+}
+
+async fn compare(tx: &mut Tx, stored: StoredJob) -> Result<Comparison> {
+    let mut steps = configurations::load_steps(&mut *tx, &[stored.job_configuration_id]).await?;
     let steps = steps.remove(&stored.job_configuration_id).unwrap_or_default();
-    let (job, summaries) = recompute(&mut tx, &stored, &steps).await?;
-    let stored_steps = state::load_steps(&mut tx, job_id, None).await?;
-    let mut mismatches = Vec::new();
-    let mut mismatch = |detail: String| mismatches.push(Mismatch { job_id, detail });
-    if job != stored {
-        mismatch(format!("job: stored {stored:?}, events say {job:?}"));
-        if write {
-            state::save_job(&mut tx, &job, now).await?;
-        }
-    }
-    for step in &stored_steps {
-        if !summaries.contains_key(&step.step_configuration_id) {
-            mismatch(format!("step: stored {step:?}, no event names it"));
-            if write {
-                delete_step(&mut tx, step).await?;
+    let stored_steps = state::load_steps(&mut *tx, stored.id, None).await?;
+    let Recomputed { job, steps: mut summaries, mut differences } = recompute(tx, &stored, &steps).await?;
+    differences.extend(differing_fields("state", &stored, &job)?);
+    let (mut differing, mut superfluous) = (Vec::new(), Vec::new());
+    for step in &steps {
+        let name = format!("step {}", step.tag);
+        let before = stored_steps.iter().find(|s| s.step_configuration_id == step.id);
+        let after = summaries.remove(&step.id).map(|summary| StoredStep::new(stored.id, step.id, &summary));
+        match (before, after) {
+            (None, None) => {}
+            (Some(before), None) => {
+                differences.push(format!("{name}: is stored, but no event names it"));
+                superfluous.push(before.clone());
+            }
+            (None, Some(after)) => {
+                differences.push(format!("{name}: is not stored, but events name it"));
+                differing.push(after);
+            }
+            (Some(before), Some(after)) if *before == after => {}
+            (Some(before), Some(after)) => {
+                differences.extend(differing_fields(&name, before, &after)?);
+                differing.push(after);
             }
         }
     }
-    for (step_id, summary) in summaries {
-        let before = stored_steps.iter().find(|step| step.step_configuration_id == step_id);
-        let after = StoredStep::new(job_id, step_id, &summary);
-        if before != Some(&after) {
-            mismatch(format!("step: stored {before:?}, events say {after:?}"));
-            if write {
-                state::save_step(&mut tx, app.clock().new_id(), &job, &after, now).await?;
-            }
-        }
-    }
-    if write {
-        tx.commit().await?;
-    }
-    Ok(mismatches)
+    Ok(Comparison { differences, job, differing, superfluous })
+}
+
+/// A line for each column that differs.
+fn differing_fields(name: &str, stored: &impl Serialize, computed: &impl Serialize) -> Result<Vec<String>> {
+    let stored = serde_json::to_value(stored).map_err(Error::internal)?;
+    let computed = serde_json::to_value(computed).map_err(Error::internal)?;
+    let columns = stored.as_object().into_iter().flatten();
+    let differing = columns.filter(|(column, value)| computed[*column] != **value);
+    Ok(differing.map(|(column, value)| format!("{name}: {column} is {value}, events say {}", computed[column])).collect())
+}
+
+/// What the events of a job say.
+struct Recomputed {
+    job: StoredJob,
+    steps: HashMap<Uuid, StepSummary>,
+    /// What is wrong with the events themselves, which nothing mends.
+    differences: Vec<String>,
 }
 
 /// Folds all events of a job.
-async fn recompute(
-    tx: &mut Tx,
-    stored: &StoredJob,
-    steps: &[Step],
-) -> Result<(StoredJob, HashMap<Uuid, StepSummary>)> {
+async fn recompute(tx: &mut Tx, stored: &StoredJob, steps: &[Step]) -> Result<Recomputed> {
     let points: Vec<i64> = steps.iter().map(|step| step.points).collect();
     let totals = Totals::of(&points);
     let mut job = JobSummary::default();
     let mut summaries: HashMap<Uuid, StepSummary> = HashMap::new();
-    let mut last: Option<DateTime<Utc>> = None;
+    let mut differences = Vec::new();
     loop {
         let page = load_after_sequence(&mut *tx, stored.id, job.last_sequence, PAGE).await?;
         for event in page.iter().map(|stored| &stored.event) {
-            if event.sequence != job.last_sequence + 1 || last.is_some_and(|last| event.created_at < last) {
-                return Err(Error::internal(format!("job {}: event {} is out of order", stored.id, event.sequence)));
+            if event.sequence != job.last_sequence + 1 {
+                differences.push(format!("event {}: the one before it is missing", event.sequence));
             }
-            last = Some(event.created_at);
+            if job.last_event_at.is_some_and(|last| event.created_at < last) {
+                differences.push(format!("event {}: arrived before the one before it", event.sequence));
+            }
             let step = event.step_configuration_id.and_then(|id| steps.iter().find(|step| step.id == id));
             let named = step.map(|step| (step.points, summaries.remove(&step.id)));
             let after = job.apply(totals, fact(event, step)?, named);
@@ -103,7 +140,7 @@ async fn recompute(
             }
         }
         if page.is_empty() {
-            return Ok((stored.with(totals, &job), summaries));
+            return Ok(Recomputed { job: stored.with(totals, &job), steps: summaries, differences });
         }
     }
 }
@@ -111,7 +148,7 @@ async fn recompute(
 fn fact(event: &Event, step: Option<&Step>) -> Result<Fact> {
     let metadata = match (&event.event_metadata, step) {
         (Some(metadata), Some(step)) => measured(metadata, &step.metadata_configurations)?,
-        _ => std::collections::BTreeMap::new(),
+        _ => BTreeMap::new(),
     };
     Ok(Fact {
         kind: event.kind,

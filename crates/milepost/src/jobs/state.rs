@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -20,7 +21,7 @@ const STEP_COLUMNS: &str = "job_id, step_configuration_id, status, started_at, s
     outcome_sequence, outcome_is_error, metadata";
 
 /// The derived columns of a job, and what its state depends on.
-#[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Serialize, sqlx::FromRow)]
 pub struct StoredJob {
     /// The job.
     pub id: Uuid,
@@ -102,7 +103,7 @@ impl StoredJob {
 }
 
 /// The summary of one step of one job.
-#[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Serialize, sqlx::FromRow)]
 pub struct StoredStep {
     /// The job.
     pub job_id: Uuid,
@@ -176,9 +177,16 @@ fn outcome(at: Option<DateTime<Utc>>, sequence: Option<i64>, is_error: Option<bo
     Some(Outcome { moment: moment(at, sequence)?, is_error: is_error? })
 }
 
+/// Reads the state of a job.
+pub async fn find_job(tx: &mut Tx, id: Uuid) -> sqlx::Result<Option<StoredJob>> {
+    on!(tx, |c| {
+        sqlx::query_as(sql!("select {JOB_COLUMNS} from jobs where id = $1")).bind(id).fetch_optional(c).await
+    })
+}
+
 /// Reads the state of a job and keeps others from changing it until the transaction ends.
 pub async fn lock_job(tx: &mut Tx, id: Uuid) -> sqlx::Result<Option<StoredJob>> {
-    let lock = tx.lock_jobs();
+    let lock = tx.lock_clause(" for no key update of jobs");
     on!(tx, |c| {
         sqlx::query_as(sql!("select {JOB_COLUMNS} from jobs where id = $1{lock}")).bind(id).fetch_optional(c).await
     })

@@ -188,7 +188,7 @@ on_both! {
     async fn a_new_key_is_checked(server: TestServer) {
         let alice = server.provider("alice").await;
         for (body, pointer) in [
-            (json!({}), ""),
+            (json!({}), "/note"),
             (json!({"note": "x".repeat(501)}), "/note"),
             (json!({"note": "a\u{0}b"}), "/note"),
             (json!({"note": "", "scope": "admin"}), "/scope"),

@@ -7,8 +7,8 @@
 mod support;
 
 mod accounts;
-mod openapi;
 mod api_keys;
 mod customers;
 mod events;
+mod openapi;
 mod progress;

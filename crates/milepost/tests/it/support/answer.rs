@@ -23,25 +23,30 @@ impl Answer {
         Self { status, headers, body: serde_json::from_str(&text).unwrap_or(Value::Null), text }
     }
 
+    /// The body for a message; of a long one, the beginning.
+    fn excerpt(&self) -> String {
+        self.text.chars().take(1000).collect()
+    }
+
     /// Asserts the status and gives the body.
     #[track_caller]
     pub fn expect(self, status: u16) -> Value {
-        assert_eq!(self.status, status, "{}", self.text);
+        assert_eq!(self.status, status, "{}", self.excerpt());
         self.body
     }
 
     /// Asserts that it is a problem of that status, naming these pointers and no others.
     #[track_caller]
     pub fn expect_problem(self, status: u16, pointers: &[&str]) -> Value {
-        assert_eq!(self.status, status, "{}", self.text);
-        assert_eq!(self.headers["content-type"], "application/problem+json", "{}", self.text);
-        assert_eq!(self.body["status"], status, "{}", self.text);
+        assert_eq!(self.status, status, "{}", self.excerpt());
+        assert_eq!(self.headers["content-type"], "application/problem+json", "{}", self.excerpt());
+        assert_eq!(self.body["status"], status, "{}", self.excerpt());
         for field in ["type", "title", "detail"] {
-            assert!(self.body[field].as_str().is_some_and(|text| !text.is_empty()), "{field}: {}", self.text);
+            assert!(self.body[field].as_str().is_some_and(|text| !text.is_empty()), "{field}: {}", self.excerpt());
         }
         let named: Vec<&str> =
             self.body["errors"].as_array().into_iter().flatten().filter_map(|e| e["pointer"].as_str()).collect();
-        assert_eq!(named, pointers, "{}", self.text);
+        assert_eq!(named, pointers, "{}", self.excerpt());
         self.body
     }
 }
