@@ -9,3 +9,4 @@ mod support;
 mod accounts;
 mod api_keys;
 mod customers;
+mod origins;
