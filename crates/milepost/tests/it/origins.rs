@@ -1,5 +1,6 @@
 //! What browsers may do with our cookie from elsewhere, and what every answer says about itself.
 
+use milepost::config::Settings;
 use reqwest::Method;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
@@ -123,6 +124,24 @@ on_both! {
         let answer = alice.send(request).await;
         assert_no_cors(&answer.headers);
         answer.expect_problem(405, &[]);
+    }
+
+    async fn behind_https_a_page_on_http_is_another_origin(server: TestServer) {
+        server.provider("alice").await;
+        let https = |settings: &mut Settings| settings.public_url = Url::parse("https://milepost.example").unwrap();
+        let server = TestServer::start_over(server.stop().await, https).await;
+        let nobody = server.nobody();
+        let login = json!({"email": "alice@provider.example", "password": PASSWORD});
+        let from = async |origin: &str| {
+            let request = nobody.request(Method::POST, "/login").json(&login);
+            nobody.send(request.header("Host", "milepost.example").header("Origin", origin)).await
+        };
+        from("https://milepost.example").await.expect(200);
+        from("https://milepost.example:443").await.expect(200);
+        // Whoever is on the line can put a page on http there.
+        from("http://milepost.example").await.expect_problem(403, &[]);
+        from("https://milepost.example:8443").await.expect_problem(403, &[]);
+        from("https://evil.milepost.example").await.expect_problem(403, &[]);
     }
 
     async fn what_is_not_there_answers_with_a_problem(server: TestServer) {
