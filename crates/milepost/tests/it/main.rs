@@ -10,3 +10,4 @@ mod accounts;
 mod api_keys;
 mod customers;
 mod origins;
+mod tenants;
