@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, Uri, header};
+use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
 use axum::serve::ListenerExt;
@@ -129,7 +129,7 @@ pub fn openapi() -> &'static Document {
 /// Everything the server answers.
 fn router(app: App) -> Router {
     let (api, _) = api().split_for_parts();
-    api.merge(SwaggerUi::new("/api/docs").url("/api/openapi.json", openapi().clone()))
+    api.merge(reader())
         .route("/", routing::get(front_page))
         .route("/livez", routing::get(|| async { "ok\n" }))
         .route("/readyz", routing::get(ready))
@@ -140,6 +140,15 @@ fn router(app: App) -> Router {
         .layer(CatchPanicLayer::custom(|_| Error::internal("a handler panicked").into_response()))
         .layer(TraceLayer::new_for_http().make_span_with(request_span))
         .with_state(app)
+}
+
+/// The page that reads the document; what it does not have is not found as everywhere.
+fn reader() -> Router<App> {
+    let reader = SwaggerUi::new("/api/docs").url("/api/openapi.json", openapi().clone());
+    Router::from(reader).layer(middleware::map_response(async |response: Response| match response.status() {
+        StatusCode::NOT_FOUND => Error::NotFound.into_response(),
+        _ => response,
+    }))
 }
 
 /// Names a request in the log by its route, never by its path: paths may hold invitations.

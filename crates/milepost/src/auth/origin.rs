@@ -25,6 +25,10 @@ fn is_own_origin(headers: &HeaderMap, public_url: &Url) -> bool {
     }
     let Some(origin) = headers.get(header::ORIGIN) else { return true };
     let Some(origin) = origin.to_str().ok().and_then(|text| Url::parse(text).ok()) else { return false };
+    // Whoever is on the line can put a page on http at our own address: it is no page of ours where that is https.
+    if public_url.scheme() == "https" && origin.scheme() != "https" {
+        return false;
+    }
     let same_host = |host: &str| {
         Url::parse(&format!("{}://{host}", origin.scheme())).is_ok_and(|own| is_same(&own.origin(), &origin.origin()))
     };

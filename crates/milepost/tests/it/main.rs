@@ -12,3 +12,5 @@ mod customers;
 mod events;
 mod openapi;
 mod progress;
+mod origins;
+mod tenants;
