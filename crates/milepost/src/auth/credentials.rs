@@ -204,21 +204,24 @@ async fn touch_key(db: &Db, key_id: Uuid, now: DateTime<Utc>) -> sqlx::Result<()
     tx.commit().await
 }
 
-/// Whether credentials that were valid are so still; asked by streams when somebody's rights have changed.
-pub async fn is_still_valid(db: &Db, caller: &Caller, now: DateTime<Utc>) -> sqlx::Result<bool> {
+/// Looks again whether credentials that were valid are so still, and until when: what streams ask once they are
+/// registered, and when somebody's rights have changed.
+pub async fn revalidate(db: &Db, caller: &mut Caller, now: DateTime<Utc>) -> sqlx::Result<bool> {
     let sql = match caller.credential {
         Credential::Session { .. } => {
-            "select count(*) from sessions s join users u on u.id = s.user_id
+            "select s.expires_at from sessions s join users u on u.id = s.user_id
              where s.id = $1 and s.expires_at > $2 and u.disabled_at is null"
         }
         Credential::Key { .. } => {
-            "select count(*) from api_keys k join users u on u.id = k.user_id
+            "select k.expires_at from api_keys k join users u on u.id = k.user_id
              where k.id = $1 and (k.expires_at is null or k.expires_at > $2) and u.disabled_at is null"
         }
     };
-    let valid: i64 =
-        on!(db, |c| { sqlx::query_scalar(sql).bind(caller.credential.id()).bind(now).fetch_one(c).await })?;
-    Ok(valid > 0)
+    let valid: Option<(Option<DateTime<Utc>>,)> =
+        on!(db, |c| { sqlx::query_as(sql).bind(caller.credential.id()).bind(now).fetch_optional(c).await })?;
+    let Some((valid_until,)) = valid else { return Ok(false) };
+    caller.valid_until = valid_until;
+    Ok(true)
 }
 
 #[derive(sqlx::FromRow)]

@@ -2,13 +2,17 @@
 //! database of its own.
 
 mod answer;
+mod binary;
 mod database;
 mod people;
+mod raw;
 mod sse;
 
 pub use answer::Answer;
+pub use binary::{Milepost, ServerProcess};
 pub use database::{Database, DatabaseKind};
-pub use people::{ApiKey, Person};
+pub use people::{ApiKey, PASSWORD, Person};
+pub use raw::Raw;
 pub use sse::{Message, Stream};
 
 use std::net::SocketAddr;
