@@ -70,9 +70,17 @@ impl Milepost {
         self
     }
 
-    /// The folder that it runs in.
-    pub fn folder(&self) -> &std::path::Path {
-        self.folder.path()
+    pub fn argument(mut self, argument: &str) -> Self {
+        self.command.arg(argument);
+        self
+    }
+
+    /// Runs it to its end and lists what is in its folder then.
+    pub async fn run_and_list_files(self) -> (Output, Vec<String>) {
+        let Self { command, folder } = self;
+        let output = finish(command, "").await;
+        let names = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        (output, names.map(|name| name.into_string().unwrap()).collect())
     }
 
     /// Runs it to its end.
@@ -81,21 +89,9 @@ impl Milepost {
     }
 
     /// Runs it to its end with text on standard input.
-    pub async fn run_with_input(mut self, input: &'static str) -> Output {
-        tokio::task::spawn_blocking(move || {
-            self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-            let mut child = self.command.spawn().unwrap();
-            // A command that reads nothing may have ended before.
-            let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-            let output = child.wait_with_output().unwrap();
-            Output {
-                code: output.status.code(),
-                stdout: String::from_utf8(output.stdout).unwrap(),
-                stderr: String::from_utf8(output.stderr).unwrap(),
-            }
-        })
-        .await
-        .unwrap()
+    pub async fn run_with_input(self, input: &'static str) -> Output {
+        let Self { command, folder: _folder } = self;
+        finish(command, input).await
     }
 
     /// Starts it as a server on a free port and waits until it says that it is ready. Fails with what it said if it
@@ -131,6 +127,22 @@ impl Milepost {
         .await
         .unwrap()
     }
+}
+
+async fn finish(mut command: Command, input: &'static str) -> Output {
+    let run = move || {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // A command that reads nothing may have ended before.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        let output = child.wait_with_output().unwrap();
+        Output {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    };
+    tokio::task::spawn_blocking(run).await.unwrap()
 }
 
 /// `milepost serve` as a process of its own; dropped, it is killed.
