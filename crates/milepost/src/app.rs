@@ -206,7 +206,8 @@ pub async fn serve(
     app: App,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let hub = tokio::spawn(app.hub().clone().run(app.db().clone()));
+    let seen = Hub::begin(app.db()).await.map_err(io::Error::other)?;
+    let hub = tokio::spawn(app.hub().clone().run(app.db().clone(), seen));
     let clearing = tokio::spawn(clear_expired(app.clone()));
     let service = MapRequestLayer::new(canonical_path).layer(router(app.clone()));
     let make_service = ServiceExt::<Request>::map_err(service, |never| match never {});

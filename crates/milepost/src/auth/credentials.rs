@@ -221,9 +221,9 @@ async fn touch_key(db: &Db, key_id: Uuid, now: DateTime<Utc>) -> sqlx::Result<()
     tx.commit().await
 }
 
-/// Whether credentials that were valid are so still, and until when from now on; asked by streams when somebody's rights
-/// have changed.
-pub async fn check_again(db: &Db, caller: &mut Caller, now: DateTime<Utc>) -> sqlx::Result<bool> {
+/// Looks again whether credentials that were valid are so still, and until when: what streams ask once they are
+/// registered, and when somebody's rights have changed.
+pub async fn revalidate(db: &Db, caller: &mut Caller, now: DateTime<Utc>) -> sqlx::Result<bool> {
     let sql = match caller.credential {
         Credential::Session { .. } => {
             "select s.expires_at from sessions s join users u on u.id = s.user_id
@@ -236,10 +236,9 @@ pub async fn check_again(db: &Db, caller: &mut Caller, now: DateTime<Utc>) -> sq
     };
     let valid: Option<(Option<DateTime<Utc>>,)> =
         on!(db, |c| { sqlx::query_as(sql).bind(caller.credential.id()).bind(now).fetch_optional(c).await })?;
-    if let Some((until,)) = valid {
-        caller.valid_until = until;
-    }
-    Ok(valid.is_some())
+    let Some((valid_until,)) = valid else { return Ok(false) };
+    caller.valid_until = valid_until;
+    Ok(true)
 }
 
 #[derive(sqlx::FromRow)]

@@ -157,13 +157,17 @@ async fn open_sqlite(options: SqliteConnectOptions) -> sqlx::Result<Db> {
     Ok(Db::Sqlite { read, write, committed: Arc::new(Notify::new()) })
 }
 
-/// Makes sure that the file exists; a new one can be read by its owner only, since results may be medical.
+/// Makes sure that the file exists; a new one can be read by its owner only, since results may be medical. One that
+/// exists is not touched: closing it would let go of all locks that SQLite holds on it in this process.
 fn create_private_file(path: &Path) -> std::io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
-    options.append(true).create(true);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop)
+    match options.open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        created => created.map(drop),
+    }
 }
 
 async fn open_postgres(options: PgConnectOptions) -> sqlx::Result<Db> {

@@ -78,6 +78,17 @@ pub struct Job {
     pub updated_at: DateTime<Utc>,
 }
 
+impl Job {
+    /// Whether the tenant may see it, as of when it was read.
+    #[must_use]
+    pub fn is_visible_to(&self, tenant: Tenant) -> bool {
+        match tenant {
+            Tenant::Provider(provider) => self.provider_id == provider.id(),
+            Tenant::Customer(customer) => self.customer_id == Some(customer.id()),
+        }
+    }
+}
+
 /// Points earned and to be earned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PointsSum {

@@ -25,16 +25,17 @@ use crate::error::{Error, Result};
 use crate::events::{Event, StoredEvent, load_after_position};
 use crate::jobs::{self, Job};
 
-/// How many events may wait for a watcher before it is cut off; it resumes with the id of its last one.
-const QUEUE: usize = 256;
+/// How many events may wait for a watcher before it is cut off; it resumes with the id of its last one. Several times
+/// [`PAGE`], so that a large batch does not cut off those who keep up.
+const QUEUE: usize = 1024;
 /// How often the hub looks without being woken.
 const LOOK: Duration = Duration::from_millis(500);
 /// How many events it reads at once.
-const PAGE: i64 = 500;
+const PAGE: i64 = 250;
 /// How long it waits after an error of the database.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// What a watcher finds in its queue.
+/// What a watcher is told.
 #[derive(Debug, Clone)]
 pub enum Signal {
     /// An event of a job that it watches.
@@ -100,7 +101,8 @@ struct Registered {
     user_id: Uuid,
     /// A change of one of these may end the stream.
     subjects: Vec<Uuid>,
-    queue: mpsc::Sender<Signal>,
+    queue: mpsc::Sender<Arc<LiveEvent>>,
+    recheck: Arc<Notify>,
 }
 
 /// A registered watcher; dropped, it is registered no more.
@@ -108,13 +110,22 @@ struct Registered {
 pub struct Watcher {
     id: u64,
     hub: Hub,
-    signals: mpsc::Receiver<Signal>,
+    events: mpsc::Receiver<Arc<LiveEvent>>,
+    recheck: Arc<Notify>,
 }
 
 impl Watcher {
-    /// The next signal; none once the watcher was too slow or the server stops.
+    /// The next signal; none once the watcher was too slow or the server stops: what still waits then comes again
+    /// when it resumes. A recheck overtakes events: they are not for somebody who has lost the right to see them.
     pub async fn next(&mut self) -> Option<Signal> {
-        self.signals.recv().await
+        if self.events.is_closed() {
+            return None;
+        }
+        tokio::select! {
+            biased;
+            () = self.recheck.notified() => Some(Signal::Recheck),
+            event = self.events.recv() => event.map(Signal::Event),
+        }
     }
 }
 
@@ -150,10 +161,10 @@ impl Watchers {
         }
     }
 
-    /// Queues a signal for some watchers and cuts off those whose queue is full.
-    fn send(&mut self, ids: &[u64], signal: &Signal) {
+    /// Queues an event for some watchers and cuts off those whose queue is full.
+    fn send(&mut self, ids: &[u64], event: &Arc<LiveEvent>) {
         for id in ids {
-            let is_full = self.queues.get(id).is_some_and(|r| r.queue.try_send(signal.clone()).is_err());
+            let is_full = self.queues.get(id).is_some_and(|r| r.queue.try_send(event.clone()).is_err());
             if is_full {
                 self.remove(*id);
             }
@@ -178,26 +189,39 @@ impl Hub {
     pub fn watch(&self, topic: Uuid, caller: &Caller) -> Watcher {
         let user_id = caller.user_id();
         let subjects = vec![topic, user_id, caller.credential().id()];
-        let (queue, signals) = mpsc::channel(QUEUE);
+        let (queue, events) = mpsc::channel(QUEUE);
+        let recheck = Arc::new(Notify::new());
         let mut watchers = self.watchers();
         let id = watchers.next_id;
         watchers.next_id += 1;
         // A hub that is closing has forgotten its watchers: this one ends at once.
         if !self.closing.is_cancelled() {
-            watchers.queues.insert(id, Registered { topic, user_id, subjects, queue });
+            watchers.queues.insert(id, Registered { topic, user_id, subjects, queue, recheck: recheck.clone() });
             watchers.by_topic.entry(topic).or_default().push(id);
         }
-        Watcher { id, hub: self.clone(), signals }
+        Watcher { id, hub: self.clone(), events, recheck }
+    }
+
+    /// Whether the server is stopping.
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        self.closing.is_cancelled()
+    }
+
+    /// Where to begin. To be asked before the first watcher can come: one that had read less than this would miss what
+    /// lies between.
+    pub async fn begin(db: &Db) -> sqlx::Result<Seen> {
+        Ok(Seen { events: log_position(db, Log::Events).await?, access: log_position(db, Log::Access).await? })
     }
 
     /// Follows the logs until the server stops; then all streams end.
-    pub async fn run(self, db: Db) {
+    pub async fn run(self, db: Db, seen: Seen) {
         let follow = async {
             match &db {
-                Db::Sqlite { committed, .. } => self.follow(&db, committed).await,
+                Db::Sqlite { committed, .. } => self.follow(&db, seen, committed).await,
                 Db::Postgres(pool) => {
                     let wake = Notify::new();
-                    tokio::join!(self.follow(&db, &wake), listen(pool, &wake));
+                    tokio::join!(self.follow(&db, seen, &wake), listen(pool, &wake));
                 }
             }
         };
@@ -207,13 +231,12 @@ impl Hub {
         watchers.by_topic.clear();
     }
 
-    async fn follow(&self, db: &Db, wake: &Notify) {
+    async fn follow(&self, db: &Db, mut seen: Seen, wake: &Notify) {
         let mut ticks = interval(LOOK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut seen: Option<Seen> = None;
         loop {
             match self.look(db, seen).await {
-                Ok(now) => seen = Some(now),
+                Ok(now) => seen = now,
                 Err(error) => {
                     tracing::warn!(%error, "live streams are waiting for the database");
                     sleep(PAUSE).await;
@@ -227,9 +250,8 @@ impl Hub {
     }
 
     /// Hands out what was committed since the last look.
-    async fn look(&self, db: &Db, seen: Option<Seen>) -> Result<Seen> {
-        let now = Seen { events: log_position(db, Log::Events).await?, access: log_position(db, Log::Access).await? };
-        let Some(seen) = seen else { return Ok(now) };
+    async fn look(&self, db: &Db, seen: Seen) -> Result<Seen> {
+        let now = Self::begin(db).await?;
         if now.access != seen.access {
             self.recheck(db, seen.access, now.access).await?;
         }
@@ -258,7 +280,7 @@ impl Hub {
             let mut watchers = self.watchers();
             let ids = watchers.allowed(job);
             if !ids.is_empty() {
-                watchers.send(&ids, &Signal::Event(Arc::new(LiveEvent::encode(stored, job)?)));
+                watchers.send(&ids, &Arc::new(LiveEvent::encode(stored, job)?));
             }
         }
         Ok(())
@@ -273,21 +295,15 @@ impl Hub {
             .await?;
         // Some were cleared away before we read them: we cannot tell whose, so all look.
         let all = i64::try_from(changed.len()).is_ok_and(|count| count < upto - after);
-        let mut watchers = self.watchers();
-        let ids: Vec<u64> = watchers
-            .queues
-            .iter()
-            .filter(|(_, r)| all || changed.iter().any(|(subject,)| r.subjects.contains(subject)))
-            .map(|(id, _)| *id)
-            .collect();
-        watchers.send(&ids, &Signal::Recheck);
+        let concerned = |r: &&Registered| all || changed.iter().any(|(subject,)| r.subjects.contains(subject));
+        self.watchers().queues.values().filter(concerned).for_each(|r| r.recheck.notify_one());
         Ok(())
     }
 }
 
 /// How far the hub has read.
 #[derive(Debug, Clone, Copy)]
-struct Seen {
+pub struct Seen {
     events: i64,
     access: i64,
 }

@@ -29,7 +29,7 @@ use crate::db::{Log, log_position};
 use crate::error::{Error, Result};
 use crate::events::{StoredEvent, load_after_sequence, load_feed};
 use crate::http::{PathId, Query};
-use crate::jobs::{self, queries};
+use crate::jobs::queries;
 pub use hub::Hub;
 use hub::{LiveEvent, Signal, Watcher};
 
@@ -94,6 +94,9 @@ async fn stream_job(
 ) -> Result<Response> {
     let last_id = resume.last_id(&headers)?;
     let watcher = app.hub().watch(id, &caller);
+    let mut visible = Visible { app: app.clone(), caller, job_id: Some(id) };
+    visible.expect_credentials().await?;
+    let caller = &visible.caller;
     let job = queries::find_detail(app.db(), caller.tenant(), id).await?.ok_or(Error::NotFound)?;
     let newest = job.job.last_sequence;
     // An id from the future belongs to a history that a restored database no longer has: begin anew.
@@ -104,7 +107,6 @@ async fn stream_job(
             (Some(frame("snapshot", &newest.to_string(), &data)), newest)
         }
     };
-    let visible = Visible { app, caller, job_id: Some(id) };
     Ok(event_stream(job_frames(visible, watcher, snapshot, after, newest)))
 }
 
@@ -124,12 +126,13 @@ async fn stream_jobs(
 ) -> Result<Response> {
     let last_id = resume.last_id(&headers)?;
     let watcher = app.hub().watch(caller.user_id(), &caller);
+    let mut visible = Visible { app: app.clone(), caller, job_id: None };
+    visible.expect_credentials().await?;
     let newest = log_position(app.db(), Log::Events).await?;
     let (ready, after) = match last_id {
         Some(last) if last <= newest => (None, last),
         _ => (Some(frame("ready", &newest.to_string(), "{}")), newest),
     };
-    let visible = Visible { app, caller, job_id: None };
     Ok(event_stream(feed_frames(visible, watcher, ready, after, newest)))
 }
 
@@ -151,16 +154,49 @@ struct Visible {
 }
 
 impl Visible {
+    /// Refuses a caller whose credentials ended while the watcher was being registered: nobody would tell it later.
+    async fn expect_credentials(&mut self) -> Result<()> {
+        match self.has_credentials().await? {
+            true => Ok(()),
+            false => Err(Error::Unauthenticated("Your key or session has just ended.")),
+        }
+    }
+
+    async fn has_credentials(&mut self) -> Result<bool> {
+        let now = self.app.clock().now();
+        Ok(credentials::revalidate(self.app.db(), &mut self.caller, now).await?)
+    }
+
     /// Whether the caller may still see it.
     async fn is_allowed(&mut self) -> Result<bool> {
-        let now = self.app.clock().now();
-        if !credentials::check_again(self.app.db(), &mut self.caller, now).await? {
+        if !self.has_credentials().await? {
             return Ok(false);
         }
         match self.job_id {
             Some(id) => Ok(queries::find(self.app.db(), self.caller.tenant(), id).await?.is_some()),
             None => Ok(true),
         }
+    }
+
+    /// Encodes events that the stream has missed, with their jobs as they are now, leaving out those of jobs that the
+    /// caller may not see any more. None: the stream ends, since it is no longer allowed or the server stops; reading
+    /// what was missed may take long.
+    async fn read_on(&mut self, events: Vec<StoredEvent>) -> Result<Option<Vec<LiveEvent>>> {
+        if self.app.hub().is_closing() || !self.is_allowed().await? {
+            return Ok(None);
+        }
+        let mut ids: Vec<Uuid> = events.iter().map(|stored| stored.event.job_id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        if ids.is_empty() {
+            return Ok(Some(Vec::new()));
+        }
+        let mut jobs = queries::load(self.app.db(), ids).await?;
+        jobs.retain(|job| job.is_visible_to(self.caller.tenant()));
+        let with_job = |stored: &StoredEvent| {
+            jobs.iter().find(|job| job.id == stored.event.job_id).map(|job| LiveEvent::encode(stored, job))
+        };
+        events.iter().filter_map(with_job).collect::<Result<_>>().map(Some)
     }
 
     /// Resolves when the caller's credentials end by themselves.
@@ -186,9 +222,10 @@ enum Next {
 async fn next(visible: &mut Visible, watcher: &mut Watcher, heartbeat: &mut tokio::time::Interval) -> Next {
     loop {
         let signal = tokio::select! {
+            biased;
+            () = visible.expiry() => return Next::End,
             signal = watcher.next() => signal,
             _ = heartbeat.tick() => return Next::Heartbeat,
-            () = visible.expiry() => return Next::End,
         };
         match signal {
             None => return Next::End,
@@ -222,15 +259,18 @@ fn job_frames(
         if let Some(snapshot) = snapshot {
             yield snapshot;
         }
-        while let (true, Some(job_id)) = (after < newest, visible.job_id) {
+        let mut goes_on = true;
+        while let (true, true, Some(job_id)) = (goes_on, after < newest, visible.job_id) {
             let missed = load_after_sequence(visible.app.db(), job_id, after, PAGE.min(newest - after)).await?;
-            for event in encode(&visible.app, missed).await? {
+            let events = visible.read_on(missed).await?.unwrap_or_default();
+            goes_on = !events.is_empty();
+            for event in events {
                 after = event.sequence;
-                yield event.job_frame.clone();
+                yield event.job_frame;
             }
         }
         let mut heartbeat = heartbeat();
-        loop {
+        while goes_on {
             match next(&mut visible, &mut watcher, &mut heartbeat).await {
                 Next::Event(event) if event.sequence > after => {
                     after = event.sequence;
@@ -238,7 +278,7 @@ fn job_frames(
                 }
                 Next::Event(_) => {}
                 Next::Heartbeat => yield COMMENT,
-                Next::End => break,
+                Next::End => goes_on = false,
             }
         }
     }
@@ -256,16 +296,18 @@ fn feed_frames(
         if let Some(ready) = ready {
             yield ready;
         }
-        while after < newest {
+        let mut goes_on = true;
+        while goes_on && after < newest {
             let missed = load_feed(visible.app.db(), visible.caller.tenant(), after, newest, PAGE).await?;
-            let last = missed.last().map_or(newest, |stored| stored.position);
-            for event in encode(&visible.app, missed).await? {
-                yield event.feed_frame.clone();
+            after = missed.last().map_or(newest, |stored| stored.position);
+            let events = visible.read_on(missed).await?;
+            goes_on = events.is_some();
+            for event in events.into_iter().flatten() {
+                yield event.feed_frame;
             }
-            after = last;
         }
         let mut heartbeat = heartbeat();
-        loop {
+        while goes_on {
             match next(&mut visible, &mut watcher, &mut heartbeat).await {
                 Next::Event(event) if event.position > after => {
                     after = event.position;
@@ -273,23 +315,8 @@ fn feed_frames(
                 }
                 Next::Event(_) => {}
                 Next::Heartbeat => yield COMMENT,
-                Next::End => break,
+                Next::End => goes_on = false,
             }
         }
     }
-}
-
-/// Encodes events that a stream has missed, with their jobs as they are now.
-async fn encode(app: &App, events: Vec<StoredEvent>) -> Result<Vec<LiveEvent>> {
-    let mut ids: Vec<Uuid> = events.iter().map(|stored| stored.event.job_id).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    let jobs = jobs::queries::load(app.db(), ids).await?;
-    let with_job = |stored: &StoredEvent| {
-        jobs.iter().find(|job| job.id == stored.event.job_id).map(|job| LiveEvent::encode(stored, job))
-    };
-    events.iter().filter_map(with_job).collect()
 }

@@ -2,16 +2,20 @@
 //! database of its own.
 
 mod answer;
+mod binary;
 mod command;
 mod contents;
 mod database;
 mod people;
+mod raw;
 mod sse;
 
 pub use answer::{Answer, SetCookie};
+pub use binary::{Milepost, ServerProcess};
 pub use database::{Database, DatabaseKind, hex, sha256};
 pub use people::{ApiKey, PASSWORD, Person};
-pub use sse::Stream;
+pub use raw::Raw;
+pub use sse::{Message, Stream};
 
 use std::net::SocketAddr;
 use std::time::Duration;

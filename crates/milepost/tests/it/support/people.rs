@@ -92,7 +92,12 @@ impl Person {
 
     /// The same person at another server of the same database. Takes keys, not sessions: cookies belong to a port.
     pub fn at(&self, server: &TestServer) -> Self {
-        Self { url: server.url.clone(), ..self.clone() }
+        self.at_address(&server.url)
+    }
+
+    /// The same person at a server of that address.
+    pub fn at_address(&self, url: &str) -> Self {
+        Self { url: url.to_owned(), ..self.clone() }
     }
 
     /// A request to a path below `/api/v1`, with what the person shows.

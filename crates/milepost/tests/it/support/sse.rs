@@ -19,6 +19,8 @@ pub struct Message {
 pub struct Stream {
     response: reqwest::Response,
     buffer: String,
+    /// How much of the buffer has been read.
+    taken: usize,
     pub status: u16,
 }
 
@@ -29,7 +31,7 @@ impl Stream {
         if status == 200 {
             assert_eq!(response.headers()["content-type"], "text/event-stream");
         }
-        Self { response, buffer: String::new(), status }
+        Self { response, buffer: String::new(), taken: 0, status }
     }
 
     /// The next message, passing over comments; none at the end of the stream. Waits for at most five seconds.
@@ -57,14 +59,16 @@ impl Stream {
 
     async fn read(&mut self) -> Option<Message> {
         loop {
-            if let Some((block, rest)) = self.buffer.split_once("\n\n") {
-                let (block, rest) = (block.to_owned(), rest.to_owned());
-                self.buffer = rest;
-                if let Some(message) = parse(&block) {
+            let rest = &self.buffer[self.taken..];
+            if let Some((block, _)) = rest.split_once("\n\n") {
+                self.taken += block.len() + 2;
+                if let Some(message) = parse(block) {
                     return Some(message);
                 }
                 continue;
             }
+            self.buffer.drain(..self.taken);
+            self.taken = 0;
             // A stream that breaks off is as good as one that ends.
             let chunk = self.response.chunk().await.ok().flatten()?;
             self.buffer.push_str(std::str::from_utf8(&chunk).unwrap());

@@ -1,0 +1,127 @@
+//! `milepost rebuild`: the derived state, recomputed from the events, reported and mended.
+
+use serde_json::{Value, json};
+
+use crate::support::{DatabaseKind, Milepost, Person, Raw, TestServer, on_both};
+
+/// A job `CT-1` with something of everything, and a job `CT-2` that nothing is wrong with.
+async fn jobs_with_events(server: &TestServer) -> (Person, String) {
+    let alice = server.provider("alice").await;
+    alice.register("scan", "1.0.0", &[("load", 30), ("measure", 70), ("send", 0)]).await;
+    let job = alice.open_job("scan", "CT-1").await;
+    alice.open_job("scan", "CT-2").await;
+    let events = json!([
+        {"provider_job_id": "CT-1", "kind": "info", "tag": "load", "fraction": 0.25},
+        {"provider_job_id": "CT-1", "kind": "error", "tag": "load", "name": "no disk"},
+        {"provider_job_id": "CT-1", "kind": "step", "tag": "load", "event_metadata": {"Density": 31.5, "Comment": "ok"}},
+        {"provider_job_id": "CT-1", "kind": "info", "tag": "measure", "fraction": 0.5},
+        {"provider_job_id": "CT-2", "kind": "complete", "tag": "send"},
+    ]);
+    let answer = alice.post("/events/batch", events).await.expect(200);
+    assert!(answer["items"].as_array().unwrap().iter().all(|item| item["status"] == 201), "{answer}");
+    (alice, job)
+}
+
+/// The job as it is shown, but for when it was last changed.
+async fn shown(person: &Person, job: &str) -> Value {
+    let mut shown = person.get(&format!("/jobs/{job}")).await.expect(200);
+    shown.as_object_mut().unwrap().remove("updated_at");
+    shown
+}
+
+/// Changes what only a defect could change: foreign keys look away.
+async fn tamper(server: &TestServer, statements: &[String]) {
+    let mut raw = server.database.raw().await;
+    let look_away = match raw {
+        Raw::Sqlite(_) => "pragma foreign_keys = off",
+        Raw::Postgres(_) => "set session_replication_role = replica",
+    };
+    raw.execute(look_away).await.unwrap();
+    for statement in statements {
+        assert!(raw.execute(statement).await.unwrap() > 0, "{statement}");
+    }
+}
+
+/// The id of a step of `scan`, in SQL.
+fn step(tag: &str) -> String {
+    format!("(select id from step_configurations where tag = '{tag}')")
+}
+
+on_both! {
+    async fn what_events_wrote_is_what_a_rebuild_computes(server: TestServer) {
+        jobs_with_events(&server).await;
+        let said = Milepost::on(&server.database, &["rebuild", "--check"]).run().await.expect_success();
+        assert_eq!(said, "2 jobs recomputed, 0 differences found.\n");
+    }
+
+    async fn a_rebuild_mends_what_was_tampered_with_and_reports_every_difference(server: TestServer) {
+        let (alice, job) = jobs_with_events(&server).await;
+        let right = shown(&alice, &job).await;
+        let id = server.database.id(&job);
+        let now = match server.database.kind {
+            DatabaseKind::Sqlite => "'2026-01-01 00:00:00+00:00'",
+            DatabaseKind::Postgres => "'2026-01-01 00:00:00+00'",
+        };
+        let new_id = server.database.id("00000000-0000-7000-8000-000000000001");
+        tamper(&server, &[
+            format!("update jobs set status = 'completed', points_done = 100, weight_done_millionths = 1,
+                     started_at = {now}, finished_at = {now} where id = {id}"),
+            format!("update job_steps set status = 'running', errors = 5, attempts = 6, fraction = 1, metadata = '{{}}'
+                     where job_id = {id} and step_configuration_id = {}", step("load")),
+            format!("delete from job_steps where job_id = {id} and step_configuration_id = {}", step("measure")),
+            format!("insert into job_steps (id, job_id, job_configuration_id, step_configuration_id, status, started_at,
+                         started_sequence, attempts, errors, fraction, latest_at, latest_sequence, latest_is_error,
+                         metadata, created_at, updated_at)
+                     select {new_id}, id, job_configuration_id, {}, 'running', {now}, 1, 1, 0, 0, {now}, 1,
+                         {}, '{{}}', {now}, {now} from jobs where id = {id}", step("send"),
+                    if server.database.kind == DatabaseKind::Sqlite { "0" } else { "false" }),
+        ]).await;
+        assert_ne!(shown(&alice, &job).await, right);
+
+        let check = || Milepost::on(&server.database, &["rebuild", "--check"]).run();
+        let found = check().await;
+        assert!(found.stderr.contains("the stored state differs from the events"), "{found:?}");
+        assert_eq!(found.code, Some(1));
+        let reported = |text: &str, what: &str| {
+            let lines: Vec<&str> = text.lines().collect();
+            let [differences @ .., last] = lines.as_slice() else { panic!("nothing was said") };
+            assert_eq!(*last, format!("2 jobs recomputed, 4 differences {what}."));
+            assert!(differences.iter().all(|line| line.starts_with(&job)), "{text}");
+            let about = |what: &str| differences.iter().filter(|line| line.contains(what)).count();
+            assert_eq!([about(": job: "), about(": step: ")], [1, 3], "{text}");
+            assert_eq!([about("stored None"), about("no event names it")], [1, 1], "{text}");
+        };
+        reported(&found.stdout, "found");
+        assert_ne!(shown(&alice, &job).await, right, "--check mends nothing");
+
+        reported(&Milepost::on(&server.database, &["rebuild"]).run().await.expect_success(), "mended");
+        assert_eq!(shown(&alice, &job).await, right);
+        assert_eq!(check().await.expect_success(), "2 jobs recomputed, 0 differences found.\n");
+    }
+
+    async fn a_rebuild_runs_while_events_are_posted(server: TestServer) {
+        let (alice, _) = jobs_with_events(&server).await;
+        let posting = tokio::spawn(async move {
+            for round in 0..120 {
+                let id = if round % 2 == 0 { "CT-1" } else { "CT-2" };
+                alice.report(id, "info", Some("measure")).await;
+            }
+        });
+        let mut rebuilds = 0;
+        while !posting.is_finished() || rebuilds == 0 {
+            let command: &[&str] = if rebuilds % 2 == 0 { &["rebuild"] } else { &["rebuild", "--check"] };
+            let said = Milepost::on(&server.database, command).run().await.expect_success();
+            assert!(said.contains(" 0 differences "), "{said}");
+            rebuilds += 1;
+        }
+        posting.await.unwrap();
+    }
+
+    async fn an_event_that_is_missing_is_told_and_nothing_is_written(server: TestServer) {
+        let (_, job) = jobs_with_events(&server).await;
+        let id = server.database.id(&job);
+        tamper(&server, &[format!("delete from events where job_id = {id} and sequence = 2")]).await;
+        let complaint = Milepost::on(&server.database, &["rebuild"]).run().await.expect_failure();
+        assert!(complaint.contains(&job) && complaint.contains("out of order"), "{complaint}");
+    }
+}

@@ -1,0 +1,172 @@
+//! The real binary, as an operator runs it.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::Database;
+
+/// What a command said and how it ended.
+#[derive(Debug)]
+pub struct Output {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Output {
+    /// Asserts that it went well and gives what it printed.
+    #[track_caller]
+    pub fn expect_success(self) -> String {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        self.stdout
+    }
+
+    /// Asserts that it failed with exit code 1 and gives what it complained about.
+    #[track_caller]
+    pub fn expect_failure(self) -> String {
+        assert_eq!(self.code, Some(1), "{self:?}");
+        self.stderr
+    }
+}
+
+/// The command `milepost`, in an empty folder and without any variable that it reads.
+pub struct Milepost {
+    command: Command,
+    folder: TempDir,
+}
+
+impl Milepost {
+    pub fn new<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_milepost"));
+        command.args(arguments).current_dir(folder.path()).stdin(Stdio::null());
+        for (name, _) in std::env::vars_os() {
+            let is_ours = name.to_str().is_some_and(|name| name.starts_with("MILEPOST_") || name == "DATABASE_URL");
+            if is_ours {
+                command.env_remove(name);
+            }
+        }
+        Self { command, folder }
+    }
+
+    /// A command on a database.
+    pub fn on(database: &Database, arguments: &[&str]) -> Self {
+        Self::new(arguments.iter().copied().chain(["--database-url", &database.url]))
+    }
+
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Puts a file into the folder that it runs in.
+    pub fn file(self, name: &str, content: &str) -> Self {
+        std::fs::write(self.folder.path().join(name), content).unwrap();
+        self
+    }
+
+    pub fn argument(mut self, argument: &str) -> Self {
+        self.command.arg(argument);
+        self
+    }
+
+    /// Runs it to its end and lists what is in its folder then.
+    pub async fn run_and_list_files(self) -> (Output, Vec<String>) {
+        let Self { command, folder } = self;
+        let output = finish(command, "").await;
+        let names = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        (output, names.map(|name| name.into_string().unwrap()).collect())
+    }
+
+    /// Runs it to its end.
+    pub async fn run(self) -> Output {
+        self.run_with_input("").await
+    }
+
+    /// Runs it to its end with text on standard input.
+    pub async fn run_with_input(self, input: &'static str) -> Output {
+        let Self { command, folder: _folder } = self;
+        finish(command, input).await
+    }
+
+    /// Starts it as a server on a free port and waits until it says that it is ready. Fails with what it said if it
+    /// ends before.
+    pub async fn serve(mut self) -> Result<ServerProcess, String> {
+        self.command.args(["--listen", "127.0.0.1:0"]).stdout(Stdio::null()).stderr(Stdio::piped());
+        tokio::task::spawn_blocking(move || {
+            let mut child = self.command.spawn().unwrap();
+            let stderr = BufReader::new(child.stderr.take().unwrap());
+            let (found, url) = mpsc::channel();
+            // Read on to the end, or the server would block on a full pipe.
+            let reader = std::thread::spawn(move || {
+                let mut said = String::new();
+                for line in stderr.lines().map_while(Result::ok) {
+                    if let Some((_, rest)) = line.split_once("milepost is ready url=") {
+                        let url = rest.split_whitespace().next().unwrap().trim_end_matches('/').to_owned();
+                        let _ = found.send(url);
+                    }
+                    said.push_str(&line);
+                    said.push('\n');
+                }
+                said
+            });
+            match url.recv_timeout(Duration::from_secs(30)) {
+                Ok(url) => Ok(ServerProcess { url, child, _folder: self.folder }),
+                Err(_) => {
+                    let _ = child.kill();
+                    let _ = child.wait();
+                    Err(reader.join().unwrap())
+                }
+            }
+        })
+        .await
+        .unwrap()
+    }
+}
+
+async fn finish(mut command: Command, input: &'static str) -> Output {
+    let run = move || {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // A command that reads nothing may have ended before.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        let output = child.wait_with_output().unwrap();
+        Output {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    };
+    tokio::task::spawn_blocking(run).await.unwrap()
+}
+
+/// `milepost serve` as a process of its own; dropped, it is killed.
+#[derive(Debug)]
+pub struct ServerProcess {
+    pub url: String,
+    child: Child,
+    _folder: TempDir,
+}
+
+impl ServerProcess {
+    /// Ends it as a power cut would: SIGKILL, without a word before.
+    pub fn kill(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for ServerProcess {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
