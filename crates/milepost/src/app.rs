@@ -232,7 +232,8 @@ pub async fn serve(
     clearing.abort();
     // Only a panic in the hub could make this fail, and that has been logged.
     let _ = hub.await;
-    app.db().close().await;
+    // A connection whose query does not end is left to end with the process.
+    let _ = tokio::time::timeout(GRACE, app.db().close()).await;
     served
 }
 

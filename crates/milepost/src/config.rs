@@ -117,15 +117,26 @@ pub struct BadSetting(String);
 impl SettingArgs {
     /// Reads all sources and fills in what none of them gives.
     pub fn resolve(&self) -> Result<Settings, BadSetting> {
-        let mut figment = Figment::new()
+        let file = match self.file()? {
+            Some(file) => Figment::from(Toml::file_exact(file)),
+            None => Figment::new(),
+        };
+        let variables = ["listen", "database_url", "public_url", "signup"];
+        self.fill_in(
+            file.merge(Env::raw().only(&["DATABASE_URL"])).merge(Env::prefixed("MILEPOST_").only(&variables)),
+        )
+    }
+
+    /// The same from these flags alone.
+    pub fn resolve_alone(&self) -> Result<Settings, BadSetting> {
+        self.fill_in(Figment::new())
+    }
+
+    fn fill_in(&self, sources: Figment) -> Result<Settings, BadSetting> {
+        let given: Given = Figment::new()
             .merge(Serialized::default("listen", DEFAULT_LISTEN))
-            .merge(Serialized::default("database_url", DEFAULT_DATABASE));
-        if let Some(file) = self.file()? {
-            figment = figment.merge(Toml::file_exact(file));
-        }
-        let given: Given = figment
-            .merge(Env::raw().only(&["DATABASE_URL"]))
-            .merge(Env::prefixed("MILEPOST_").only(&["listen", "database_url", "public_url", "signup"]))
+            .merge(Serialized::default("database_url", DEFAULT_DATABASE))
+            .merge(sources)
             .merge(Serialized::defaults(self))
             .extract()
             .map_err(|errors| BadSetting(describe(errors)))?;

@@ -252,7 +252,8 @@ fn cannot_write_now(code: Option<&str>) -> bool {
         return ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class))
             || code == "40001"
             || code == "40P01"
-            || code == "25006";
+            || code == "25006"
+            || code == "55P03";
     }
     code.parse::<u32>().is_ok_and(|code| SQLITE.contains(&(code & 0xff)))
 }

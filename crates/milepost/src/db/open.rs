@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{PgPool, SqlitePool};
+use sqlx::{Connection, Executor, PgPool, SqlitePool};
 use tokio::sync::Notify;
 
 use super::Db;
@@ -147,6 +147,9 @@ async fn open_sqlite(options: SqliteConnectOptions) -> sqlx::Result<Db> {
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .idle_timeout(None)
         .max_lifetime(None)
+        // A full disk makes SQLite roll back by itself, which the driver does not notice: such a connection would refuse
+        // every transaction from then on.
+        .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
         .connect_with(options.clone())
         .await?;
     let read = SqlitePoolOptions::new()
@@ -175,6 +178,12 @@ async fn open_postgres(options: PgConnectOptions) -> sqlx::Result<Db> {
     let pool = PgPoolOptions::new()
         .max_connections(POSTGRES_CONNECTIONS)
         .acquire_timeout(ACQUIRE_TIMEOUT)
+        .after_connect(|connection, _| {
+            Box::pin(async {
+                // Whoever waits for a lock keeps a connection from the others.
+                connection.execute("set lock_timeout = '5s'").await.map(drop)
+            })
+        })
         .connect_with(options)
         .await?;
     Ok(Db::Postgres(pool))

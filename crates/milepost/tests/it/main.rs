@@ -16,4 +16,5 @@ mod openapi;
 mod origins;
 mod progress;
 mod rebuild;
+mod storage_full;
 mod tenants;
