@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tower::util::MapRequestLayer;
 use tower::{Layer, ServiceExt};
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::trace::TraceLayer;
+use tracing::Instrument;
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
 use utoipa_axum::router::OpenApiRouter;
@@ -135,10 +135,10 @@ fn router(app: App) -> Router {
         .route("/readyz", routing::get(ready))
         .fallback(|| async { Error::NotFound })
         .method_not_allowed_fallback(|| async { Error::MethodNotAllowed })
+        .layer(CatchPanicLayer::custom(|_| Error::internal("a handler panicked").into_response()))
         .layer(middleware::from_fn_with_state(app.clone(), refuse_other_origins))
         .layer(middleware::from_fn(no_store))
-        .layer(CatchPanicLayer::custom(|_| Error::internal("a handler panicked").into_response()))
-        .layer(TraceLayer::new_for_http().make_span_with(request_span))
+        .layer(middleware::from_fn_with_state(app.clone(), name_request))
         .with_state(app)
 }
 
@@ -151,10 +151,18 @@ fn reader() -> Router<App> {
     }))
 }
 
-/// Names a request in the log by its route, never by its path: paths may hold invitations.
-fn request_span(request: &Request) -> tracing::Span {
-    let route = request.extensions().get::<axum::extract::MatchedPath>().map_or("-", |path| path.as_str());
-    tracing::debug_span!("request", method = %request.method(), route)
+/// Gives each request an id, under which the log has what went wrong. The log names the route, never the path: paths
+/// may hold invitations.
+async fn name_request(State(app): State<App>, request: Request, next: Next) -> Response {
+    let id = app.clock().new_id();
+    let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str);
+    let span = tracing::info_span!("request", %id, method = %request.method(), route);
+    let mut response = next.run(request).instrument(span.clone()).await;
+    span.in_scope(|| tracing::debug!(status = response.status().as_u16(), "answered"));
+    if let Ok(id) = HeaderValue::try_from(id.to_string()) {
+        response.headers_mut().insert("x-request-id", id);
+    }
+    response
 }
 
 /// What is private stays out of caches, and is what it says it is.

@@ -176,7 +176,7 @@ impl Error {
             },
             Self::Unavailable(_) => "The database cannot be reached at the moment; try again.".to_owned(),
             Self::Internal(_) => {
-                "Something went wrong on our side; it has been logged. Trying again may help.".to_owned()
+                "Something went wrong on our side; it has been logged under the X-Request-Id of this answer. Trying again may help.".to_owned()
             }
         }
     }

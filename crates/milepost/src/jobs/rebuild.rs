@@ -105,7 +105,9 @@ fn differing_fields(name: &str, stored: &impl Serialize, computed: &impl Seriali
     let computed = serde_json::to_value(computed).map_err(Error::internal)?;
     let columns = stored.as_object().into_iter().flatten();
     let differing = columns.filter(|(column, value)| computed[*column] != **value);
-    Ok(differing.map(|(column, value)| format!("{name}: {column} is {value}, events say {}", computed[column])).collect())
+    Ok(differing
+        .map(|(column, value)| format!("{name}: {column} is {value}, events say {}", computed[column]))
+        .collect())
 }
 
 /// What the events of a job say.

@@ -83,8 +83,7 @@ impl Demo {
 
     fn settings(self, folder: &Path) -> Result<Settings, Failure> {
         let database_url = format!("sqlite://{}", folder.join("demo.db").display());
-        let args =
-            SettingArgs { listen: self.listen, database_url: Some(database_url), ..SettingArgs::default() };
+        let args = SettingArgs { listen: self.listen, database_url: Some(database_url), ..SettingArgs::default() };
         Ok(args.resolve_alone()?)
     }
 }
