@@ -11,3 +11,4 @@ mod kill;
 mod live;
 mod migrations;
 mod rebuild;
+mod storage;

@@ -3,6 +3,7 @@
 
 mod answer;
 mod binary;
+mod cluster;
 mod database;
 mod people;
 mod raw;
@@ -10,6 +11,7 @@ mod sse;
 
 pub use answer::Answer;
 pub use binary::{Milepost, ServerProcess};
+pub use cluster::Cluster;
 pub use database::{Database, DatabaseKind};
 pub use people::{ApiKey, PASSWORD, Person};
 pub use raw::Raw;
