@@ -2,6 +2,7 @@
 //! and by `milepost migrate`. sqlx keeps what has been applied in `_sqlx_migrations`.
 
 use chrono::{DateTime, Utc};
+use sqlx::SqlitePool;
 use sqlx::migrate::{MigrateError, Migration, Migrator};
 
 use super::{Db, OpenError, on};
@@ -57,7 +58,7 @@ impl Db {
     pub async fn migrate_to(&self, target: Option<i64>) -> Result<(), OpenError> {
         let target = target.unwrap_or(i64::MAX);
         let migrated = match self {
-            Self::Sqlite { write, .. } => SQLITE.run_to(target, write).await,
+            Self::Sqlite { write, .. } => migrate_sqlite(write, target).await,
             Self::Postgres(pool) => POSTGRES.run_to(target, pool).await,
         };
         migrated.map_err(|error| OpenError::Migrate { url: self.describe(), reason: explain(&error) })
@@ -108,6 +109,15 @@ impl Db {
             Self::Postgres(pool) => super::DatabaseUrl::Postgres(pool.connect_options().as_ref().clone()).to_string(),
         }
     }
+}
+
+/// All in one transaction that writes from its beginning: the migration library locks PostgreSQL for its run, but not
+/// SQLite, where a second process would begin the same migration.
+async fn migrate_sqlite(write: &SqlitePool, target: i64) -> Result<(), MigrateError> {
+    let mut tx = write.begin_with("begin immediate").await?;
+    SQLITE.run_to(target, &mut *tx).await?;
+    tx.commit().await?;
+    Ok(())
 }
 
 fn explain(error: &MigrateError) -> String {

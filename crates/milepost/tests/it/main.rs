@@ -16,5 +16,6 @@ mod openapi;
 mod origins;
 mod progress;
 mod rebuild;
+mod storage;
 mod storage_full;
 mod tenants;

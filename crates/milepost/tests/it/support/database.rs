@@ -52,6 +52,11 @@ impl Database {
         }
     }
 
+    /// The database `postgres` of a cluster that nobody else uses.
+    pub fn of_cluster(url: &str) -> Self {
+        Self { kind: DatabaseKind::Postgres, url: url.to_owned(), folder: None }
+    }
+
     /// The folder of a SQLite file.
     pub fn folder(&self) -> Option<&std::path::Path> {
         self.folder.as_deref().map(TempDir::path)

@@ -3,6 +3,7 @@
 
 mod answer;
 mod binary;
+mod cluster;
 mod command;
 mod contents;
 mod database;
@@ -12,6 +13,7 @@ mod sse;
 
 pub use answer::{Answer, SetCookie};
 pub use binary::{Milepost, ServerProcess};
+pub use cluster::Cluster;
 pub use database::{Database, DatabaseKind, hex, sha256};
 pub use people::{ApiKey, PASSWORD, Person};
 pub use raw::Raw;

@@ -1,0 +1,334 @@
+//! Migrations and settings: how a server gets to its tables, and what stops its start.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use milepost::db::Db;
+
+use crate::support::{Database, DatabaseKind, Milepost, Person, TestServer, on_both};
+
+/// The numbers and names of a tree of migrations.
+fn tree(dialect: &str) -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(dialect);
+    let mut names: Vec<String> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// The tables of a database but for the migration library's own, and how many rows each has.
+async fn tables(database: &Database) -> BTreeMap<String, i64> {
+    let mut raw = database.raw().await;
+    let names = match database.kind {
+        DatabaseKind::Sqlite => raw.texts("select name from sqlite_master where type = 'table'").await,
+        DatabaseKind::Postgres => {
+            raw.texts("select table_name::text from information_schema.tables where table_schema = 'public'").await
+        }
+    };
+    let mut tables = BTreeMap::new();
+    for name in names {
+        let rows = raw.number(&format!("select count(*) from {name}")).await;
+        tables.insert(name, rows);
+    }
+    tables
+}
+
+#[test]
+fn both_trees_have_the_same_numbers_and_names() {
+    assert_eq!(tree("sqlite"), tree("postgres"));
+}
+
+/// A row in every table that exists after so many migrations, in SQL that both databases take.
+async fn fill(database: &Database, migrations: usize) {
+    let mut raw = database.raw().await;
+    let id = |n: u8| database.id(&format!("00000000-0000-7000-8000-0000000000{n:02x}"));
+    let bytes = |n: u8| match database.kind {
+        DatabaseKind::Sqlite => format!("x'{n:02x}'"),
+        DatabaseKind::Postgres => format!("'\\x{n:02x}'::bytea"),
+    };
+    let now = "'2026-01-01 00:00:00+00:00'";
+    let of_accounts = [
+        format!(
+            "insert into users values ({}, 'provider', 'p@x.example', 'hash', 'P', 'X', null, null, {now}, {now})",
+            id(1)
+        ),
+        format!(
+            "insert into users values ({}, 'customer', 'c@x.example', 'hash', 'C', 'X', null, null, {now}, {now})",
+            id(2)
+        ),
+        format!("insert into sessions values ({}, {}, {}, {now}, {now}, {now})", id(3), id(1), bytes(3)),
+        format!(
+            "insert into api_keys values ({}, {}, {}, 'mp_', 'n', 'write', null, null, {now}, {now})",
+            id(4),
+            id(1),
+            bytes(4)
+        ),
+        format!(
+            "insert into customers values ({}, {}, {}, 'c@x.example', null, null, null, {now}, {now})",
+            id(5),
+            id(1),
+            id(2)
+        ),
+    ];
+    let of_configurations = [
+        format!(
+            "insert into job_configurations values ({}, {}, 'scan', 'Scan', '1.0.0', {}, {now}, {now})",
+            id(6),
+            id(1),
+            bytes(6)
+        ),
+        format!("insert into step_configurations values ({}, {}, 'load', 'Load', 10, 0, {now}, {now})", id(7), id(6)),
+        format!(
+            "insert into metadata_configurations values ({}, {}, 'number', 'Density', 'HU', 0, {now}, {now})",
+            id(8),
+            id(7)
+        ),
+    ];
+    let all = of_accounts.iter().take(if migrations >= 1 { usize::MAX } else { 0 });
+    for statement in all.chain(of_configurations.iter().take(if migrations >= 2 { usize::MAX } else { 0 })) {
+        raw.execute(statement).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
+    }
+}
+
+async fn open(database: &Database) -> Db {
+    Db::open(&database.url.parse().unwrap()).await.unwrap()
+}
+
+/// Runs a test that needs no server on both databases.
+macro_rules! over_both {
+    ($($name:ident)*) => { $(
+        mod $name {
+            use crate::support::{Database, DatabaseKind};
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                super::check::$name(Database::fresh(DatabaseKind::Sqlite).await).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                super::check::$name(Database::fresh(DatabaseKind::Postgres).await).await;
+            }
+        }
+    )* };
+}
+
+over_both! {
+    data_survives_the_migrations_that_follow
+    a_database_of_a_newer_milepost_is_refused
+    a_dry_run_changes_nothing
+    migrate_tells_what_it_did
+    two_servers_may_start_at_once_on_an_empty_database
+    the_binary_serves_what_a_provider_needs
+}
+
+mod check {
+    use super::*;
+
+    pub(super) async fn data_survives_the_migrations_that_follow(empty: Database) {
+        let last = tree("sqlite").len();
+        for migrated in 1..last {
+            let database = Database::fresh(empty.kind).await;
+            let db = open(&database).await;
+            db.migrate_to(Some(i64::try_from(migrated).unwrap())).await.unwrap();
+            fill(&database, migrated).await;
+            let before = tables(&database).await;
+            db.migrate().await.unwrap();
+            db.close().await;
+            let after = tables(&database).await;
+            for (table, rows) in before.iter().filter(|(table, _)| !table.starts_with('_')) {
+                assert!(*rows > 0, "{table} was not filled: extend fill() with a new migration");
+                assert_eq!(after[table], *rows, "{table}, migrated from {migrated}");
+            }
+            let server = TestServer::start_over(database, |_| {}).await;
+            let alice = server.provider("alice").await;
+            alice.register("scan", "1.0.0", &[("load", 1)]).await;
+            alice.open_job("scan", "CT-1").await;
+            alice.report("CT-1", "step", Some("load")).await;
+            server.stop().await;
+        }
+    }
+
+    pub(super) async fn a_database_of_a_newer_milepost_is_refused(database: Database) {
+        Milepost::on(&database, &["migrate"]).run().await.expect_success();
+        let checksum = match database.kind {
+            DatabaseKind::Sqlite => "x'00'",
+            DatabaseKind::Postgres => "'\\x00'::bytea",
+        };
+        let from_the_future = format!(
+            "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
+             values (9999, 'holograms', true, {checksum}, 1)"
+        );
+        database.raw().await.execute(&from_the_future).await.unwrap();
+        let before = tables(&database).await;
+        for command in [
+            &["serve", "--listen", "127.0.0.1:0"][..],
+            &["migrate"],
+            &["migrate", "status"],
+            &["migrate", "--dry-run"],
+            &["rebuild"],
+        ] {
+            let complaint = Milepost::on(&database, command).run().await.expect_failure();
+            assert!(complaint.contains("migration 9999 was applied by a newer milepost"), "{command:?}: {complaint}");
+        }
+        assert_eq!(tables(&database).await, before);
+    }
+
+    pub(super) async fn a_dry_run_changes_nothing(database: Database) {
+        let plan = Milepost::on(&database, &["migrate", "--dry-run"]).run().await.expect_success();
+        for name in tree("sqlite") {
+            let (number, rest) = name.split_once('_').unwrap();
+            let title = rest.trim_end_matches(".sql").replace('_', " ");
+            assert!(plan.contains(&format!("-- {number} {title}\n")), "{plan}");
+        }
+        assert!(plan.contains("create table events"), "{plan}");
+        assert_eq!(tables(&database).await, BTreeMap::new());
+    }
+
+    pub(super) async fn migrate_tells_what_it_did(database: Database) {
+        let status = || Milepost::on(&database, &["migrate", "status"]).run();
+        let migrate = || Milepost::on(&database, &["migrate"]).run();
+        let count = tree("sqlite").len();
+        let lines_with = |text: &str, what: &str| text.lines().filter(|line| line.contains(what)).count();
+        let before = status().await.expect_success();
+        assert_eq!([lines_with(&before, "pending"), lines_with(&before, "applied")], [count, 0], "{before}");
+        let applied = migrate().await.expect_success();
+        assert!(applied.starts_with(&format!("Applied {count} migrations to ")), "{applied}");
+        let after = status().await.expect_success();
+        assert_eq!([lines_with(&after, "pending"), lines_with(&after, "applied")], [0, count], "{after}");
+        let again = migrate().await.expect_success();
+        assert!(again.ends_with(" is up to date.\n"), "{again}");
+        let plan = Milepost::on(&database, &["migrate", "--dry-run"]).run().await.expect_success();
+        assert_eq!(plan, "-- nothing to apply\n");
+    }
+
+    pub(super) async fn two_servers_may_start_at_once_on_an_empty_database(first: Database) {
+        for round in 0..5 {
+            let database = if round == 0 { first.clone() } else { Database::fresh(first.kind).await };
+            let start = || Milepost::on(&database, &["serve"]).serve();
+            let (one, two, three) = tokio::join!(start(), start(), start());
+            for server in [one, two, three] {
+                let server = server.unwrap_or_else(|said| panic!("round {round}: {said}"));
+                let ready = reqwest::get(format!("{}/readyz", server.url)).await.unwrap();
+                assert_eq!(ready.status(), 200);
+            }
+        }
+    }
+
+    pub(super) async fn the_binary_serves_what_a_provider_needs(database: Database) {
+        let add = [
+            "user",
+            "--database-url",
+            &database.url,
+            "add",
+            "--role",
+            "provider",
+            "--email",
+            "p@x.example",
+            "--first-name",
+            "P",
+            "--last-name",
+            "X",
+            "--password-stdin",
+        ];
+        Milepost::new(add).run_with_input("correct horse battery\n").await.expect_success();
+        let server = Milepost::on(&database, &["serve"]).serve().await.unwrap();
+        let provider = Person::sign_in(&server.url, "p@x.example").await;
+        provider.register("scan", "1.0.0", &[("load", 1)]).await;
+        provider.open_job("scan", "CT-1").await;
+        let event = provider.report("CT-1", "complete", None).await;
+        assert_eq!(event["sequence"], 1);
+    }
+}
+
+/// A server that fails to start on a bad setting, which it names.
+async fn expect_refused(command: Milepost, wanted: &[&str]) {
+    let complaint = command.run().await.expect_failure();
+    for wanted in wanted {
+        assert!(complaint.contains(wanted), "{wanted:?} in: {complaint}");
+    }
+    assert!(!complaint.contains("secret"), "{complaint}");
+}
+
+#[tokio::test]
+async fn a_bad_setting_stops_the_start_and_is_named() {
+    let serve = |arguments: &[&str]| Milepost::new(["serve"].iter().chain(arguments));
+    for (setting, bad) in [
+        ("listen", "nowhere"),
+        ("listen", "127.0.0.1:99999"),
+        ("database_url", "mysql://u:secret@h/db"),
+        ("database_url", "sqlite::memory:"),
+        ("database_url", "postgres://u:secret@h:port/db"),
+        ("public_url", "ftp://x.example"),
+        ("public_url", "http://x.example/path"),
+        ("signup", "sometimes"),
+    ] {
+        let flag = format!("--{}", setting.replace('_', "-"));
+        let variable = format!("MILEPOST_{}", setting.to_uppercase());
+        let file = format!("{setting} = \"{bad}\"\n");
+        expect_refused(serve(&[&flag, bad]), &["bad setting", setting]).await;
+        expect_refused(serve(&[]).env(&variable, bad), &["bad setting", setting, "environment"]).await;
+        expect_refused(serve(&[]).file("milepost.toml", &file), &["bad setting", setting, "milepost.toml"]).await;
+    }
+    expect_refused(serve(&[]).env("DATABASE_URL", "mysql://u:secret@h/db"), &["database_url"]).await;
+    expect_refused(serve(&[]).env("MILEPOST_LISTEN", "8080"), &["listen"]).await;
+    expect_refused(serve(&[]).file("milepost.toml", "lisen = \"127.0.0.1:0\"\n"), &["lisen", "milepost.toml"]).await;
+    expect_refused(serve(&[]).file("milepost.toml", "listen = \n"), &["milepost.toml"]).await;
+    expect_refused(serve(&["--config", "other.toml"]), &["config", "other.toml"]).await;
+    let usage = serve(&["--lisen", "x"]).run().await;
+    assert!(usage.code == Some(2) && usage.stderr.contains("--lisen"), "{usage:?}");
+}
+
+#[tokio::test]
+async fn flags_beat_variables_which_beat_the_file_which_beats_the_defaults() {
+    /// The databases it made in its folder.
+    async fn chosen(command: Milepost) -> Vec<String> {
+        let (said, files) = command.run_and_list_files().await;
+        said.expect_success();
+        files.into_iter().filter(|name| name.ends_with(".db")).collect()
+    }
+    let migrate = || Milepost::new(["migrate"]);
+    let file = "database_url = \"sqlite://file.db\"\n";
+    assert_eq!(chosen(migrate()).await, ["milepost.db"]);
+    assert_eq!(chosen(migrate().file("milepost.toml", file)).await, ["file.db"]);
+    let unnamed = || migrate().file("milepost.toml", file).env("DATABASE_URL", "sqlite://unnamed.db");
+    assert_eq!(chosen(unnamed()).await, ["unnamed.db"]);
+    let variable = || unnamed().env("MILEPOST_DATABASE_URL", "sqlite://variable.db");
+    assert_eq!(chosen(variable()).await, ["variable.db"]);
+    assert_eq!(chosen(variable().argument("--database-url=sqlite://flag.db")).await, ["flag.db"]);
+    let other = || Milepost::new(["migrate"]).file("other.toml", "database_url = \"sqlite://other.db\"\n");
+    assert_eq!(chosen(other().argument("--config=other.toml")).await, ["other.db"]);
+    assert_eq!(chosen(other().env("MILEPOST_CONFIG", "other.toml")).await, ["other.db"]);
+}
+
+#[tokio::test]
+async fn a_password_in_the_databases_address_is_never_printed() {
+    let url = "postgres://somebody:secret@127.0.0.1:1/milepost?connect_timeout=1";
+    for command in [&["migrate"][..], &["migrate", "status"], &["rebuild"], &["serve", "--listen", "127.0.0.1:0"]] {
+        let said = Milepost::new(command).env("MILEPOST_DATABASE_URL", url).env("MILEPOST_LOG", "trace").run().await;
+        assert_eq!(said.code, Some(1));
+        assert!(said.stderr.contains("postgres://127.0.0.1:1/milepost"), "{said:?}");
+        assert!(!format!("{said:?}").contains("secret"), "{said:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_new_file_can_be_read_by_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let database = Database::fresh(DatabaseKind::Sqlite).await;
+    Milepost::on(&database, &["migrate"]).run().await.expect_success();
+    let file = database.folder().unwrap().join("milepost.db");
+    assert_eq!(std::fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+on_both! {
+    async fn a_password_in_the_databases_address_is_not_in_the_log(server: TestServer) {
+        let mut url = url::Url::parse(&server.database.url).unwrap();
+        if server.database.kind == DatabaseKind::Postgres {
+            url.query_pairs_mut().append_pair("password", "secret");
+        }
+        let said = Milepost::new(["migrate"]).env("DATABASE_URL", url.as_str()).env("MILEPOST_LOG", "trace").run().await;
+        assert!(!format!("{said:?}").contains("secret"), "{said:?}");
+        assert_eq!(said.code, Some(0));
+    }
+}
