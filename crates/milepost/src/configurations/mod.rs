@@ -58,7 +58,7 @@ pub enum MetadataKind {
 #[serde(deny_unknown_fields)]
 pub struct NewConfiguration {
     /// Ignored; lets an editor check the file.
-    #[serde(rename = "$schema", default, skip_serializing)]
+    #[serde(rename = "$schema", default, skip_serializing_if = "Option::is_none")]
     schema: Option<String>,
     /// What programs call it.
     pub tag: Tag,

@@ -7,5 +7,6 @@
 mod support;
 
 mod accounts;
+mod configurations;
 mod events;
 mod progress;
