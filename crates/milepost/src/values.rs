@@ -68,6 +68,10 @@ text! {
     Units, 0 to 200
 }
 text! {
+    /// Text to search for.
+    SearchText, 0 to 200
+}
+text! {
     /// What a key is for.
     Note, 0 to 500
 }

@@ -24,7 +24,7 @@ use crate::db::{Tx, record_access_change};
 use crate::error::{Error, Result};
 use crate::http::{Cursor, Json, Limit, Page, PathId, Query, present};
 use crate::progress::{JobStatus, StepStatus};
-use crate::values::{Email, Fraction, Instant, Name, ProviderJobId, Tag};
+use crate::values::{Email, Fraction, Instant, Name, ProviderJobId, SearchText, Tag};
 
 /// The routes of this slice.
 pub fn routes() -> OpenApiRouter<App> {
@@ -188,14 +188,16 @@ pub struct JobFilter {
     #[param(value_type = Option<String>)]
     tag: Option<Tag>,
     /// Jobs of this version.
-    version: Option<String>,
+    #[param(value_type = Option<String>)]
+    version: Option<Version>,
     /// Jobs for this customer: a `customer_id` or an e-mail address.
     customer: Option<String>,
     /// The job with the provider's own id.
     #[param(value_type = Option<String>)]
     provider_job_id: Option<ProviderJobId>,
     /// Jobs whose id or name contains this text, regardless of case.
-    text: Option<String>,
+    #[param(value_type = Option<String>, max_length = 200)]
+    text: Option<SearchText>,
     /// Jobs opened at this time or later.
     #[param(value_type = Option<DateTime<Utc>>)]
     from: Option<Instant>,

@@ -12,7 +12,7 @@ use crate::db::{Db, On, Select, Tx, on, sql};
 use crate::error::{Error, Result};
 use crate::http::{Cursor, Page};
 use crate::progress::{JobStatus, StepSummary, Totals, progress, view_steps};
-use crate::values::Fraction;
+use crate::values::{Email, Fraction};
 
 /// A job, the kind of job it is, and who is on either side.
 const SELECT: &str = "select jobs.id, jobs.provider_id, jobs.customer_id, l.email as customer_email,
@@ -213,22 +213,22 @@ pub async fn list(db: &Db, tenant: Tenant, filter: JobFilter) -> Result<Page<Job
                 .push(" and jobs.job_configuration_id in (select f.id from job_configurations f")
                 .bind(" where f.provider_id = ", provider.id())
                 .bind_some(" and f.tag = ", filter.tag.map(|tag| tag.to_string()))
-                .bind_some(" and f.version = ", filter.version)
+                .bind_some(" and f.version = ", filter.version.map(String::from))
                 .push(")"),
             Tenant::Customer(_) => select
                 .bind_some(" and c.tag = ", filter.tag.map(|tag| tag.to_string()))
-                .bind_some(" and c.version = ", filter.version),
+                .bind_some(" and c.version = ", filter.version.map(String::from)),
         };
     }
     if let Some(customer) = filter.customer {
         select = match customer.parse::<Uuid>() {
             Ok(id) => select.bind(" and l.customer_id = ", id),
-            Err(_) => select.bind(" and l.email = ", customer.trim().to_lowercase()),
+            Err(_) => select.bind(" and l.email = ", customer_email(customer)?.as_str().to_owned()),
         };
     }
     select = select.bind_some(" and jobs.provider_job_id = ", filter.provider_job_id.map(|id| id.to_string()));
-    if let Some(text) = filter.text.filter(|text| !text.is_empty()) {
-        select = select.bind(" and jobs.search_text like ", like_pattern(&text)).push(" escape '\\'");
+    if let Some(text) = filter.text.filter(|text| !text.as_str().is_empty()) {
+        select = select.bind(" and jobs.search_text like ", like_pattern(text.as_str())).push(" escape '\\'");
     }
     let rows: Vec<JobRow> = select
         .bind_some(" and jobs.created_at >= ", filter.from.map(|at| at.0))
@@ -238,6 +238,10 @@ pub async fn list(db: &Db, tenant: Tenant, filter: JobFilter) -> Result<Page<Job
         .await?;
     let page = Page::cut(rows, filter.limit, |row| Cursor { at: row.created_at, tie: row.id });
     Ok(page.map(Job::from))
+}
+
+fn customer_email(text: String) -> Result<Email> {
+    Email::try_from(text).map_err(|_| Error::invalid("/customer", "must be a customer_id or an e-mail address"))
 }
 
 /// Matches text anywhere, regardless of case.

@@ -9,4 +9,5 @@ mod support;
 mod accounts;
 mod configurations;
 mod events;
+mod jobs;
 mod progress;
