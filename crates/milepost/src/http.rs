@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use http_body_util::BodyExt;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{DeserializeOwned, IntoDeserializer, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, IgnoredAny, IntoDeserializer, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_path_to_error::{Path as ErrorPath, Segment};
 use utoipa::{IntoParams, ToSchema};
@@ -113,8 +113,11 @@ pub async fn read_body(request: Request) -> Result<Bytes> {
 pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let pointer = json_pointer(error.path());
-        json_error(&pointer, &error.into_inner())
+        // Reading ended at the value that does not fit; what comes behind it may be no JSON.
+        match serde_json::from_slice::<IgnoredAny>(bytes) {
+            Err(no_json) => json_error("", &no_json),
+            Ok(_) => json_error(&json_pointer(error.path()), error.inner()),
+        }
     })?;
     deserializer.end().map_err(|error| json_error("", &error))?;
     Ok(value)
@@ -184,12 +187,17 @@ pub fn json_error(pointer: &str, error: &serde_json::Error) -> Error {
     if !error.is_data() && reason != "number out of range" {
         return Error::BadJson(message);
     }
-    // Of a field that is missing, or there twice, the reader names the object in the path and the field in words.
+    Error::Invalid(vec![field_error(pointer, reason)])
+}
+
+/// What is wrong with one value. Of a field that is missing, or there twice, the reader names the object by its path and
+/// the field in words.
+fn field_error(pointer: &str, reason: &str) -> FieldError {
     let field_that = |is: &str| reason.strip_prefix(is)?.strip_prefix(" field `")?.strip_suffix('`');
     match (field_that("missing"), field_that("duplicate")) {
-        (Some(field), _) => Error::invalid(format!("{pointer}/{field}"), "is missing"),
-        (_, Some(field)) => Error::invalid(format!("{pointer}/{field}"), "is there twice"),
-        _ => Error::invalid(pointer, reason),
+        (Some(field), _) => FieldError::new(format!("{pointer}/{field}"), "is missing"),
+        (_, Some(field)) => FieldError::new(format!("{pointer}/{field}"), "is there twice"),
+        _ => FieldError::new(pointer, reason),
     }
 }
 
@@ -223,7 +231,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
         }
         let deserializer = serde_urlencoded::Deserializer::new(form_urlencoded(query));
         serde_path_to_error::deserialize(deserializer).map(Self).map_err(|error| {
-            Error::Invalid(vec![FieldError::new(json_pointer(error.path()), error.inner().to_string())])
+            Error::Invalid(vec![field_error(&json_pointer(error.path()), &error.inner().to_string())])
         })
     }
 }

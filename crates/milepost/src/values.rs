@@ -68,12 +68,12 @@ text! {
     Units, 0 to 200
 }
 text! {
-    /// What a key is for.
-    Note, 0 to 500
+    /// Text to search for.
+    SearchText, 0 to 200
 }
 text! {
-    /// What to look for in names.
-    SearchText, 0 to 200
+    /// What a key is for.
+    Note, 0 to 500
 }
 text! {
     /// What makes a repeated request recognisable as the same.

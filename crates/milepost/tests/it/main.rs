@@ -8,8 +8,10 @@ mod support;
 
 mod accounts;
 mod api_keys;
+mod configurations;
 mod customers;
 mod events;
+mod jobs;
 mod kill;
 mod live;
 mod openapi;

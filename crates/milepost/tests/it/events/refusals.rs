@@ -98,6 +98,8 @@ on_both! {
             (with("event_metadata", r#"{"Comment": "\ud800"}"#), 400, &[]),
             (with("event_metadata", r#"{"\udfff": 1}"#), 400, &[]),
             (with("name", "\"a\tb\""), 400, &[]),
+            (r#"{"kind": 1, "name": }"#.to_owned(), 400, &[]),
+            (r#""kind": "info"}"#.to_owned(), 400, &[]),
         ]);
         alice.post_text("/events", "application/json", "").await.expect_problem(400, &[]);
         alice.post_text("/events", "application/json", &b"{\"kind\": \"\xff\"}"[..]).await.expect_problem(400, &[]);
