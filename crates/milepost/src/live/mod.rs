@@ -29,7 +29,7 @@ use crate::db::{Log, log_position};
 use crate::error::{Error, Result};
 use crate::events::{StoredEvent, load_after_sequence, load_feed};
 use crate::http::{PathId, Query};
-use crate::jobs::{self, queries};
+use crate::jobs::{self, Job, queries};
 pub use hub::Hub;
 use hub::{LiveEvent, Signal, Watcher};
 
@@ -94,6 +94,7 @@ async fn stream_job(
 ) -> Result<Response> {
     let last_id = resume.last_id(&headers)?;
     let watcher = app.hub().watch(id, &caller);
+    let caller = confirm(&app, caller).await?;
     let job = queries::find_detail(app.db(), caller.tenant(), id).await?.ok_or(Error::NotFound)?;
     let newest = job.job.last_sequence;
     // An id from the future belongs to a history that a restored database no longer has: begin anew.
@@ -124,6 +125,7 @@ async fn stream_jobs(
 ) -> Result<Response> {
     let last_id = resume.last_id(&headers)?;
     let watcher = app.hub().watch(caller.user_id(), &caller);
+    let caller = confirm(&app, caller).await?;
     let newest = log_position(app.db(), Log::Events).await?;
     let (ready, after) = match last_id {
         Some(last) if last <= newest => (None, last),
@@ -131,6 +133,15 @@ async fn stream_jobs(
     };
     let visible = Visible { app, caller, job_id: None };
     Ok(event_stream(feed_frames(visible, watcher, ready, after, newest)))
+}
+
+/// Looks at the credentials once more: what ended them before the watcher was registered has not told it.
+async fn confirm(app: &App, mut caller: Caller) -> Result<Caller> {
+    if credentials::check_again(app.db(), &mut caller, app.clock().now()).await? {
+        Ok(caller)
+    } else {
+        Err(Error::Unauthenticated("These credentials have just ended."))
+    }
 }
 
 fn event_stream(frames: impl Stream<Item = Result<Bytes, Error>> + Send + 'static) -> Response {
@@ -161,6 +172,11 @@ impl Visible {
             Some(id) => Ok(queries::find(self.app.db(), self.caller.tenant(), id).await?.is_some()),
             None => Ok(true),
         }
+    }
+
+    /// Whether it is a job of the caller's.
+    fn shows(&self, job: &Job) -> bool {
+        [Some(job.provider_id), job.customer_id].contains(&Some(self.caller.user_id()))
     }
 
     /// Resolves when the caller's credentials end by themselves.
@@ -223,8 +239,11 @@ fn job_frames(
             yield snapshot;
         }
         while let (true, Some(job_id)) = (after < newest, visible.job_id) {
+            if !visible.is_allowed().await? {
+                return;
+            }
             let missed = load_after_sequence(visible.app.db(), job_id, after, PAGE.min(newest - after)).await?;
-            for event in encode(&visible.app, missed).await? {
+            for event in encode(&visible, missed).await? {
                 after = event.sequence;
                 yield event.job_frame.clone();
             }
@@ -257,9 +276,12 @@ fn feed_frames(
             yield ready;
         }
         while after < newest {
+            if !visible.is_allowed().await? {
+                return;
+            }
             let missed = load_feed(visible.app.db(), visible.caller.tenant(), after, newest, PAGE).await?;
             let last = missed.last().map_or(newest, |stored| stored.position);
-            for event in encode(&visible.app, missed).await? {
+            for event in encode(&visible, missed).await? {
                 yield event.feed_frame.clone();
             }
             after = last;
@@ -279,17 +301,19 @@ fn feed_frames(
     }
 }
 
-/// Encodes events that a stream has missed, with their jobs as they are now.
-async fn encode(app: &App, events: Vec<StoredEvent>) -> Result<Vec<LiveEvent>> {
+/// Encodes events that a stream has missed, with their jobs as they are now; those of a job that has been given to
+/// somebody else meanwhile are left out.
+async fn encode(visible: &Visible, events: Vec<StoredEvent>) -> Result<Vec<LiveEvent>> {
     let mut ids: Vec<Uuid> = events.iter().map(|stored| stored.event.job_id).collect();
     ids.sort_unstable();
     ids.dedup();
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let jobs = jobs::queries::load(app.db(), ids).await?;
+    let jobs = jobs::queries::load(visible.app.db(), ids).await?;
     let with_job = |stored: &StoredEvent| {
-        jobs.iter().find(|job| job.id == stored.event.job_id).map(|job| LiveEvent::encode(stored, job))
+        let is_of = |job: &&Job| job.id == stored.event.job_id && visible.shows(job);
+        jobs.iter().find(is_of).map(|job| LiveEvent::encode(stored, job))
     };
     events.iter().filter_map(with_job).collect()
 }
