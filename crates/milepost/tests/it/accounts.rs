@@ -61,7 +61,7 @@ on_both! {
     async fn every_login_that_fails_gets_the_same_answer(server: TestServer) {
         let alice = server.provider("alice").await;
         let bob = server.provider("bob").await;
-        server.milepost(&["user", "disable", "--email", &bob.email], "").await.expect();
+        server.milepost(&["user", "disable", "--email", &bob.email], "").await.expect_success();
         let long = "x".repeat(300);
         let wrong = sign_in(&server, &alice.email, "wrong password").await;
         wrong.clone().expect_problem(401, &[]);
@@ -226,7 +226,7 @@ on_both! {
             server.nobody().post("/users", new_account(address, "another password")).await.expect_problem(409, &[]);
         }
         let run = server.milepost(&user_add("aLiCe@provider.example"), "another password\n").await;
-        run.expect_failure("There is an account with this e-mail address");
+        run.expect_complaint("There is an account with this e-mail address");
         assert_eq!(sign_in(&server, &alice.email, PASSWORD).await.expect(200)["first_name"], "alice");
 
         // Of two who sign up at once, one gets the account.
@@ -282,7 +282,7 @@ on_both! {
             assert_eq!(stream.expect().await.event, "ready");
         }
 
-        let said = server.milepost(&["user", "disable", "--email", "Alice@Provider.example"], "").await.expect();
+        let said = server.milepost(&["user", "disable", "--email", "Alice@Provider.example"], "").await.expect_success();
         assert!(said.contains("alice@provider.example is disabled"), "{said}");
         for stream in &mut streams {
             stream.expect_end().await;
@@ -291,10 +291,10 @@ on_both! {
             person.get("/users/me").await.expect_problem(401, &[]);
             person.post("/job-configurations", json!({})).await.expect_problem(401, &[]);
         }
-        assert!(server.milepost(&["user", "list"], "").await.expect().trim_end().ends_with("disabled"));
+        assert!(server.milepost(&["user", "list"], "").await.expect_success().trim_end().ends_with("disabled"));
 
         // Let in again, she signs in again: the old sessions are over.
-        server.milepost(&["user", "enable", "--email", &alice.email], "").await.expect();
+        server.milepost(&["user", "enable", "--email", &alice.email], "").await.expect_success();
         alice.get("/users/me").await.expect(401);
         alice_beside.get("/users/me").await.expect(401);
         sign_in(&server, &alice.email, PASSWORD).await.expect(200);
@@ -308,7 +308,7 @@ on_both! {
         assert_eq!(stream.expect().await.event, "ready");
 
         let arguments = ["user", "set-password", "--email", &alice.email, "--password-stdin"];
-        server.milepost(&arguments, "a new password\n").await.expect();
+        server.milepost(&arguments, "a new password\n").await.expect_success();
         stream.expect_end().await;
         alice.get("/users/me").await.expect_problem(401, &[]);
         sign_in(&server, &alice.email, PASSWORD).await.expect(401);
@@ -332,17 +332,17 @@ on_both! {
     }
 
     async fn the_operator_adds_and_lists_accounts_beside_the_server(server: TestServer) {
-        assert_eq!(server.milepost(&["user", "list"], "").await.expect(), "");
+        assert_eq!(server.milepost(&["user", "list"], "").await.expect_success(), "");
         let mut add = user_add("Zoe@Provider.example");
         add.extend(["--organization", "Zuse KG"]);
-        let added = server.milepost(&add, "a good password\nwhat follows is not read").await.expect();
+        let added = server.milepost(&add, "a good password\nwhat follows is not read").await.expect_success();
         let zoe = sign_in(&server, "zoe@provider.example", "a good password").await.expect(200);
         assert_eq!(added, format!("{}  zoe@provider.example\n", zoe["id"].as_str().unwrap()));
         assert_eq!((&zoe["role"], &zoe["organization"]), (&json!("provider"), &json!("Zuse KG")));
 
         // The database may be named where the other flags are, as for `serve`.
         let arguments = ["user", "list", "--database-url", &server.database.url];
-        let listed = server.milepost(&arguments, "").await.expect();
+        let listed = server.milepost(&arguments, "").await.expect_success();
         let line = format!("{}  provider  zoe@provider.example  Zoe Zuse (Zuse KG)\n", zoe["id"].as_str().unwrap());
         assert_eq!(listed, line);
     }
@@ -362,7 +362,7 @@ on_both! {
             (vec!["user", "disable", "--email", "zoe"], "", "milepost: --email: is not an e-mail address"),
             (vec!["user", "add", "--role", "admin"], "", "invalid value 'admin' for '--role <ROLE>'"),
         ] {
-            server.milepost(&arguments, stdin).await.expect_failure(message);
+            server.milepost(&arguments, stdin).await.expect_complaint(message);
         }
         assert!(server.column::<String>("select email from users").await.is_empty());
     }

@@ -236,6 +236,34 @@ on_both! {
         alice.open_job_for(&carol, "scan", "job-2").await;
     }
 
+    async fn who_reads_slowly_sees_no_more_than_they_may(server: TestServer) {
+        let alice = server.provider("alice").await;
+        let carol = server.customer_of(&alice, "carol").await;
+        alice.register("scan", "1.0.0", &[("load", 1)]).await;
+        let job = alice.open_job_for(&carol, "scan", "job-1").await;
+        // More than the buffers between server and reader hold.
+        let (batches, batch) = (14, 230);
+        let event = json!({"provider_job_id": "job-1", "kind": "info", "name": "x".repeat(4096)});
+        for _ in 0..batches {
+            alice.post("/events/batch", json!(vec![&event; batch])).await.expect(200);
+        }
+        let key = alice.make_key(None).await;
+        let mut of_carol = carol.stream(&format!("/jobs/{job}/stream"), Some("0")).await;
+        let mut of_alice = alice.with_key(&key).stream("/jobs/stream", Some("0")).await;
+        for stream in [&mut of_carol, &mut of_alice] {
+            assert_eq!(stream.expect().await.event, "event");
+        }
+        unlink(&alice, &carol.email).await;
+        alice.post(&format!("/api-keys/{}/expire", key.id), json!({})).await.expect(200);
+        for stream in [&mut of_carol, &mut of_alice] {
+            let mut seen = 1;
+            while stream.next().await.is_some() {
+                seen += 1;
+            }
+            assert!(seen < batches * batch, "all {seen} events, though the right to see them had ended");
+        }
+    }
+
     async fn unlinking_voids_the_invitation(server: TestServer) {
         let alice = server.provider("alice").await;
         let token = alice.invite("carol@customer.example").await;

@@ -263,6 +263,7 @@ async fn ask(caller: &Person, row: &Row, target: &Target, new: &str) -> Answer {
 fn as_seen(answer: &Answer, target: &Target) -> String {
     let mut headers = answer.headers.clone();
     headers.remove("date");
+    headers.remove("x-request-id");
     let whole = format!("{} {headers:?} {}", answer.status, answer.text);
     match target.id.as_str() {
         "" => whole,

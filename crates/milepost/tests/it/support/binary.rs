@@ -26,6 +26,13 @@ impl Output {
         self.stdout
     }
 
+    /// Asserts that it failed with a message that says this.
+    #[track_caller]
+    pub fn expect_complaint(self, message: &str) {
+        assert_ne!(self.code, Some(0), "{self:?}");
+        assert!(self.stderr.contains(message) && !self.stderr.contains("panicked"), "{self:?}");
+    }
+
     /// Asserts that it failed with exit code 1 and gives what it complained about.
     #[track_caller]
     pub fn expect_failure(self) -> String {
@@ -89,7 +96,7 @@ impl Milepost {
     }
 
     /// Runs it to its end with text on standard input.
-    pub async fn run_with_input(self, input: &'static str) -> Output {
+    pub async fn run_with_input(self, input: &str) -> Output {
         let Self { command, folder: _folder } = self;
         finish(command, input).await
     }
@@ -129,7 +136,8 @@ impl Milepost {
     }
 }
 
-async fn finish(mut command: Command, input: &'static str) -> Output {
+async fn finish(mut command: Command, input: &str) -> Output {
+    let input = input.to_owned();
     let run = move || {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();

@@ -1,5 +1,6 @@
 //! A database for one test.
 
+use std::fmt::Write;
 use std::sync::Arc;
 
 use milepost::db::Db;
@@ -97,7 +98,10 @@ impl TestServer {
 }
 
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").unwrap();
+        text
+    })
 }
 
 /// What the database keeps of a key or a token.

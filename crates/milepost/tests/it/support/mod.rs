@@ -4,7 +4,6 @@
 mod answer;
 mod binary;
 mod cluster;
-mod command;
 mod contents;
 mod database;
 mod people;
@@ -12,7 +11,7 @@ mod raw;
 mod sse;
 
 pub use answer::{Answer, SetCookie};
-pub use binary::{Milepost, ServerProcess};
+pub use binary::{Milepost, Output, ServerProcess};
 pub use cluster::Cluster;
 pub use database::{Database, DatabaseKind, hex, sha256};
 pub use people::{ApiKey, PASSWORD, Person};
@@ -107,6 +106,11 @@ impl TestServer {
         self.stop.cancel();
         self.serving.await.unwrap();
         self.database
+    }
+
+    /// Runs `milepost ARGUMENTS` in a process of its own on the database of this server, which goes on running.
+    pub async fn milepost(&self, arguments: &[&str], input: &str) -> Output {
+        Milepost::on(&self.database, arguments).run_with_input(input).await
     }
 
     /// Somebody without credentials.
