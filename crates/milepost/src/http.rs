@@ -267,7 +267,7 @@ pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
 }
 
 /// One page of a list.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Page<T> {
     /// The rows.
     pub items: Vec<T>,

@@ -5,7 +5,10 @@ mod migrate;
 mod openapi;
 mod rebuild;
 mod serve;
+mod server;
+mod text;
 mod user;
+mod watch;
 
 use std::fmt;
 use std::io::IsTerminal;
@@ -40,6 +43,8 @@ enum Command {
     User(user::User),
     /// Recompute the state of all jobs from their events and report every difference
     Rebuild(rebuild::Rebuild),
+    /// Show a job live in the terminal
+    Watch(watch::Watch),
     /// Print the OpenAPI document
     Openapi,
 }
@@ -142,7 +147,7 @@ impl Cli {
             Err(error) => Err(error.into()),
         };
         match outcome {
-            Ok(()) => ExitCode::SUCCESS,
+            Ok(code) => code,
             Err(failure) => {
                 eprintln!("milepost: {failure}");
                 ExitCode::FAILURE
@@ -152,14 +157,16 @@ impl Cli {
 }
 
 impl Command {
-    async fn run(self) -> Outcome {
+    async fn run(self) -> Result<ExitCode, Failure> {
         match self {
             Self::Serve(serve) => serve.run().await,
             Self::Demo(demo) => demo.run().await,
             Self::Migrate(migrate) => migrate.run().await,
             Self::User(user) => user.run().await,
             Self::Rebuild(rebuild) => rebuild.run().await,
+            Self::Watch(watch) => return watch.run().await,
             Self::Openapi => openapi::run(),
-        }
+        }?;
+        Ok(ExitCode::SUCCESS)
     }
 }

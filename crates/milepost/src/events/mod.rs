@@ -66,7 +66,7 @@ pub struct NewEvent {
 }
 
 /// An event.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Event {
     /// The event's id.
     pub id: Uuid,

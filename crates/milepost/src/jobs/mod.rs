@@ -32,7 +32,7 @@ pub fn routes() -> OpenApiRouter<App> {
 }
 
 /// A job.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Job {
     /// The job's id.
     pub id: Uuid,
@@ -99,7 +99,7 @@ pub struct PointsSum {
 }
 
 /// A job with its steps.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct JobDetail {
     /// The job.
     #[serde(flatten)]
@@ -109,7 +109,7 @@ pub struct JobDetail {
 }
 
 /// A step of a job.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct JobStep {
     /// The step's id.
     pub step_configuration_id: Uuid,
@@ -136,7 +136,7 @@ pub struct JobStep {
 }
 
 /// A metadata field and its latest value.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Measured {
     /// Its key in `event_metadata`.
     pub name: String,

@@ -136,15 +136,6 @@ async fn stream_jobs(
     Ok(event_stream(feed_frames(visible, watcher, ready, after, newest)))
 }
 
-/// Looks at the credentials once more: what ended them before the watcher was registered has not told it.
-async fn confirm(app: &App, mut caller: Caller) -> Result<Caller> {
-    if credentials::check_again(app.db(), &mut caller, app.clock().now()).await? {
-        Ok(caller)
-    } else {
-        Err(Error::Unauthenticated("These credentials have just ended."))
-    }
-}
-
 fn event_stream(frames: impl Stream<Item = Result<Bytes, Error>> + Send + 'static) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "text/event-stream"),

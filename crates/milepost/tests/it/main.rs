@@ -21,3 +21,4 @@ mod rebuild;
 mod storage;
 mod storage_full;
 mod tenants;
+mod watch;

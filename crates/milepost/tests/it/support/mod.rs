@@ -25,7 +25,7 @@ use milepost::app::{self, App};
 use milepost::config::{Settings, Signup};
 use milepost::db::Db;
 use milepost::sources::Clock;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, ToSocketAddrs};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -76,7 +76,11 @@ impl TestServer {
 
     /// A server over a database that may be used already, with other settings.
     pub async fn start_over(database: Database, change: impl FnOnce(&mut Settings)) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_at("127.0.0.1:0", database, change).await
+    }
+
+    async fn start_at(address: impl ToSocketAddrs, database: Database, change: impl FnOnce(&mut Settings)) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let mut settings = Settings {
             listen: address,
@@ -99,6 +103,12 @@ impl TestServer {
     /// Another process's server on the same database, as far as a test can tell.
     pub async fn start_beside(&self) -> Self {
         Self::start_over(self.database.clone(), |_| {}).await
+    }
+
+    /// Stops and starts again, at the same address and on the same database.
+    pub async fn restart(self) -> Self {
+        let address = self.address;
+        Self::start_at(address, self.stop().await, |_| {}).await
     }
 
     /// Stops and waits until everything is closed; the database remains.
