@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::auth::credentials::{Secret, begin_session};
 use crate::auth::{Account, ProviderAccount, ProviderId, Role};
-use crate::db::{On, Select, Tx, on, record_access_change, sql};
+use crate::db::{LinkLock, On, Select, Tx, on, record_access_change, sql};
 use crate::error::{Error, Result};
 use crate::http::{Cursor, Json, Limit, OptionalJson, Page, PathId, Query};
 use crate::users::{NewUser, User, find_user, find_user_by_email, insert_user};
@@ -212,6 +212,7 @@ async fn unlink_customer(
 ) -> Result<Json<Customer>> {
     let now = app.clock().now();
     let mut tx = app.db().begin().await?;
+    lock_link(&mut tx, provider, id).await?;
     let customer = find_customer(&mut tx, provider, id).await?.ok_or(Error::NotFound)?;
     show_jobs(&mut tx, id, None, now).await?;
     on!(&mut tx, |c| {
@@ -230,6 +231,18 @@ async fn unlink_customer(
     }
     tx.commit().await?;
     Ok(Json(customer))
+}
+
+/// Waits for jobs that are being given to this customer: they must be seen when all are hidden.
+async fn lock_link(tx: &mut Tx, provider: ProviderId, id: Uuid) -> sqlx::Result<Option<Uuid>> {
+    let lock = tx.lock_customers(LinkLock::Change);
+    on!(tx, |c| {
+        sqlx::query_scalar(sql!("select id from customers where provider_id = $1 and id = $2{lock}"))
+            .bind(provider.id())
+            .bind(id)
+            .fetch_optional(c)
+            .await
+    })
 }
 
 /// Who accepts, for a new account.
@@ -409,16 +422,22 @@ pub enum RecipientRef {
     Email(Email),
 }
 
-/// Finds the customer among those of the provider. The answer is the same whether there is such an account or not.
+/// Finds the customer among those of the provider, who stays as found until the transaction ends. The answer is the
+/// same whether there is such an account or not.
 pub async fn find_recipient(tx: &mut Tx, provider: ProviderId, wanted: RecipientRef) -> Result<Recipient> {
     const FIND: &str =
         "select id as link_id, customer_id from customers where unlinked_at is null and provider_id = $1 and";
+    let lock = tx.lock_customers(LinkLock::Keep);
     let found: Option<Recipient> = match &wanted {
         RecipientRef::Id(id) => on!(tx, |c| {
-            sqlx::query_as(sql!("{FIND} customer_id = $2")).bind(provider.id()).bind(*id).fetch_optional(c).await
+            sqlx::query_as(sql!("{FIND} customer_id = $2{lock}"))
+                .bind(provider.id())
+                .bind(*id)
+                .fetch_optional(c)
+                .await
         }),
         RecipientRef::Email(email) => on!(tx, |c| {
-            sqlx::query_as(sql!("{FIND} email = $2")).bind(provider.id()).bind(email).fetch_optional(c).await
+            sqlx::query_as(sql!("{FIND} email = $2{lock}")).bind(provider.id()).bind(email).fetch_optional(c).await
         }),
     }?;
     let field = match wanted {

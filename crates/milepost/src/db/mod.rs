@@ -165,6 +165,17 @@ impl Tx {
         }
     }
 
+    /// What a `select … from customers` ends with to keep links as they are, or for itself, until this transaction ends.
+    /// Links are locked before jobs.
+    #[must_use]
+    pub fn lock_customers(&self, lock: LinkLock) -> &'static str {
+        match (&self.connection, lock) {
+            (TxConnection::Sqlite(..), _) => "",
+            (TxConnection::Postgres(_), LinkLock::Keep) => " for key share of customers",
+            (TxConnection::Postgres(_), LinkLock::Change) => " for update of customers",
+        }
+    }
+
     /// Makes all of it durable, then tells the readers of the logs if it wrote to one.
     pub async fn commit(self) -> sqlx::Result<()> {
         match self.connection {
@@ -183,6 +194,15 @@ impl Tx {
         }
         Ok(())
     }
+}
+
+/// What a customer link is locked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkLock {
+    /// A job refers to it: it is neither accepted nor unlinked meanwhile.
+    Keep,
+    /// It changes, and what its jobs show with it: no job is given to it meanwhile.
+    Change,
 }
 
 /// A log whose entries carry positions in the order of their commits, see `log_positions` in the schema.

@@ -335,11 +335,16 @@ async fn correct_job(
     let mut tx = app.db().begin().await?;
     let tenant = Tenant::Provider(provider);
     let seen = queries::find(&mut tx, tenant, id).await?.ok_or(Error::NotFound)?;
+    // The customer's link before the job, as everywhere: nobody waits in a circle.
+    let wanted = match (correction.customer_id, correction.customer_email) {
+        (None, None) => None,
+        (id, email) => Some(resolve_recipient(&mut tx, provider, id.flatten(), email.flatten()).await?),
+    };
     state::lock_job(&mut tx, seen.id).await?;
     let job = queries::find(&mut tx, tenant, id).await?.ok_or(Error::NotFound)?;
-    let recipient = match (correction.customer_id, correction.customer_email) {
-        (None, None) => queries::find_recipient_of(&mut tx, id).await?,
-        (id, email) => resolve_recipient(&mut tx, provider, id.flatten(), email.flatten()).await?,
+    let recipient = match wanted {
+        Some(recipient) => recipient,
+        None => queries::find_recipient_of(&mut tx, id).await?,
     };
     let name = correction.provider_job_name.map_or(job.provider_job_name.clone(), |name| name.to_string());
     queries::correct(&mut tx, &job, recipient, &name, now).await.map_err(queries::unlinked_meanwhile)?;

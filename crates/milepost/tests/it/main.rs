@@ -10,5 +10,6 @@ mod accounts;
 mod kill;
 mod live;
 mod migrations;
+mod races;
 mod rebuild;
 mod storage;
