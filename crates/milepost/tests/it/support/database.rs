@@ -25,7 +25,7 @@ pub enum DatabaseKind {
 pub struct Database {
     pub kind: DatabaseKind,
     pub url: String,
-    folder: Option<Arc<TempDir>>,
+    pub(super) folder: Option<Arc<TempDir>>,
 }
 
 impl Database {
