@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::auth::credentials::Secret;
-use crate::auth::{Account, Caller, Credential, Role, Scope};
+use crate::auth::{Account, Credential, Role, Scope, Viewer};
 use crate::db::{On, Select, Tx, on, record_access_change, sql};
 use crate::error::{Error, Result};
 use crate::http::{Cursor, Json, OptionalJson, Page, Paging, PathId, Query, optional_word};
@@ -130,12 +130,12 @@ async fn list_keys(
 /// What existing scripts call first. Answers with the key that was sent, or says that a session was used.
 #[utoipa::path(get, path = "/api-keys/protected", tag = "API keys", operation_id = "check_api_key",
     responses((status = 200, description = "The credentials are valid", body = CheckedKey)))]
-async fn check_key(State(app): State<App>, caller: Caller) -> Result<Json<CheckedKey>> {
-    let key = match caller.credential() {
-        Credential::Key { id, .. } => find_key(app.db(), caller.user_id(), id).await?,
+async fn check_key(State(app): State<App>, viewer: Viewer) -> Result<Json<CheckedKey>> {
+    let key = match viewer.credential() {
+        Credential::Key { id, .. } => find_key(app.db(), viewer.user_id(), id).await?,
         Credential::Session { .. } => None,
     };
-    Ok(Json(CheckedKey { user_id: caller.user_id(), api_key: key }))
+    Ok(Json(CheckedKey { user_id: viewer.user_id(), api_key: key }))
 }
 
 /// Whose credentials were sent.

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::auth::credentials::{begin_session, removal_cookie};
-use crate::auth::{Account, Caller, Role};
+use crate::auth::{Account, Role, Viewer};
 use crate::config::Signup;
 use crate::db::{Db, On, Tx, on, record_access_change, sql};
 use crate::error::{Error, Result};
@@ -188,8 +188,8 @@ struct Ended {
 /// Who am I?
 #[utoipa::path(get, path = "/users/me", tag = "Accounts", operation_id = "read_me",
     responses((status = 200, description = "The caller's account", body = User)))]
-async fn read_me(State(app): State<App>, caller: Caller) -> Result<Json<User>> {
-    find_user(app.db(), caller.user_id()).await?.map(Json).ok_or(Error::NotFound)
+async fn read_me(State(app): State<App>, viewer: Viewer) -> Result<Json<User>> {
+    find_user(app.db(), viewer.user_id()).await?.map(Json).ok_or(Error::NotFound)
 }
 
 /// Change one's profile

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{Caller, Role};
+use super::{Role, Viewer};
 use crate::app::App;
 use crate::config::Settings;
 use crate::db::{Db, Tx, on};
@@ -139,7 +139,7 @@ fn is_well_formed_key(text: &str) -> bool {
 }
 
 /// Finds out who is asking: a key if one is sent, else the session's cookie.
-pub async fn authenticate(parts: &Parts, app: &App) -> Result<Caller> {
+pub async fn authenticate(parts: &Parts, app: &App) -> Result<Viewer> {
     let now = app.clock().now();
     if let Some(key) = sent_key(&parts.headers)? {
         return authenticate_key(app, &key, now).await;
@@ -157,10 +157,10 @@ pub async fn authenticate(parts: &Parts, app: &App) -> Result<Caller> {
         .fetch_optional(c)
         .await
     })?;
-    row.map(Caller::from).ok_or(Error::Unauthenticated("Your session has ended; sign in again."))
+    row.map(Viewer::from).ok_or(Error::Unauthenticated("Your session has ended; sign in again."))
 }
 
-async fn authenticate_key(app: &App, key: &str, now: DateTime<Utc>) -> Result<Caller> {
+async fn authenticate_key(app: &App, key: &str, now: DateTime<Utc>) -> Result<Viewer> {
     let unknown = Error::Unauthenticated("This API key is not valid: unknown, expired or of a disabled account.");
     if !is_well_formed_key(key) {
         return Err(Error::Unauthenticated("This is not an API key of Milepost; was it copied whole?"));
@@ -223,8 +223,8 @@ async fn touch_key(db: &Db, key_id: Uuid, now: DateTime<Utc>) -> sqlx::Result<()
 
 /// Looks again whether credentials that were valid are so still, and until when: what streams ask once they are
 /// registered, and when somebody's rights have changed.
-pub async fn revalidate(db: &Db, caller: &mut Caller, now: DateTime<Utc>) -> sqlx::Result<bool> {
-    let sql = match caller.credential {
+pub async fn revalidate(db: &Db, viewer: &mut Viewer, now: DateTime<Utc>) -> sqlx::Result<bool> {
+    let sql = match viewer.credential {
         Credential::Session { .. } => {
             "select s.expires_at from sessions s join users u on u.id = s.user_id
              where s.id = $1 and s.expires_at > $2 and u.disabled_at is null"
@@ -235,9 +235,9 @@ pub async fn revalidate(db: &Db, caller: &mut Caller, now: DateTime<Utc>) -> sql
         }
     };
     let valid: Option<(Option<DateTime<Utc>>,)> =
-        on!(db, |c| { sqlx::query_as(sql).bind(caller.credential.id()).bind(now).fetch_optional(c).await })?;
+        on!(db, |c| { sqlx::query_as(sql).bind(viewer.credential.id()).bind(now).fetch_optional(c).await })?;
     let Some((valid_until,)) = valid else { return Ok(false) };
-    caller.valid_until = valid_until;
+    viewer.valid_until = valid_until;
     Ok(true)
 }
 
@@ -249,7 +249,7 @@ struct SessionRow {
     expires_at: DateTime<Utc>,
 }
 
-impl From<SessionRow> for Caller {
+impl From<SessionRow> for Viewer {
     fn from(row: SessionRow) -> Self {
         let credential = Credential::Session { id: row.id };
         Self { user_id: row.user_id, role: row.role, credential, valid_until: Some(row.expires_at) }
@@ -266,7 +266,7 @@ struct KeyRow {
     last_used_at: Option<DateTime<Utc>>,
 }
 
-impl From<KeyRow> for Caller {
+impl From<KeyRow> for Viewer {
     fn from(row: KeyRow) -> Self {
         // A customer's key reads, whatever it says.
         let scope = if row.role == Role::Customer { Scope::Read } else { row.scope };

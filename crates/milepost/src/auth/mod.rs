@@ -31,23 +31,23 @@ pub enum Role {
     Provider,
 }
 
-/// Somebody whose credentials are valid.
+/// Anybody whose credentials are valid, looking at what is theirs.
 #[derive(Debug, Clone)]
-pub struct Caller {
+pub struct Viewer {
     user_id: Uuid,
     role: Role,
     credential: Credential,
     valid_until: Option<DateTime<Utc>>,
 }
 
-impl Caller {
+impl Viewer {
     /// Whose credentials they are.
     #[must_use]
     pub fn user_id(&self) -> Uuid {
         self.user_id
     }
 
-    /// What the caller shows.
+    /// What the viewer shows.
     #[must_use]
     pub fn credential(&self) -> Credential {
         self.credential
@@ -59,7 +59,7 @@ impl Caller {
         self.valid_until
     }
 
-    /// What the caller may see.
+    /// What the viewer may see.
     #[must_use]
     pub fn tenant(&self) -> Tenant {
         match self.role {
@@ -121,31 +121,11 @@ impl Tenant {
     }
 }
 
-impl FromRequestParts<App> for Caller {
-    type Rejection = Error;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
-        credentials::authenticate(parts, app).await
-    }
-}
-
-/// Anybody with valid credentials, looking at what is theirs.
-#[derive(Debug, Clone)]
-pub struct Viewer(pub Caller);
-
 impl FromRequestParts<App> for Viewer {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
-        Caller::from_request_parts(parts, app).await.map(Self)
-    }
-}
-
-impl Viewer {
-    /// Whose jobs may be seen.
-    #[must_use]
-    pub fn tenant(&self) -> Tenant {
-        self.0.tenant()
+        credentials::authenticate(parts, app).await
     }
 }
 
@@ -157,7 +137,7 @@ impl FromRequestParts<App> for ProviderReader {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
-        provider(&Caller::from_request_parts(parts, app).await?).map(Self)
+        provider(&Viewer::from_request_parts(parts, app).await?).map(Self)
     }
 }
 
@@ -169,9 +149,9 @@ impl FromRequestParts<App> for ProviderWriter {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
-        let caller = Caller::from_request_parts(parts, app).await?;
-        let provider = provider(&caller)?;
-        if matches!(caller.credential, Credential::Key { scope: Scope::Read, .. }) {
+        let viewer = Viewer::from_request_parts(parts, app).await?;
+        let provider = provider(&viewer)?;
+        if matches!(viewer.credential, Credential::Key { scope: Scope::Read, .. }) {
             return Err(Error::Forbidden("This key may only read; use one with the scope write."));
         }
         Ok(Self(provider))
@@ -193,7 +173,7 @@ impl FromRequestParts<App> for Account {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
-        account(&Caller::from_request_parts(parts, app).await?)
+        account(&Viewer::from_request_parts(parts, app).await?)
     }
 }
 
@@ -205,23 +185,23 @@ impl FromRequestParts<App> for ProviderAccount {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
-        let caller = Caller::from_request_parts(parts, app).await?;
-        account(&caller)?;
-        provider(&caller).map(Self)
+        let viewer = Viewer::from_request_parts(parts, app).await?;
+        account(&viewer)?;
+        provider(&viewer).map(Self)
     }
 }
 
-fn provider(caller: &Caller) -> Result<ProviderId> {
-    match caller.tenant() {
+fn provider(viewer: &Viewer) -> Result<ProviderId> {
+    match viewer.tenant() {
         Tenant::Provider(id) => Ok(id),
         Tenant::Customer(_) => Err(Error::Forbidden("Only providers may do this.")),
     }
 }
 
-fn account(caller: &Caller) -> Result<Account> {
-    match caller.credential {
+fn account(viewer: &Viewer) -> Result<Account> {
+    match viewer.credential {
         Credential::Session { id: session_id } => {
-            Ok(Account { user_id: caller.user_id, role: caller.role, session_id })
+            Ok(Account { user_id: viewer.user_id, role: viewer.role, session_id })
         }
         Credential::Key { .. } => {
             Err(Error::Forbidden("A key cannot manage keys, customers or accounts; sign in with your password."))

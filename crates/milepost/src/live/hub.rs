@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::frame;
-use crate::auth::Caller;
+use crate::auth::Viewer;
 use crate::db::{CHANNEL, Db, Log, Select, log_position};
 use crate::error::{Error, Result};
 use crate::events::{Event, StoredEvent, load_after_position};
@@ -186,9 +186,9 @@ impl Hub {
     /// Registers a watcher of a topic: a job, or the user whose jobs all are watched. A change of the topic, the user
     /// or the credential makes it look again whether it is allowed.
     #[must_use]
-    pub fn watch(&self, topic: Uuid, caller: &Caller) -> Watcher {
-        let user_id = caller.user_id();
-        let subjects = vec![topic, user_id, caller.credential().id()];
+    pub fn watch(&self, topic: Uuid, viewer: &Viewer) -> Watcher {
+        let user_id = viewer.user_id();
+        let subjects = vec![topic, user_id, viewer.credential().id()];
         let (queue, events) = mpsc::channel(QUEUE);
         let recheck = Arc::new(Notify::new());
         let mut watchers = self.watchers();

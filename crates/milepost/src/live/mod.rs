@@ -1,4 +1,4 @@
-//! Live streams: Server-Sent Events of one job, and of all jobs the caller may see. A reconnect with the id of the last
+//! Live streams: Server-Sent Events of one job, and of all jobs the viewer may see. A reconnect with the id of the last
 //! event misses nothing and repeats nothing.
 //!
 //! A stream registers with the [`Hub`] first and reads what it has missed second, so nothing falls between; what the
@@ -24,7 +24,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::auth::{Caller, Viewer, credentials};
+use crate::auth::{Viewer, credentials};
 use crate::db::{Log, log_position};
 use crate::error::{Error, Result};
 use crate::events::{StoredEvent, load_after_sequence, load_feed};
@@ -87,17 +87,17 @@ impl Resume {
         body = String, content_type = "text/event-stream")))]
 async fn stream_job(
     State(app): State<App>,
-    Viewer(caller): Viewer,
+    viewer: Viewer,
     PathId(id): PathId,
     headers: HeaderMap,
     Query(resume): Query<Resume>,
 ) -> Result<Response> {
     let last_id = resume.last_id(&headers)?;
-    let watcher = app.hub().watch(id, &caller);
-    let mut visible = Visible { app: app.clone(), caller, job_id: Some(id) };
+    let watcher = app.hub().watch(id, &viewer);
+    let mut visible = Visible { app: app.clone(), viewer, job_id: Some(id) };
     visible.expect_credentials().await?;
-    let caller = &visible.caller;
-    let job = queries::find_detail(app.db(), caller.tenant(), id).await?.ok_or(Error::NotFound)?;
+    let viewer = &visible.viewer;
+    let job = queries::find_detail(app.db(), viewer.tenant(), id).await?.ok_or(Error::NotFound)?;
     let newest = job.job.last_sequence;
     // An id from the future belongs to a history that a restored database no longer has: begin anew.
     let (snapshot, after) = match last_id {
@@ -110,7 +110,7 @@ async fn stream_job(
     Ok(event_stream(job_frames(visible, watcher, snapshot, after, newest)))
 }
 
-/// The events of all jobs the caller may see, live
+/// The events of all jobs the viewer may see, live
 ///
 /// Begins with `ready`, whose id is the current position, or after `Last-Event-ID` with every event since; then come
 /// the events in the order they are committed.
@@ -120,13 +120,13 @@ async fn stream_job(
         body = String, content_type = "text/event-stream")))]
 async fn stream_jobs(
     State(app): State<App>,
-    Viewer(caller): Viewer,
+    viewer: Viewer,
     headers: HeaderMap,
     Query(resume): Query<Resume>,
 ) -> Result<Response> {
     let last_id = resume.last_id(&headers)?;
-    let watcher = app.hub().watch(caller.user_id(), &caller);
-    let mut visible = Visible { app: app.clone(), caller, job_id: None };
+    let watcher = app.hub().watch(viewer.user_id(), &viewer);
+    let mut visible = Visible { app: app.clone(), viewer, job_id: None };
     visible.expect_credentials().await?;
     let newest = log_position(app.db(), Log::Events).await?;
     let (ready, after) = match last_id {
@@ -149,12 +149,12 @@ fn event_stream(frames: impl Stream<Item = Result<Bytes, Error>> + Send + 'stati
 /// What a stream shows, and to whom.
 struct Visible {
     app: App,
-    caller: Caller,
+    viewer: Viewer,
     job_id: Option<Uuid>,
 }
 
 impl Visible {
-    /// Refuses a caller whose credentials ended while the watcher was being registered: nobody would tell it later.
+    /// Refuses a viewer whose credentials ended while the watcher was being registered: nobody would tell it later.
     async fn expect_credentials(&mut self) -> Result<()> {
         match self.has_credentials().await? {
             true => Ok(()),
@@ -164,22 +164,22 @@ impl Visible {
 
     async fn has_credentials(&mut self) -> Result<bool> {
         let now = self.app.clock().now();
-        Ok(credentials::revalidate(self.app.db(), &mut self.caller, now).await?)
+        Ok(credentials::revalidate(self.app.db(), &mut self.viewer, now).await?)
     }
 
-    /// Whether the caller may still see it.
+    /// Whether the viewer may still see it.
     async fn is_allowed(&mut self) -> Result<bool> {
         if !self.has_credentials().await? {
             return Ok(false);
         }
         match self.job_id {
-            Some(id) => Ok(queries::find(self.app.db(), self.caller.tenant(), id).await?.is_some()),
+            Some(id) => Ok(queries::find(self.app.db(), self.viewer.tenant(), id).await?.is_some()),
             None => Ok(true),
         }
     }
 
     /// Encodes events that the stream has missed, with their jobs as they are now, leaving out those of jobs that the
-    /// caller may not see any more. None: the stream ends, since it is no longer allowed or the server stops; reading
+    /// viewer may not see any more. None: the stream ends, since it is no longer allowed or the server stops; reading
     /// what was missed may take long.
     async fn read_on(&mut self, events: Vec<StoredEvent>) -> Result<Option<Vec<LiveEvent>>> {
         if self.app.hub().is_closing() || !self.is_allowed().await? {
@@ -192,16 +192,16 @@ impl Visible {
             return Ok(Some(Vec::new()));
         }
         let mut jobs = queries::load(self.app.db(), ids).await?;
-        jobs.retain(|job| job.is_visible_to(self.caller.tenant()));
+        jobs.retain(|job| job.is_visible_to(self.viewer.tenant()));
         let with_job = |stored: &StoredEvent| {
             jobs.iter().find(|job| job.id == stored.event.job_id).map(|job| LiveEvent::encode(stored, job))
         };
         events.iter().filter_map(with_job).collect::<Result<_>>().map(Some)
     }
 
-    /// Resolves when the caller's credentials end by themselves.
+    /// Resolves when the viewer's credentials end by themselves.
     async fn expiry(&self) {
-        match self.caller.valid_until() {
+        match self.viewer.valid_until() {
             None => future::pending().await,
             Some(until) => {
                 let remaining = (until - self.app.clock().now()).to_std().unwrap_or_default();
@@ -284,7 +284,7 @@ fn job_frames(
     }
 }
 
-/// The messages of all jobs of the caller behind `after`; up to `newest` they are read from the database.
+/// The messages of all jobs of the viewer behind `after`; up to `newest` they are read from the database.
 fn feed_frames(
     mut visible: Visible,
     mut watcher: Watcher,
@@ -298,7 +298,7 @@ fn feed_frames(
         }
         let mut goes_on = true;
         while goes_on && after < newest {
-            let missed = load_feed(visible.app.db(), visible.caller.tenant(), after, newest, PAGE).await?;
+            let missed = load_feed(visible.app.db(), visible.viewer.tenant(), after, newest, PAGE).await?;
             after = missed.last().map_or(newest, |stored| stored.position);
             let events = visible.read_on(missed).await?;
             goes_on = events.is_some();

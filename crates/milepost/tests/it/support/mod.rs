@@ -18,7 +18,7 @@ pub use database::{Database, DatabaseKind, hex, sha256};
 pub use line::Line;
 pub use people::{ApiKey, PASSWORD, Person};
 pub use raw::Raw;
-pub use sse::{Message, Stream};
+pub use sse::Stream;
 
 use std::net::SocketAddr;
 use std::time::Duration;
