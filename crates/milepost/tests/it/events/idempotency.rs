@@ -111,17 +111,19 @@ on_both! {
 
     async fn twice_in_one_batch_it_is_one_event(server: TestServer) {
         let (alice, job_id) = provider_with_job(&server).await;
-        let batch = json!([info(Some("k"), "x"), info(None, "between"), info(Some("k"), "x"), info(Some("k"), "y")]);
-        let answer = alice.post("/events/batch", batch.clone()).await.expect(200);
-        let items = answer["items"].as_array().unwrap();
-        assert_eq!(items.iter().map(|item| item["status"].as_i64().unwrap()).collect::<Vec<_>>(), [201, 201, 200, 422]);
-        assert_eq!(items[0]["event"], items[2]["event"]);
-        assert_eq!(items[1]["event"]["sequence"], 2);
-        assert_eq!(items[3]["problem"]["errors"][0]["pointer"], "/idempotency_key");
-        let again = alice.post("/events/batch", batch).await.expect(200);
-        let statuses: Vec<i64> =
-            again["items"].as_array().unwrap().iter().map(|item| item["status"].as_i64().unwrap()).collect();
-        assert_eq!(statuses, [200, 201, 200, 422]);
+        alice.open_job("brain", "j2").await;
+        let mut of_another_job = info(Some("k"), "x");
+        of_another_job["provider_job_id"] = json!("j2");
+        let (event, other) = (info(Some("k"), "x"), info(Some("k"), "y"));
+        let batch = json!([info(None, "before"), of_another_job, event, event, other]);
+        let post = async || alice.post("/events/batch", batch.clone()).await.expect(200)["items"].as_array().unwrap().clone();
+        let statuses = |items: &[Value]| items.iter().map(|item| item["status"].as_i64().unwrap()).collect::<Vec<_>>();
+        let items = post().await;
+        assert_eq!(statuses(&items), [201, 201, 201, 200, 422]);
+        assert_eq!(items[2]["event"], items[3]["event"]);
+        assert_eq!(items[2]["event"]["sequence"], 2);
+        assert_eq!(items[4]["problem"]["errors"][0]["pointer"], "/idempotency_key");
+        assert_eq!(statuses(&post().await), [201, 200, 200, 200, 422]);
         assert_eq!(alice.get(&format!("/jobs/{job_id}")).await["last_sequence"], 3);
     }
 }
