@@ -56,7 +56,7 @@ on_both! {
                     // Every writer names the jobs in another order.
                     let event = |n: usize| {
                         let job = format!("CT-{}", (n * 5 + writer + round) % 6);
-                        json!({"provider_job_id": job, "kind": "info", "tag": if n % 2 == 0 { "load" } else { "measure" }})
+                        json!({"provider_job_id": job, "kind": "info", "tag": if n.is_multiple_of(2) { "load" } else { "measure" }})
                     };
                     let batch: Vec<_> = (0..12).map(event).collect();
                     let answer = alice.post("/events/batch", json!(batch)).await.expect(200);
