@@ -156,9 +156,10 @@ struct Visible {
 impl Visible {
     /// Refuses a caller whose credentials ended while the watcher was being registered: nobody would tell it later.
     async fn expect_credentials(&mut self) -> Result<()> {
-        match self.has_credentials().await? {
-            true => Ok(()),
-            false => Err(Error::Unauthenticated("Your key or session has just ended.")),
+        if self.has_credentials().await? {
+            Ok(())
+        } else {
+            Err(Error::Unauthenticated("Your key or session has just ended."))
         }
     }
 

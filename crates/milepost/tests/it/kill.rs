@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use crate::support::{Database, Milepost, Person, ServerProcess, TestServer, on_both};
+use crate::support::{Database, Milepost, Person, ServerProcess, on_both};
 
 /// How often the server is killed.
 const KILLS: usize = 22;

@@ -285,7 +285,10 @@ async fn flags_beat_variables_which_beat_the_file_which_beats_the_defaults() {
     async fn chosen(command: Milepost) -> Vec<String> {
         let (said, files) = command.run_and_list_files().await;
         said.expect_success();
-        files.into_iter().filter(|name| name.ends_with(".db")).collect()
+        files
+            .into_iter()
+            .filter(|name| Path::new(name).extension().is_some_and(|extension| extension == "db"))
+            .collect()
     }
     let migrate = || Milepost::new(["migrate"]);
     let file = "database_url = \"sqlite://file.db\"\n";

@@ -9,7 +9,7 @@ use sqlx::error::ErrorKind;
 
 use crate::support::{Database, DatabaseKind, Person, Raw, TestServer, on_both};
 
-/// The entities of the specification and their columns; every one has id, created_at and updated_at besides.
+/// The entities of the specification and their columns; every one has `id`, `created_at` and `updated_at` besides.
 const ENTITIES: [(&str, &str); 10] = [
     ("users", "role email password first_name last_name organization"),
     ("api_keys", "user_id key note expires_at scope last_used_at"),

@@ -115,14 +115,12 @@ impl Milepost {
                 }
                 said
             });
-            match url.recv_timeout(Duration::from_secs(30)) {
-                Ok(url) => Ok(ServerProcess { url, child, _folder: self.folder }),
-                Err(_) => {
-                    let _ = child.kill();
-                    let _ = child.wait();
-                    Err(reader.join().unwrap())
-                }
+            if let Ok(url) = url.recv_timeout(Duration::from_secs(30)) {
+                return Ok(ServerProcess { url, child, _folder: self.folder });
             }
+            let _ = child.kill();
+            let _ = child.wait();
+            Err(reader.join().unwrap())
         })
         .await
         .unwrap()

@@ -51,16 +51,12 @@ impl Line {
 
 async fn pass_on(mut near: TcpStream, target: PgConnectOptions, mut state: watch::Receiver<bool>) {
     let copied = async {
-        match target.get_socket() {
-            Some(folder) => {
-                let socket = folder.join(format!(".s.PGSQL.{}", target.get_port()));
-                copy_bidirectional(&mut near, &mut UnixStream::connect(socket).await?).await
-            }
-            None => {
-                let mut far = TcpStream::connect((target.get_host(), target.get_port())).await?;
-                copy_bidirectional(&mut near, &mut far).await
-            }
+        if let Some(folder) = target.get_socket() {
+            let socket = folder.join(format!(".s.PGSQL.{}", target.get_port()));
+            return copy_bidirectional(&mut near, &mut UnixStream::connect(socket).await?).await;
         }
+        let mut far = TcpStream::connect((target.get_host(), target.get_port())).await?;
+        copy_bidirectional(&mut near, &mut far).await
     };
     tokio::select! {
         _ = copied => {}

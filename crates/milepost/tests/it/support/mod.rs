@@ -15,7 +15,7 @@ pub use binary::{Milepost, ServerProcess};
 pub use cluster::Cluster;
 pub use database::{Database, DatabaseKind};
 pub use line::Line;
-pub use people::{ApiKey, PASSWORD, Person};
+pub use people::{ApiKey, Person};
 pub use raw::Raw;
 pub use sse::{Message, Stream};
 
