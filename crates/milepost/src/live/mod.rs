@@ -157,9 +157,10 @@ impl Visible {
     /// Refuses a viewer whose credentials ended while the watcher was being registered: nobody would tell it later.
     async fn expect_credentials(&mut self) -> Result<()> {
         if self.has_credentials().await? {
-            return Ok(());
+            Ok(())
+        } else {
+            Err(Error::Unauthenticated("Your key or session has just ended."))
         }
-        Err(Error::Unauthenticated("Your key or session has just ended."))
     }
 
     async fn has_credentials(&mut self) -> Result<bool> {

@@ -436,6 +436,23 @@ on_both! {
         expect_both_end(of_alice).await;
     }
 
+    async fn a_key_that_expires_while_the_past_is_read_up_shows_no_more_of_it(server: TestServer) {
+        let alice = provider_with_scans(&server).await;
+        let job = alice.open_job("scan", "CT-1").await;
+        report_news(&alice, "CT-1", 2500, &"n".repeat(4000)).await;
+        for path in [format!("/jobs/{job}/stream"), "/jobs/stream".to_owned()] {
+            let key = alice.make_key(None).await;
+            let mut past = alice.with_key(&key).stream(&path, Some("0")).await;
+            past.expect().await;
+            alice.post(&format!("/api-keys/{}/expire", key.id), json!({})).await.expect(200);
+            let mut count = 1;
+            while past.next().await.is_some() {
+                count += 1;
+            }
+            assert!(count < 2500, "all of the past of {path}");
+        }
+    }
+
     async fn a_customer_reading_up_the_past_sees_nothing_more_once_the_job_is_anothers(server: TestServer) {
         let alice = provider_with_scans(&server).await;
         let (carol, dave) = (server.customer_of(&alice, "carol").await, server.customer_of(&alice, "dave").await);

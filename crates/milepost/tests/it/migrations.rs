@@ -287,7 +287,7 @@ async fn flags_beat_variables_which_beat_the_file_which_beats_the_defaults() {
         said.expect_success();
         files
             .into_iter()
-            .filter(|name| std::path::Path::new(name).extension().is_some_and(|end| end == "db"))
+            .filter(|name| Path::new(name).extension().is_some_and(|extension| extension == "db"))
             .collect()
     }
     let migrate = || Milepost::new(["migrate"]);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use milepost::db::{Log, log_position, take_positions};
 use serde_json::json;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::support::{DatabaseKind, Milepost, TestServer, on_both};
 
@@ -101,7 +101,7 @@ on_both! {
     }
 }
 
-/// The text of an uncommitted change, on PostgreSQL, where several transactions write side by side.
+/// PostgreSQL, where several transactions write side by side.
 async fn postgres() -> TestServer {
     TestServer::start(DatabaseKind::Postgres).await
 }
@@ -125,7 +125,8 @@ async fn an_event_that_commits_after_a_younger_one_is_not_lost() {
         async move { alice.report("OLD", "info", None).await }
     });
     sleep(A_WHILE).await;
-    alice.report("YOUNG", "info", None).await;
+    let younger = alice.report("YOUNG", "info", None);
+    timeout(Duration::from_secs(5), younger).await.expect("the younger one waits for nobody");
     let young = feed.expect().await;
     assert_eq!(young.data["job"]["provider_job_id"], "YOUNG");
     assert!(!begun_first.is_finished());
