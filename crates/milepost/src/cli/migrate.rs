@@ -26,22 +26,33 @@ enum Action {
 
 impl Migrate {
     pub(super) async fn run(self) -> Outcome {
-        let settings = self.database.settings()?;
-        let db = Db::open(&settings.database_url).await?;
+        let Self { database, action, dry_run } = self;
+        let url = database.settings()?.database_url;
+        let shows = dry_run || action.is_some();
+        if shows && url.is_missing_file() {
+            show(action, &MigrationStatus::of_missing_file());
+            return Ok(());
+        }
+        let db = Db::open(&url).await?;
         let status = db.migration_status().await?;
-        match self.action {
-            Some(Action::Status) => print_status(&status),
-            None if self.dry_run => print_pending(&status),
-            None => {
-                db.migrate().await?;
-                match status.pending.len() {
-                    0 => println!("{} is up to date.", settings.database_url),
-                    count => println!("Applied {count} migrations to {}.", settings.database_url),
-                }
+        if shows {
+            show(action, &status);
+        } else {
+            db.migrate().await?;
+            match status.pending.len() {
+                0 => println!("{url} is up to date."),
+                count => println!("Applied {count} migrations to {url}."),
             }
         }
         db.close().await;
         Ok(())
+    }
+}
+
+fn show(action: Option<Action>, status: &MigrationStatus) {
+    match action {
+        Some(Action::Status) => print_status(status),
+        None => print_pending(status),
     }
 }
 

@@ -41,6 +41,24 @@ pub struct MigrationStatus {
     pub pending: Vec<PendingMigration>,
 }
 
+impl From<&Migration> for PendingMigration {
+    fn from(migration: &Migration) -> Self {
+        Self {
+            version: migration.version,
+            description: migration.description.to_string(),
+            sql: migration.sql.as_str().to_owned(),
+        }
+    }
+}
+
+impl MigrationStatus {
+    /// That of a SQLite file which is not there yet.
+    #[must_use]
+    pub fn of_missing_file() -> Self {
+        Self { applied: Vec::new(), pending: SQLITE.iter().map(PendingMigration::from).collect() }
+    }
+}
+
 impl Db {
     fn migrator(&self) -> &'static Migrator {
         match self {
@@ -88,16 +106,7 @@ impl Db {
             let reason = explain(&MigrateError::VersionMissing(unknown.version));
             return Err(OpenError::Migrate { url: self.describe(), reason });
         }
-        let pending = self
-            .migrator()
-            .iter()
-            .filter(|migration| !is_applied(migration))
-            .map(|migration| PendingMigration {
-                version: migration.version,
-                description: migration.description.to_string(),
-                sql: migration.sql.as_str().to_owned(),
-            })
-            .collect();
+        let pending = self.migrator().iter().filter(|m| !is_applied(m)).map(PendingMigration::from).collect();
         Ok(MigrationStatus { applied, pending })
     }
 

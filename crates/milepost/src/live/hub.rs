@@ -234,11 +234,19 @@ impl Hub {
     async fn follow(&self, db: &Db, mut seen: Seen, wake: &Notify) {
         let mut ticks = interval(LOOK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut is_away = false;
         loop {
             match self.look(db, seen).await {
-                Ok(now) => seen = now,
+                Ok(now) => {
+                    seen = now;
+                    is_away = false;
+                }
                 Err(error) => {
-                    tracing::warn!(%error, "live streams are waiting for the database");
+                    // An outage is told once, not twice a second.
+                    if !is_away {
+                        tracing::warn!(%error, "live streams are waiting for the database");
+                    }
+                    is_away = true;
                     sleep(PAUSE).await;
                 }
             }
@@ -311,15 +319,13 @@ pub struct Seen {
 /// Wakes the hub whenever PostgreSQL says that something was committed to a log; connects again when that breaks off.
 async fn listen(pool: &PgPool, wake: &Notify) {
     loop {
-        match PgListener::connect_with(pool).await {
-            Ok(mut listener) => {
-                let mut heard = listener.listen(CHANNEL).await;
-                while heard.is_ok() {
-                    wake.notify_one();
-                    heard = listener.recv().await.map(drop);
-                }
+        // Without notifications the hub looks by itself, and tells of a database that is away.
+        if let Ok(mut listener) = PgListener::connect_with(pool).await {
+            let mut heard = listener.listen(CHANNEL).await;
+            while heard.is_ok() {
+                wake.notify_one();
+                heard = listener.recv().await.map(drop);
             }
-            Err(error) => tracing::warn!(%error, "cannot listen for commits; looking for them instead"),
         }
         sleep(PAUSE).await;
     }

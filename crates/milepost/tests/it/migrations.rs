@@ -182,6 +182,9 @@ mod check {
             assert!(plan.contains(&format!("-- {number} {title}\n")), "{plan}");
         }
         assert!(plan.contains("create table events"), "{plan}");
+        if let Some(folder) = database.folder() {
+            assert_eq!(std::fs::read_dir(folder).unwrap().count(), 0, "not even the file is made");
+        }
         assert_eq!(tables(&database).await, BTreeMap::new());
     }
 

@@ -16,7 +16,7 @@ pub use binary::{Milepost, Output, ServerProcess};
 pub use cluster::Cluster;
 pub use database::{Database, DatabaseKind, hex, sha256};
 pub use line::Line;
-pub use people::{ApiKey, Person};
+pub use people::{ApiKey, PASSWORD, Person};
 pub use raw::Raw;
 pub use sse::Stream;
 
