@@ -54,7 +54,7 @@ pub(crate) enum TxConnection {
     Postgres(Transaction<'static, Postgres>),
 }
 
-/// What a query runs on. Made by `From`, taken apart by [`on!`].
+/// What a query runs on. Made by `From`, taken apart by `on!`.
 #[derive(Debug)]
 pub enum On<'a> {
     /// SQLite outside a transaction: reading only.

@@ -1,4 +1,4 @@
-//! Events: what providers report while a job runs. Taken in by [`record`], kept for ever, the source of all state.
+//! Events: what providers report while a job runs. Taken in by `record.rs`, kept for ever, the source of all state.
 
 mod metadata;
 mod queries;
