@@ -15,7 +15,8 @@ use crate::auth::credentials::Secret;
 use crate::auth::{Account, Credential, Role, Scope, Viewer};
 use crate::db::{On, Select, Tx, on, record_access_change, sql};
 use crate::error::{Error, Result};
-use crate::http::{Cursor, Json, OptionalJson, Page, Paging, PathId, Query, optional_word};
+use crate::http::{Json, OptionalJson, PathId, Query, optional_word};
+use crate::paging::{Cursor, Page, Paging};
 use crate::values::{Instant, Note};
 
 /// The routes of this slice.

@@ -18,7 +18,8 @@ use crate::auth::credentials::{Secret, begin_session};
 use crate::auth::{Account, ProviderAccount, ProviderId, Role};
 use crate::db::{On, Select, Tx, on, record_access_change, sql};
 use crate::error::{Error, Result};
-use crate::http::{Cursor, Json, OptionalJson, Page, Paging, PathId, Query};
+use crate::http::{Json, OptionalJson, PathId, Query};
+use crate::paging::{Cursor, Page, Paging};
 use crate::users::{NewUser, User, find_user, find_user_by_email, insert_user};
 use crate::values::{Email, Name, Password};
 

@@ -17,6 +17,7 @@ pub mod events;
 pub mod http;
 pub mod jobs;
 pub mod live;
+pub mod paging;
 pub mod progress;
 pub mod sources;
 pub mod users;

@@ -9,7 +9,7 @@ use super::{Configuration, Metadata, NewConfiguration, NewMetadata, NewStep, Ste
 use crate::app::App;
 use crate::auth::ProviderId;
 use crate::db::{Db, On, Select, Tx, insert_rows, on, sql};
-use crate::http::{Cursor, Limit, Page};
+use crate::paging::{Cursor, Limit, Page};
 use crate::values::{Name, Tag};
 
 const COLUMNS: &str = "c.id, c.provider_id, c.tag, c.name, c.version, c.created_at, c.updated_at";

@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, FromRow};
 use uuid::Uuid;
 
 use super::{On, on};
-use crate::http::{Cursor, Limit};
+use crate::paging::{Cursor, Limit};
 
 /// A value to bind.
 #[derive(Debug, Clone)]

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::Event;
 use crate::auth::{ProviderId, Tenant};
 use crate::db::{Db, On, Order, Select, Tx, Value as Bound, insert_rows};
-use crate::http::{Cursor, Limit};
+use crate::paging::{Cursor, Limit};
 use crate::progress::EventKind;
 use crate::values::Fraction;
 

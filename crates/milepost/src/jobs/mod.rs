@@ -22,7 +22,8 @@ use crate::configurations::{Configuration, MetadataKind, find_newest, find_versi
 use crate::customers::{Recipient, RecipientRef, find_recipient};
 use crate::db::{Db, Tx, record_access_change};
 use crate::error::{Error, Result};
-use crate::http::{Cursor, Json, Limit, Page, PathId, Query, present};
+use crate::http::{Json, PathId, Query, present};
+use crate::paging::{Cursor, Limit, Page};
 use crate::progress::{JobStatus, StepStatus};
 use crate::values::{Email, Fraction, Instant, Name, ProviderJobId, SearchText, Tag};
 

@@ -10,7 +10,7 @@ use crate::configurations::{self, Configuration};
 use crate::customers::Recipient;
 use crate::db::{Db, On, Select, Tx, Value as Bound, on, sql};
 use crate::error::{Error, Result};
-use crate::http::{Cursor, Page};
+use crate::paging::{Cursor, Page};
 use crate::progress::{JobStatus, StepSummary, Totals, progress, view_steps};
 use crate::values::{Email, Fraction, ProviderJobId};
 

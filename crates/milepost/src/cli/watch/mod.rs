@@ -27,8 +27,8 @@ use uuid::Uuid;
 use super::Failure;
 use super::server::{RequestError, Server, ServerArgs};
 use super::text::clean;
-use crate::http::Page;
 use crate::jobs::{Job, JobDetail};
+use crate::paging::Page;
 use crate::sources::Clock;
 use watched::{LATEST, Watched};
 
