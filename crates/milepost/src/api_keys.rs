@@ -185,7 +185,8 @@ async fn rotate_key(
     if old.expires_at.is_some_and(|at| at <= now) {
         return Err(Error::conflict("This key has expired; make a new one."));
     }
-    let expires_at = old.expires_at.map(|at| now + (at - old.created_at));
+    let lifetime = find_lifetime(&mut tx, id).await?;
+    let expires_at = lifetime.map(|micros| (now + TimeDelta::microseconds(micros)).min(Instant::MAX));
     let revealed = insert_key(&app, &mut tx, account.user_id, &old.note, old.scope, expires_at).await?;
     end_key(&mut tx, account.user_id, id, now + TimeDelta::seconds(overlap.into()), now).await?;
     tx.commit().await?;
@@ -200,11 +201,13 @@ async fn insert_key(
     scope: Scope,
     expires_at: Option<DateTime<Utc>>,
 ) -> sqlx::Result<RevealedKey> {
+    let now = app.clock().now();
     let secret = Secret::new_api_key();
     let row = on!(tx, |c| {
         sqlx::query_as(sql!(
-            "insert into api_keys (id, user_id, key, prefix, note, scope, expires_at, created_at, updated_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $8) returning {COLUMNS}"
+            "insert into api_keys
+                 (id, user_id, key, prefix, note, scope, expires_at, lifetime, created_at, updated_at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9) returning {COLUMNS}"
         ))
         .bind(app.clock().new_id())
         .bind(user_id)
@@ -213,7 +216,8 @@ async fn insert_key(
         .bind(note)
         .bind(scope)
         .bind(expires_at)
-        .bind(app.clock().now())
+        .bind(expires_at.and_then(|at| (at - now).num_microseconds()))
+        .bind(now)
         .fetch_one(c)
         .await
     })?;
@@ -228,6 +232,11 @@ async fn find_key(on: impl Into<On<'_>>, user_id: Uuid, id: Uuid) -> sqlx::Resul
             .fetch_optional(c)
             .await
     })
+}
+
+/// For how many microseconds a key was made, whatever became of it since; none if for ever.
+async fn find_lifetime(tx: &mut Tx, id: Uuid) -> sqlx::Result<Option<i64>> {
+    on!(tx, |c| sqlx::query_scalar("select lifetime from api_keys where id = $1").bind(id).fetch_one(c).await)
 }
 
 /// Lets a key end at a time, unless it ends before.

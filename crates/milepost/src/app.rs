@@ -30,7 +30,7 @@ use crate::db::{Db, on};
 use crate::error::{Error, Result};
 use crate::live::Hub;
 use crate::sources::Clock;
-use crate::{api_document, api_keys, configurations, customers, events, jobs, live, users};
+use crate::{api_document, api_keys, configurations, customers, events, jobs, live, unread_body, users};
 
 /// Where the API lives.
 pub const API: &str = "/api/v1";
@@ -138,6 +138,7 @@ fn router(app: App) -> Router {
         .layer(CatchPanicLayer::custom(|_| Error::internal("a handler panicked").into_response()))
         .layer(middleware::from_fn_with_state(app.clone(), refuse_other_origins))
         .layer(middleware::from_fn(no_store))
+        .layer(middleware::from_fn(unread_body::discard))
         .layer(middleware::from_fn_with_state(app.clone(), name_request))
         .with_state(app)
 }

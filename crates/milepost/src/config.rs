@@ -88,7 +88,9 @@ struct Given {
 /// An address to listen on, by number or by name.
 fn resolve_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
     use serde::de::Error;
-    let text = String::deserialize(deserializer)?;
+    // A bare port in a variable is read as a number.
+    let value = serde_json::Value::deserialize(deserializer)?;
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let resolved = text.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
     resolved
         .ok_or_else(|| D::Error::custom(format!("{text:?} is not an address and a port, such as {DEFAULT_LISTEN}")))
@@ -100,10 +102,11 @@ impl<'de> Deserialize<'de> for PublicUrl {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         use serde::de::Error;
         let url = String::deserialize(deserializer)?;
-        let url = Url::parse(&url).map_err(|error| D::Error::custom(format!("{url:?} is not a URL: {error}")))?;
+        let url = Url::parse(&url).map_err(|error| D::Error::custom(format!("is not a URL: {error}")))?;
         let is_origin = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
-        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() || !is_origin {
-            return Err(D::Error::custom(format!("{url} must be http:// or https:// and a host, without a path")));
+        let has_user = !url.username().is_empty() || url.password().is_some();
+        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() || !is_origin || has_user {
+            return Err(D::Error::custom("must be http:// or https:// and a host, without a user or a path"));
         }
         Ok(Self(url))
     }
@@ -169,9 +172,15 @@ fn describe(errors: figment::Error) -> String {
             _ => format!(" (in the {})", metadata.name),
         });
         let setting = if error.path.is_empty() { String::new() } else { format!("{}: ", error.path.join(".")) };
-        format!("{setting}{}{source}", error.kind)
+        format!("{setting}{}{source}", without_excerpt(&error.kind.to_string()))
     };
     errors.into_iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
+/// The reader of TOML shows the line that is wrong, which may hold a password: only the place and the reason are kept.
+fn without_excerpt(message: &str) -> String {
+    let is_excerpt = |line: &&str| line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ').starts_with('|');
+    message.lines().filter(|line| !is_excerpt(line)).collect::<Vec<_>>().join(": ")
 }
 
 fn own_url(listen: SocketAddr) -> Result<Url, BadSetting> {

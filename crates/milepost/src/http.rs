@@ -18,16 +18,12 @@ use uuid::Uuid;
 
 use crate::error::{Error, FieldError, Result};
 
-/// The largest body of one event, in bytes.
-pub const EVENT_BODY_LIMIT: usize = 64 * 1024;
-/// The largest body of a batch of events, in bytes.
-pub const BATCH_BODY_LIMIT: usize = 1024 * 1024;
+/// The largest body of one event or of a batch of them, in bytes: an event with 100 texts of 4 KiB fits.
+pub const EVENTS_BODY_LIMIT: usize = 1024 * 1024;
+/// The largest body of a configuration, in bytes: 500 steps with their metadata fit.
+pub const CONFIGURATION_BODY_LIMIT: usize = 4 * 1024 * 1024;
 /// The largest body of anything else, in bytes.
 pub const BODY_LIMIT: usize = 256 * 1024;
-
-/// How much of a body that is too large is read and thrown away, in bytes: whoever is still sending when we answer sees
-/// the connection break instead of the answer.
-const DISCARDED_BODY_LIMIT: usize = 16 * 1024 * 1024;
 
 /// A body in JSON. A missing content type counts as JSON, since old scripts send none.
 #[derive(Debug)]
@@ -77,10 +73,10 @@ pub fn media_type(headers: &HeaderMap) -> Option<String> {
 
 /// The largest body that a path takes, in bytes.
 fn body_limit(path: &str) -> usize {
-    if path.ends_with("/events/batch") {
-        BATCH_BODY_LIMIT
-    } else if path.ends_with("/events") {
-        EVENT_BODY_LIMIT
+    if path.ends_with("/events") || path.ends_with("/events/batch") {
+        EVENTS_BODY_LIMIT
+    } else if path.ends_with("/job-configurations") {
+        CONFIGURATION_BODY_LIMIT
     } else {
         BODY_LIMIT
     }
@@ -91,20 +87,15 @@ pub async fn read_body(request: Request) -> Result<Bytes> {
     let limit = body_limit(request.uri().path());
     let mut body = request.into_body();
     let mut read = Vec::new();
-    let mut discarded = 0;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Error::BadJson("the body ended early".to_owned()))?;
         let Some(data) = frame.data_ref() else { continue };
-        if discarded == 0 && read.len() + data.len() <= limit {
-            read.extend_from_slice(data);
-            continue;
+        if read.len() + data.len() > limit {
+            return Err(Error::TooLarge(limit));
         }
-        discarded += data.len();
-        if discarded > DISCARDED_BODY_LIMIT {
-            break;
-        }
+        read.extend_from_slice(data);
     }
-    if discarded == 0 { Ok(read.into()) } else { Err(Error::TooLarge(limit)) }
+    Ok(read.into())
 }
 
 /// Reads JSON: 400 if it is none, 422 naming the field if a value does not fit.

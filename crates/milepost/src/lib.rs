@@ -20,5 +20,6 @@ pub mod live;
 pub mod paging;
 pub mod progress;
 pub mod sources;
+mod unread_body;
 pub mod users;
 pub mod values;

@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::values;
+
 /// One whole, in the unit that fractions are kept in.
 pub const MILLION: i64 = 1_000_000;
 
@@ -81,6 +83,7 @@ pub struct Outcome {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Measurement {
     /// A number, or text.
+    #[serde(deserialize_with = "values::scalar_as_sent")]
     pub value: Value,
     /// The event that has it.
     #[serde(flatten)]

@@ -243,13 +243,38 @@ impl Points {
 
 impl<'de> Deserialize<'de> for Points {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let points = f64::deserialize(deserializer)?;
+        let points = read_number(deserializer)?;
         if points.fract() == 0.0 && (0.0..=1_000_000.0).contains(&points) {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole and within 0..=1e6")]
             return Ok(Self(points as u32));
         }
         Err(serde::de::Error::custom(format!("must be a whole number from 0 to 1000000, is {points}")))
     }
+}
+
+/// Reads a JSON number, and calls it that where there is none.
+fn read_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    value.as_f64().ok_or_else(|| serde::de::Error::custom(format!("must be a number, is {value}")))
+}
+
+/// A number as it was sent. PostgreSQL writes doubles without an exponent: what then looks like an integer that no
+/// double holds exactly is the double nearest to it, since others are never taken in.
+pub fn restore_number(value: &mut serde_json::Value) {
+    const EXACT: u64 = 1 << 53;
+    let magnitude = value.as_i64().map(i64::unsigned_abs).or(value.as_u64());
+    if magnitude.is_some_and(|magnitude| magnitude > EXACT)
+        && let Some(double) = value.as_f64()
+    {
+        *value = double.into();
+    }
+}
+
+/// Reads a stored scalar as it was sent, see [`restore_number`].
+pub fn scalar_as_sent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<serde_json::Value, D::Error> {
+    let mut value = serde_json::Value::deserialize(deserializer)?;
+    restore_number(&mut value);
+    Ok(value)
 }
 
 /// How much of a step is done, 0..1, kept in millionths.
@@ -280,7 +305,7 @@ impl Serialize for Fraction {
 
 impl<'de> Deserialize<'de> for Fraction {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let fraction = f64::deserialize(deserializer)?;
+        let fraction = read_number(deserializer)?;
         if (0.0..=1.0).contains(&fraction) {
             #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "at most a million")]
             return Ok(Self((fraction * MILLION as f64).round() as i64));
@@ -294,6 +319,14 @@ impl<'de> Deserialize<'de> for Fraction {
 #[serde(try_from = "String")]
 #[schema(value_type = String, format = DateTime, example = "2026-11-22T09:30:00Z")]
 pub struct Instant(pub DateTime<Utc>);
+
+impl Instant {
+    /// The last instant of the year 9999.
+    pub const MAX: DateTime<Utc> = match DateTime::from_timestamp(253_402_300_799, 999_999_000) {
+        Some(max) => max,
+        None => DateTime::<Utc>::MAX_UTC,
+    };
+}
 
 impl TryFrom<String> for Instant {
     type Error = &'static str;

@@ -33,6 +33,7 @@ create table api_keys (
     note         text not null,
     scope        text not null check (scope in ('write', 'read')),
     expires_at   timestamptz,
+    lifetime     bigint,                -- microseconds it was made for; null for ever. Rotation gives it on.
     last_used_at timestamptz,
     created_at   timestamptz not null,
     updated_at   timestamptz not null

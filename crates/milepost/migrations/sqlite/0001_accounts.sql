@@ -33,6 +33,7 @@ create table api_keys (
     note         text not null,
     scope        text not null check (scope in ('write', 'read')),
     expires_at   text,
+    lifetime     integer,               -- microseconds it was made for; null for ever. Rotation gives it on.
     last_used_at text,
     created_at   text not null,
     updated_at   text not null

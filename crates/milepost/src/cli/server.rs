@@ -122,11 +122,13 @@ impl ServerArgs {
 
 /// The address in the form that paths are put behind. With `/api/v1` it is understood as well.
 fn base(url: &str) -> Result<String, Failure> {
-    let bad =
-        |reason: &str| Failure(format!("--url (MILEPOST_URL): {url:?} {reason}, such as http://127.0.0.1:8080"));
+    let bad = |reason: &str| Failure(format!("--url (MILEPOST_URL): it {reason}, such as http://127.0.0.1:8080"));
     let parsed = Url::parse(url.trim()).map_err(|_| bad("is not an address"))?;
     if !matches!(parsed.scheme(), "http" | "https") || parsed.query().is_some() || parsed.fragment().is_some() {
         return Err(bad("must be http:// or https:// and a host"));
+    }
+    if !parsed.username().is_empty() || parsed.password().is_some() {
+        return Err(bad("must name no user; the key goes into MILEPOST_API_KEY"));
     }
     let base = parsed.as_str().trim_end_matches('/');
     Ok(base.strip_suffix("/api/v1").unwrap_or(base).trim_end_matches('/').to_owned())

@@ -47,25 +47,39 @@ enum Action {
     List,
     /// Give an account another password; its sessions end
     SetPassword {
-        /// The address to sign in with
-        #[arg(long)]
-        email: String,
+        #[command(flatten)]
+        who: Who,
         /// Read the password from standard input instead of asking for it
         #[arg(long)]
         password_stdin: bool,
     },
     /// Keep an account from signing in; its sessions, keys and streams end within a second
     Disable {
-        /// The address to sign in with
-        #[arg(long)]
-        email: String,
+        #[command(flatten)]
+        who: Who,
     },
     /// Let a disabled account sign in again
     Enable {
-        /// The address to sign in with
-        #[arg(long)]
-        email: String,
+        #[command(flatten)]
+        who: Who,
     },
+}
+
+/// Whose account.
+#[derive(Debug, Args)]
+struct Who {
+    /// The address to sign in with
+    #[arg(value_name = "EMAIL", required_unless_present = "email")]
+    address: Option<String>,
+    /// The same as a flag
+    #[arg(long, conflicts_with = "address")]
+    email: Option<String>,
+}
+
+impl Who {
+    fn email(self) -> Result<Email, Failure> {
+        parse("--email", self.address.or(self.email).unwrap_or_default())
+    }
 }
 
 impl User {
@@ -93,19 +107,19 @@ impl Action {
                 println!("{}  {}", user.id, user.email.as_str());
             }
             Self::List => list(app).await?,
-            Self::SetPassword { email, password_stdin } => {
-                let email = parse("--email", email)?;
+            Self::SetPassword { who, password_stdin } => {
+                let email = who.email()?;
                 let password = read_password(password_stdin)?;
                 found(&email, users::set_password(app, &email, password).await?)?;
                 println!("{} has a new password; its sessions have ended.", email.as_str());
             }
-            Self::Disable { email } => {
-                let email = parse("--email", email)?;
+            Self::Disable { who } => {
+                let email = who.email()?;
                 found(&email, users::set_disabled(app, &email, true).await?)?;
                 println!("{} is disabled; its sessions, keys and streams have ended.", email.as_str());
             }
-            Self::Enable { email } => {
-                let email = parse("--email", email)?;
+            Self::Enable { who } => {
+                let email = who.email()?;
                 found(&email, users::set_disabled(app, &email, false).await?)?;
                 println!("{} may sign in again.", email.as_str());
             }

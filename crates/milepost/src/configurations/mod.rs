@@ -60,7 +60,8 @@ pub enum MetadataKind {
 pub struct NewConfiguration {
     /// Ignored; lets an editor check the file.
     #[serde(rename = "$schema", default, skip_serializing_if = "Option::is_none")]
-    schema: Option<String>,
+    #[schema(value_type = Option<String>)]
+    schema: Option<Value>,
     /// What programs call it.
     pub tag: Tag,
     /// What people call it.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection, Executor, PgPool, SqlitePool};
+use sqlx::{Connection, Executor, PgConnection, PgPool, SqlitePool};
 use tokio::sync::Notify;
 
 use super::Db;
@@ -49,7 +49,10 @@ impl fmt::Display for DatabaseUrl {
         match self {
             Self::Sqlite(options) => write!(f, "sqlite://{}", options.get_filename().display()),
             Self::Postgres(options) => {
-                write!(f, "postgres://{}:{}", options.get_host(), options.get_port())?;
+                match options.get_socket() {
+                    Some(folder) => write!(f, "postgres://{}", folder.display())?,
+                    None => write!(f, "postgres://{}:{}", options.get_host(), options.get_port())?,
+                }
                 options.get_database().map_or(Ok(()), |name| write!(f, "/{name}"))
             }
         }
@@ -66,6 +69,10 @@ impl FromStr for DatabaseUrl {
                 Err("a database in memory would lose what was acknowledged; name a file".to_owned())
             }
             "sqlite" => {
+                let parameters = url.split_once('?').map_or("", |(_, parameters)| parameters);
+                if !matches!(parameters, "" | "mode=rwc" | "mode=rw") {
+                    return Err(format!("it has parameters that do not fit: ?{parameters}"));
+                }
                 let options = SqliteConnectOptions::from_str(url).map_err(|error| error.to_string())?;
                 if options.get_filename().as_os_str().is_empty() {
                     return Err("it names no file; write for instance sqlite://milepost.db".to_owned());
@@ -183,6 +190,8 @@ fn create_private_file(path: &Path) -> std::io::Result<()> {
 
 async fn open_postgres(options: PgConnectOptions) -> sqlx::Result<Db> {
     let options = options.application_name("milepost").statement_cache_capacity(STATEMENT_CACHE);
+    // Asked by itself first: the pool would try again for a while and then not say why.
+    PgConnection::connect_with(&options).await?.close().await?;
     let pool = PgPoolOptions::new()
         .max_connections(POSTGRES_CONNECTIONS)
         .acquire_timeout(ACQUIRE_TIMEOUT)

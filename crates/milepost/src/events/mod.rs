@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::auth::{ProviderWriter, Viewer};
 use crate::error::{Error, Problem, Result};
-use crate::http::{self, EVENT_BODY_LIMIT, Json, PathId, Query};
+use crate::http::{self, Json, PathId, Query};
 use crate::jobs;
 use crate::paging::{Cursor, Page, Paging};
 use crate::progress::EventKind;
@@ -30,6 +30,9 @@ pub use record::Recorded;
 
 /// The most events of a batch: more than a body can hold that are any.
 const MAX_BATCH: usize = 30_000;
+
+/// The header that makes repeating a request safe.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// The routes of this slice.
 pub fn routes() -> OpenApiRouter<App> {
@@ -159,8 +162,12 @@ async fn post_event(
 
 /// The key from the header or the body, which must agree.
 fn idempotency_key(headers: &HeaderMap, in_body: Option<IdempotencyKey>) -> Result<Option<IdempotencyKey>> {
-    let Some(value) = headers.get("idempotency-key") else { return Ok(in_body) };
+    let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let Some(value) = values.next() else { return Ok(in_body) };
     let bad = |detail: &str| Error::invalid("/idempotency_key", format!("the header Idempotency-Key {detail}"));
+    if values.next().is_some() {
+        return Err(bad("is there twice"));
+    }
     let text = value.to_str().map_err(|_| bad("must be visible ASCII"))?.to_owned();
     let in_header = IdempotencyKey::try_from(text).map_err(|reason| bad(&reason))?;
     match in_body {
@@ -181,6 +188,10 @@ async fn post_events(
     ProviderWriter(provider): ProviderWriter,
     request: Request,
 ) -> Result<Json<BatchAnswer>> {
+    if request.headers().contains_key(IDEMPOTENCY_KEY) {
+        let detail = "is for one event; in a batch give each event its own idempotency_key";
+        return Err(Error::invalid("/Idempotency-Key", detail));
+    }
     let media_type = http::media_type(request.headers());
     let body = http::read_body(request).await?;
     let array: Vec<Box<RawValue>>;
@@ -200,13 +211,9 @@ async fn post_events(
             format!("a batch has at most {MAX_BATCH} events, this one has {}", raw.len()),
         ));
     }
-    let events = raw.into_iter().map(parse_item).collect();
+    let events = raw.into_iter().map(http::parse_object).collect();
     let items = record::record(&app, provider, events).await.into_iter().map(BatchItem::from).collect();
     Ok(Json(BatchAnswer { items }))
-}
-
-fn parse_item(raw: &[u8]) -> Result<NewEvent> {
-    if raw.len() > EVENT_BODY_LIMIT { Err(Error::TooLarge(EVENT_BODY_LIMIT)) } else { http::parse_object(raw) }
 }
 
 /// The events of a job

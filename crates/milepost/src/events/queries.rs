@@ -11,7 +11,7 @@ use crate::auth::{ProviderId, Tenant};
 use crate::db::{Db, On, Order, Select, Tx, Value as Bound, insert_rows};
 use crate::paging::{Cursor, Limit};
 use crate::progress::EventKind;
-use crate::values::Fraction;
+use crate::values::{Fraction, restore_number};
 
 /// An event with its job's own id and its step's tag.
 const SELECT: &str = "select e.id, e.provider_id, e.job_id, j.provider_job_id, e.kind, e.name, s.tag,
@@ -47,7 +47,7 @@ where
                 name: row.name,
                 tag: row.tag,
                 step_configuration_id: row.step_configuration_id,
-                event_metadata: row.event_metadata.map(|Json(metadata)| metadata),
+                event_metadata: row.event_metadata.map(|Json(metadata)| as_sent(metadata)),
                 fraction: row.fraction.map(Fraction::from_millionths),
                 sequence: row.sequence,
                 occurred_at: row.occurred_at,
@@ -57,6 +57,11 @@ where
             },
         })
     }
+}
+
+fn as_sent(mut metadata: Map<String, Value>) -> Map<String, Value> {
+    metadata.values_mut().for_each(restore_number);
+    metadata
 }
 
 #[derive(sqlx::FromRow)]

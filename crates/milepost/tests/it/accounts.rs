@@ -294,7 +294,7 @@ on_both! {
         assert!(server.milepost(&["user", "list"], "").await.expect_success().trim_end().ends_with("disabled"));
 
         // Let in again, she signs in again: the old sessions are over.
-        server.milepost(&["user", "enable", "--email", &alice.email], "").await.expect_success();
+        server.milepost(&["user", "enable", &alice.email], "").await.expect_success();
         alice.get("/users/me").await.expect(401);
         alice_beside.get("/users/me").await.expect(401);
         sign_in(&server, &alice.email, PASSWORD).await.expect(200);

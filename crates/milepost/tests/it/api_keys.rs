@@ -299,6 +299,27 @@ on_both! {
         }
     }
 
+    async fn a_key_that_is_to_end_is_followed_by_one_that_lasts_as_long(server: TestServer) {
+        let alice = server.provider("alice").await;
+        let begun = server.clock.now();
+        let ends = begun + TimeDelta::days(30);
+        let made = alice.post("/api-keys", json!({"note": "", "expires_at": ends})).await.expect(201);
+        let path = format!("/api-keys/{}/rotate", made["id"].as_str().unwrap());
+        server.clock.set_offset(TimeDelta::days(10));
+        for _ in 0..2 {
+            let next = alice.post(&path, json!({})).await.expect(201);
+            let lasts = time(&next["expires_at"]) - server.clock.now();
+            assert!((lasts - TimeDelta::days(30)).abs() < TimeDelta::minutes(5), "{next}");
+        }
+        // Where the calendar ends, so does the key.
+        let last = json!({"note": "", "expires_at": "9999-12-31T23:59:59Z"});
+        let made = alice.post("/api-keys", last).await.expect(201);
+        server.clock.set_offset(TimeDelta::days(11));
+        let path = format!("/api-keys/{}/rotate", made["id"].as_str().unwrap());
+        let next = rotated(alice.post(&path, json!({"overlap": 0})).await);
+        alice.with_key(&next).get("/jobs").await.expect(200);
+    }
+
     async fn rotating_does_not_prolong_a_key(server: TestServer) {
         let alice = server.provider("alice").await;
         let expires_at = server.clock.now() + TimeDelta::hours(1);

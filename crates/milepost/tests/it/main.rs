@@ -9,6 +9,7 @@ mod support;
 mod accounts;
 mod api_keys;
 mod configurations;
+mod connections;
 mod customers;
 mod events;
 mod jobs;

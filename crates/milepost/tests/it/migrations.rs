@@ -58,7 +58,7 @@ async fn fill(database: &Database, migrations: usize) {
         ),
         format!("insert into sessions values ({}, {}, {}, {now}, {now}, {now})", id(3), id(1), bytes(3)),
         format!(
-            "insert into api_keys values ({}, {}, {}, 'mp_', 'n', 'write', null, null, {now}, {now})",
+            "insert into api_keys values ({}, {}, {}, 'mp_', 'n', 'write', null, null, null, {now}, {now})",
             id(4),
             id(1),
             bytes(4)
@@ -242,6 +242,14 @@ mod check {
         let event = provider.report("CT-1", "complete", None).await;
         assert_eq!(event["sequence"], 1);
     }
+}
+
+#[tokio::test]
+async fn a_password_in_a_settings_file_that_cannot_be_read_is_not_shown() {
+    let broken = "database_url = \"postgres://u:secretpw@127.0.0.1:1/d\nlisten = \"127.0.0.1:0\"\n";
+    let complaint = Milepost::new(["serve"]).file("milepost.toml", broken).run().await.expect_failure();
+    assert!(complaint.contains("milepost: bad setting: TOML parse error at line 1"), "{complaint}");
+    assert!(!complaint.contains("secretpw"), "{complaint}");
 }
 
 /// A server that fails to start on a bad setting, which it names.

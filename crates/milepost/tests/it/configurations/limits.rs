@@ -202,7 +202,7 @@ on_both! {
         let field = json!(["Size", "number", null]);
         alice.post("/job-configurations", with(METADATA, json!([field]))).await.expect_problem(422, &[&format!("{METADATA}/0")]);
         alice.post_text("/job-configurations", "text/plain", text).await.expect_problem(415, &[]);
-        let large = with("/name", json!("x".repeat(256 * 1024)));
+        let large = with("/name", json!("x".repeat(4 * 1024 * 1024)));
         alice.post("/job-configurations", large).await.expect_problem(413, &[]);
         assert_eq!(server.contents().await, before);
     }

@@ -28,6 +28,22 @@ fn number_in(text: &str, name: &str) -> f64 {
 }
 
 on_both! {
+    async fn a_large_double_stays_a_double(server: TestServer) {
+        let (alice, job_id) = provider_with_job(&server).await;
+        let body = |value: &Value| json!({
+            "provider_job_id": "j1", "kind": "info", "tag": "scan", "event_metadata": {"Density": value},
+            "idempotency_key": value.to_string(),
+        });
+        for number in [1e17, -1.613_048_458_946_231_4e17, 1e300, 1.8e19] {
+            let sent = json!(number);
+            let first = alice.post("/events", body(&sent)).await.expect(201);
+            assert_eq!(first["event_metadata"]["Density"], sent);
+            assert_eq!(alice.post("/events", body(&sent)).await.expect(200), first);
+            assert_eq!(shown(&alice, &job_id, "Density").await, sent);
+        }
+        server.expect_state_as_rebuilt().await;
+    }
+
     async fn a_number_is_kept_exactly_as_the_double_it_is(server: TestServer) {
         let (alice, job_id) = provider_with_job(&server).await;
         for number in ["0", "-0", "-0.0", "0.1", "12.50", "1e2", "1E+2", "9007199254740992", "-9007199254740992",
