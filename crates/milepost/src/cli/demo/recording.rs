@@ -109,7 +109,7 @@ fn seconds(seconds: f64) -> Duration {
 
 fn fraction(tag: &str, fraction: f64) -> Value {
     let percent = (fraction * 100.0).clamp(0.0, 99.0).floor();
-    json!({"kind": "info", "tag": tag, "name": format!("{percent} %"), "fraction": percent / 100.0})
+    json!({"kind": "info", "tag": tag, "fraction": percent / 100.0})
 }
 
 fn failure(tag: &str) -> Value {
@@ -120,27 +120,54 @@ fn retry(tag: &str) -> Value {
     json!({"kind": "info", "tag": tag, "name": "Trying again after denoising"})
 }
 
-/// The same event for a head of another size: lengths grow with it, volumes with its cube.
+/// The same event for a head of another size: lengths grow with it, volumes with its cube, also where text tells them.
 fn resize(body: &Value, size: f64, configuration: &Value) -> Value {
     let mut body = body.clone();
-    let tag = body["tag"].clone();
+    if let Some(name) = body["name"].as_str() {
+        body["name"] = json!(resize_text(name, size));
+    }
     let steps = configuration["step_configurations"].as_array().into_iter().flatten();
     let fields =
-        steps.filter(|step| step["tag"] == tag).filter_map(|step| step["metadata_configurations"].as_array());
-    for field in fields.flatten() {
-        let factor = match field["units"].as_str() {
-            Some("mm") => size,
-            Some("ml") => size.powi(3),
-            _ => continue,
-        };
-        let name = field["name"].as_str().unwrap_or_default();
-        if let Some(value) = body["event_metadata"].get_mut(name)
-            && let Some(number) = value.as_f64()
-        {
-            *value = json!((number * factor * 10.0).round() / 10.0);
+        steps.filter(|step| step["tag"] == body["tag"]).filter_map(|s| s["metadata_configurations"].as_array());
+    let units: Vec<(&str, &str)> = fields
+        .flatten()
+        .map(|field| (field["name"].as_str().unwrap_or_default(), field["units"].as_str().unwrap_or_default()))
+        .collect();
+    for (name, unit) in units {
+        let Some(value) = body["event_metadata"].get_mut(name) else { continue };
+        if let Some(text) = value.as_str() {
+            *value = json!(resize_text(text, size));
+        } else if let (Some(number), Some(factor)) = (value.as_f64(), factor(unit, size)) {
+            *value = json!(round(number * factor));
         }
     }
     body
+}
+
+/// How many times as much something of a unit is in a head of another size.
+fn factor(unit: &str, size: f64) -> Option<f64> {
+    match unit.trim_end_matches([',', ':', ';']) {
+        "mm" => Some(size),
+        "ml" => Some(size.powi(3)),
+        _ => None,
+    }
+}
+
+fn round(number: f64) -> f64 {
+    (number * 10.0).round() / 10.0
+}
+
+/// The same text with the numbers in front of a unit resized.
+fn resize_text(text: &str, size: f64) -> String {
+    let words: Vec<&str> = text.split(' ').collect();
+    let resized = words.iter().enumerate().map(|(index, word)| {
+        let unit = words.get(index + 1).copied().unwrap_or_default();
+        match (word.parse::<f64>(), factor(unit, size)) {
+            (Ok(number), Some(factor)) => round(number * factor).to_string(),
+            _ => (*word).to_owned(),
+        }
+    });
+    resized.collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -197,6 +224,20 @@ mod tests {
         let retried = kinds(Mishap::Retried);
         assert_eq!(retried.last().unwrap(), "complete");
         assert_eq!(retried.iter().filter(|kind| *kind == "error").count(), 1);
+    }
+
+    #[test]
+    fn text_tells_the_same_volumes_as_the_numbers() {
+        let plan = plan(Variation { size: 1.05, ..LIVE });
+        let of =
+            |name: &str| plan.iter().map(|p| &p.body["event_metadata"][name]).find(|value| !value.is_null()).unwrap();
+        let summary = of("Summary").as_str().unwrap();
+        for (number, text) in
+            [("Brain volume", "Brain {} ml"), ("Grey matter", "{} ml grey matter"), ("CSF", "{} ml fluid")]
+        {
+            let expected = text.replace("{}", &of(number).as_f64().unwrap().to_string());
+            assert!(summary.contains(&expected), "{expected:?} in {summary:?}");
+        }
     }
 
     #[test]
