@@ -26,12 +26,12 @@ test-rust: ## Run the Rust tests; ARGS='live::' runs some of them
 test-examples: ## Run the example programs against both databases
 	scripts/with-postgres scripts/test-examples
 
-lint: $(TOOLS)/bin/cargo-deny ## Check format, lints, dependencies and that generated files are up to date
+lint: $(TOOLS)/bin/cargo-deny ## Check format, lints, dependencies and what the documents name
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --quiet
 	$(TOOLS)/bin/cargo-deny check bans licenses sources
-	bash -n scripts/with-postgres scripts/test-examples .ci/run
+	for script in scripts/with-postgres scripts/test-examples scripts/check-docs .ci/run; do bash -n $$script || exit 1; done
 	scripts/check-docs
 
 format: ## Format the code

@@ -20,7 +20,7 @@ use crate::error::{Error, FieldError, Result};
 
 /// The largest body of one event or of a batch of them, in bytes: an event with 100 texts of 4 KiB fits.
 pub const EVENTS_BODY_LIMIT: usize = 1024 * 1024;
-/// The largest body of a configuration, in bytes: 500 steps with their metadata fit.
+/// The largest body of a configuration, in bytes: 500 steps with 100 fields of ordinary names fit.
 pub const CONFIGURATION_BODY_LIMIT: usize = 4 * 1024 * 1024;
 /// The largest body of anything else, in bytes.
 pub const BODY_LIMIT: usize = 256 * 1024;

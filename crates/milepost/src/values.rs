@@ -1,4 +1,4 @@
-//! The values that people write: each type admits only what SPEC allows, says so in the OpenAPI document, and is
+//! The values that people write: each type admits only what `docs/API.md` allows, says so in the OpenAPI document, and is
 //! checked where it enters, so that nothing behind it checks again.
 
 use std::fmt;

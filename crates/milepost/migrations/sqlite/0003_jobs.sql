@@ -81,6 +81,7 @@ create table events (
 create unique index events_by_idempotency_key on events (job_id, idempotency_key) where idempotency_key is not null;
 create index events_of_job on events (job_id, occurred_at, sequence);
 create index events_of_provider on events (provider_id, position);
+create index events_of_job_by_position on events (job_id, position);
 
 create table job_steps (
     id                    blob primary key,

@@ -1,4 +1,5 @@
-//! The command line: one file per command.
+//! The command line: a file or folder for each command; `server.rs` and `text.rs` are what those share that talk to a
+//! server.
 
 mod demo;
 mod migrate;
@@ -136,7 +137,17 @@ impl Cli {
             Command::Serve(_) => "info,sqlx::postgres::notice=warn",
             _ => "warn",
         };
-        let filter = EnvFilter::try_from_env("MILEPOST_LOG").unwrap_or_else(|_| EnvFilter::new(default_level));
+        let filter = match std::env::var("MILEPOST_LOG") {
+            Ok(given) => EnvFilter::try_new(given),
+            Err(_) => EnvFilter::try_new(default_level),
+        };
+        let filter = match filter {
+            Ok(filter) => filter,
+            Err(error) => {
+                eprintln!("milepost: bad setting: MILEPOST_LOG: {error}");
+                return ExitCode::FAILURE;
+            }
+        };
         tracing_subscriber::fmt()
             .with_env_filter(filter)
             .with_writer(std::io::stderr)

@@ -1,5 +1,5 @@
 //! `milepost rebuild`: recomputes all derived state from the events. It may run beside a server: each job is locked
-//! while it is looked at.
+//! while it is mended.
 
 use clap::Args;
 use uuid::Uuid;

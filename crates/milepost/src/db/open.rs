@@ -70,7 +70,7 @@ impl FromStr for DatabaseUrl {
             }
             "sqlite" => {
                 let parameters = url.split_once('?').map_or("", |(_, parameters)| parameters);
-                if !matches!(parameters, "" | "mode=rwc" | "mode=rw") {
+                if !matches!(parameters, "" | "mode=rwc") {
                     return Err(format!("it has parameters that do not fit: ?{parameters}"));
                 }
                 let options = SqliteConnectOptions::from_str(url).map_err(|error| error.to_string())?;

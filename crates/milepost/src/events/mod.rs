@@ -24,7 +24,7 @@ use crate::jobs;
 use crate::paging::{Cursor, Page, Paging};
 use crate::progress::EventKind;
 use crate::values::{EventName, Fraction, IdempotencyKey, Instant, ProviderJobId, Tag};
-pub use metadata::measure as measured;
+pub use metadata::measure;
 pub use queries::{StoredEvent, list_of_job, load_after_position, load_after_sequence, load_feed};
 pub use record::Recorded;
 
@@ -127,7 +127,6 @@ impl From<Result<Recorded>> for BatchItem {
                 Self { status: recorded_status(is_new).as_u16(), event: Some(event), problem: None }
             }
             Err(error) => {
-                error.log();
                 let problem = error.problem();
                 Self { status: problem.status, event: None, problem: Some(problem) }
             }

@@ -2,7 +2,7 @@
 //!
 //! Each event is resolved against its job and configuration and checked; what passes is written in one transaction a
 //! group: lock the jobs in the order of their ids, find what was recorded before under the same keys, fold the rest
-//! into the state, write state and events, take positions in the log last, commit. Only then is anybody answered.
+//! into the state, write the state, take positions in the log, write the events, commit. Only then is anybody answered.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -80,7 +80,7 @@ pub(super) async fn record(app: &App, provider: ProviderId, events: Vec<Result<N
     for group in waiting.chunks(GROUP) {
         let events: Vec<Accepted> = group.iter().map(|(_, event)| event.clone()).collect();
         let written = write_or_retry(app, provider, &events).await;
-        let is_away = written.iter().all(|answer| matches!(answer, Err(Error::Busy(_))));
+        let is_away = written.iter().any(|answer| matches!(answer, Err(Error::Busy(_))));
         for ((index, _), answer) in group.iter().zip(written) {
             answers[*index] = Some(answer);
         }
@@ -95,7 +95,7 @@ pub(super) async fn record(app: &App, provider: ProviderId, events: Vec<Result<N
 /// What is said of events that could not be written for now.
 const AWAY: Error = Error::Busy("The database cannot be reached at the moment; try again.");
 
-/// The same failure for all of them.
+/// The same failure for all of them; its cause is logged here, once.
 fn fail_all(error: &Error, count: usize) -> Vec<Result<Recorded>> {
     error.log();
     let again = || match error {
@@ -106,24 +106,28 @@ fn fail_all(error: &Error, count: usize) -> Vec<Result<Recorded>> {
 }
 
 /// Writes a group; if it fails for a reason of its own, one by one, so that an event that cannot be written fails
-/// alone.
+/// alone. Where the database goes away, nothing that comes behind is written.
 async fn write_or_retry(app: &App, provider: ProviderId, events: &[Accepted]) -> Vec<Result<Recorded>> {
-    match write(app, provider, events).await {
-        Ok(answers) => answers,
-        Err(error @ Error::Unavailable(_)) => fail_all(&error, events.len()),
-        Err(error) if events.len() == 1 => vec![Err(error)],
-        Err(error) => {
-            tracing::warn!(%error, events = events.len(), "a group of events failed; writing them one by one");
-            let mut answers = Vec::with_capacity(events.len());
-            for event in events {
-                match write(app, provider, std::slice::from_ref(event)).await {
-                    Ok(answer) => answers.extend(answer),
-                    Err(error) => answers.push(Err(error)),
-                }
+    let error = match write(app, provider, events).await {
+        Ok(answers) => return answers,
+        Err(error) => error,
+    };
+    if events.len() == 1 || matches!(error, Error::Unavailable(_)) {
+        return fail_all(&error, events.len());
+    }
+    tracing::warn!(%error, events = events.len(), "a group of events failed; writing them one by one");
+    let mut answers = Vec::with_capacity(events.len());
+    for event in events {
+        match write(app, provider, std::slice::from_ref(event)).await {
+            Ok(answer) => answers.extend(answer),
+            Err(error @ Error::Unavailable(_)) => {
+                answers.extend(fail_all(&error, events.len() - answers.len()));
+                break;
             }
-            answers
+            Err(error) => answers.extend(fail_all(&error, 1)),
         }
     }
+    answers
 }
 
 /// What the events refer to.

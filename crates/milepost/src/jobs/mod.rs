@@ -4,10 +4,13 @@ pub mod queries;
 pub mod rebuild;
 pub mod state;
 
+use std::collections::BTreeSet;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
+use serde::de::IntoDeserializer;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -227,14 +230,15 @@ pub struct JobFilter {
 }
 
 impl JobFilter {
-    fn statuses(&self) -> Result<Option<Vec<String>>> {
-        const KNOWN: [&str; 4] = ["pending", "running", "completed", "error"];
+    fn statuses(&self) -> Result<Option<BTreeSet<String>>> {
         let Some(list) = &self.status else { return Ok(None) };
-        let statuses: Vec<String> = list.split(',').map(|status| status.trim().to_owned()).collect();
-        match statuses.iter().find(|status| !KNOWN.contains(&status.as_str())) {
-            Some(unknown) => Err(Error::invalid("/status", format!("{unknown:?} is none of {}", KNOWN.join(", ")))),
-            None => Ok(Some(statuses)),
-        }
+        let read = |text: &str| {
+            let status: std::result::Result<JobStatus, serde::de::value::Error> =
+                JobStatus::deserialize(text.trim().into_deserializer());
+            status.map(|_| text.trim().to_owned())
+        };
+        let statuses: std::result::Result<BTreeSet<String>, _> = list.split(',').map(read).collect();
+        statuses.map(Some).map_err(|error| Error::invalid("/status", error.to_string()))
     }
 }
 

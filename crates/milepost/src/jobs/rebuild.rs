@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::configurations::{self, Step};
 use crate::db::{Db, Select, Tx, on};
 use crate::error::{Error, Result};
-use crate::events::{Event, load_after_sequence, measured};
+use crate::events::{Event, load_after_sequence, measure};
 use crate::progress::{Fact, JobSummary, Moment, StepSummary, Totals};
 use crate::values::Fraction;
 
@@ -149,7 +149,7 @@ async fn recompute(tx: &mut Tx, stored: &StoredJob, steps: &[Step]) -> Result<Re
 
 fn fact(event: &Event, step: Option<&Step>) -> Result<Fact> {
     let metadata = match (&event.event_metadata, step) {
-        (Some(metadata), Some(step)) => measured(metadata, &step.metadata_configurations)?,
+        (Some(metadata), Some(step)) => measure(metadata, &step.metadata_configurations)?,
         _ => BTreeMap::new(),
     };
     Ok(Fact {

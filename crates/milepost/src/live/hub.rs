@@ -237,9 +237,12 @@ impl Hub {
         let mut is_away = false;
         loop {
             match self.look(db, seen).await {
-                Ok(now) => {
+                Ok((now, is_more)) => {
                     seen = now;
                     is_away = false;
+                    if is_more {
+                        continue;
+                    }
                 }
                 Err(error) => {
                     // An outage is told once, not twice a second.
@@ -257,20 +260,25 @@ impl Hub {
         }
     }
 
-    /// Hands out what was committed since the last look.
-    async fn look(&self, db: &Db, seen: Seen) -> Result<Seen> {
+    /// Hands out what was committed since the last look, at most a page of it, so that changes of rights do not wait
+    /// behind a backlog. True: there is more.
+    async fn look(&self, db: &Db, seen: Seen) -> Result<(Seen, bool)> {
         let now = Self::begin(db).await?;
         if now.access != seen.access {
             self.recheck(db, seen.access, now.access).await?;
         }
-        let mut position = seen.events;
-        while position < now.events && self.is_watched() {
-            let events = load_after_position(db, position, PAGE).await?;
-            let Some(last) = events.last() else { break };
-            position = last.position;
-            self.hand_out(db, &events).await?;
+        if now.events == seen.events || !self.is_watched() {
+            return Ok((now, false));
         }
-        Ok(Seen { events: position.max(now.events), access: now.access })
+        let events = load_after_position(db, seen.events, PAGE).await?;
+        self.hand_out(db, &events).await?;
+        let is_more = i64::try_from(events.len()).is_ok_and(|count| count == PAGE);
+        let position = match events.last() {
+            Some(last) if is_more => last.position,
+            Some(last) => last.position.max(now.events),
+            None => now.events,
+        };
+        Ok((Seen { events: position, access: now.access }, is_more))
     }
 
     fn is_watched(&self) -> bool {

@@ -222,17 +222,6 @@ on_both! {
         assert_eq!(time(&again["expires_at"]), expires_at);
     }
 
-    async fn a_stream_ends_with_its_key(server: TestServer) {
-        let alice = server.provider("alice").await;
-        let expires_at = server.clock.now() + TimeDelta::milliseconds(1500);
-        let made = alice.post("/api-keys", json!({"note": "", "expires_at": expires_at})).await.expect(201);
-        let key = ApiKey { id: String::new(), key: made["key"].as_str().unwrap().to_owned() };
-        let mut stream = alice.with_key(&key).stream("/jobs/stream", None).await;
-        assert_eq!(stream.expect().await.event, "ready");
-        stream.expect_silence(Duration::from_millis(500)).await;
-        assert!(stream.next().await.is_none(), "the key ends and so does its stream");
-    }
-
     async fn a_key_that_is_expired_is_out_within_a_second_on_every_server(server: TestServer) {
         let alice = server.provider("alice").await;
         let beside = server.start_beside().await;

@@ -1,11 +1,11 @@
-//! The state of a job, held against an oracle: the rules of SPEC.md ("What events mean") written down once more, slowly,
+//! The state of a job, held against an oracle: the rules of docs/API.md ("What events mean") written down once more, slowly,
 //! each by reading all events again. Then every rule by its name.
 
 use std::collections::{BTreeMap, HashSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use milepost::configurations::{Metadata, MetadataKind};
-use milepost::events::measured;
+use milepost::events::measure;
 use milepost::progress::{
     EventKind, Fact, JobStatus, JobSummary, MILLION, Moment, StepStatus, StepSummary, StepView, Totals, progress,
     view_steps,
@@ -92,7 +92,7 @@ fn fact(event: &Event, sequence: i64) -> Fact {
         moment: Moment { at: event.occurred_at, sequence },
         created_at: event.created_at,
         fraction: event.fraction,
-        metadata: event.metadata.as_ref().map(|sent| measured(sent, &defined).unwrap()).unwrap_or_default(),
+        metadata: event.metadata.as_ref().map(|sent| measure(sent, &defined).unwrap()).unwrap_or_default(),
     }
 }
 
@@ -127,7 +127,7 @@ fn state(job: &Job) -> State {
     }
 }
 
-// What SPEC.md says of it: each rule reads all events.
+// What docs/API.md says of it: each rule reads all events.
 
 /// The events by (`occurred_at`, sequence): they are in the order of their sequences, and sorting is stable.
 fn in_order(events: &[Event]) -> Vec<&Event> {
