@@ -1,4 +1,4 @@
-//! The state of a job, held against an oracle: the rules of docs/API.md ("What events mean") written down once more, slowly,
+//! The state of a job, held against an oracle: the rules of docs/API.md ("Status and progress") written down once more, slowly,
 //! each by reading all events again. Then every rule by its name.
 
 use std::collections::{BTreeMap, HashSet};
