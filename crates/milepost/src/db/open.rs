@@ -11,6 +11,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection, Executor, PgConnection, PgPool, SqlitePool};
 use tokio::sync::Notify;
+use tokio::time::sleep;
 
 use super::Db;
 
@@ -24,6 +25,8 @@ const POSTGRES_CONNECTIONS: u32 = 16;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long SQLite waits for another process, such as `milepost user`, that is writing.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// And between two tries where SQLite does not wait by itself.
+const BUSY_PAUSE: Duration = Duration::from_millis(50);
 /// Prepared statements kept by each connection; some texts vary with the filters or the size of a batch.
 const STATEMENT_CACHE: usize = 512;
 
@@ -151,6 +154,23 @@ impl Db {
 
 async fn open_sqlite(options: SqliteConnectOptions) -> sqlx::Result<Db> {
     create_private_file(options.get_filename()).map_err(sqlx::Error::Io)?;
+    // While one process turns a new file into one with a write-ahead log, SQLite refuses the others without waiting.
+    for _ in 0..BUSY_TIMEOUT.as_millis() / BUSY_PAUSE.as_millis() {
+        match try_open_sqlite(options.clone()).await {
+            Err(sqlx::Error::Database(refusal)) if is_busy(refusal.code().as_deref()) => sleep(BUSY_PAUSE).await,
+            opened => return opened,
+        }
+    }
+    try_open_sqlite(options).await
+}
+
+/// Whether a code of SQLite's says that another process is at it.
+fn is_busy(code: Option<&str>) -> bool {
+    const BUSY: u32 = 5;
+    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xff == BUSY)
+}
+
+async fn try_open_sqlite(options: SqliteConnectOptions) -> sqlx::Result<Db> {
     let options = options
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)

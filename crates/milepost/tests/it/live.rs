@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::support::{
-    ApiKey, Database, DatabaseKind, Line, Milepost, Person, Stream, TestServer, eventually, on_both,
+    ApiKey, Database, DatabaseKind, Line, Milepost, Person, Stream, TestServer, eventually, on_both, status_of,
 };
 
 /// A provider with a kind of job `scan`: two steps, 30 and 70 points.
@@ -551,8 +551,8 @@ async fn a_database_that_is_away_for_a_while_delays_a_stream_and_loses_nothing()
     let batch = json!([{"provider_job_id": "CT-1", "kind": "info"}]);
     let refused = at_far.post("/events/batch", batch).await;
     assert!(refused.status == 503 || refused["items"][0]["status"] == 503, "{}", refused.text);
-    assert_eq!(reqwest::get(format!("{}/readyz", far.url)).await.unwrap().status(), 503);
-    assert_eq!(reqwest::get(format!("{}/livez", far.url)).await.unwrap().status(), 200);
+    assert_eq!(status_of(&far.url, "/readyz").await, 503);
+    assert_eq!(status_of(&far.url, "/livez").await, 200);
     for _ in 0..5 {
         alice.report("CT-1", "info", None).await;
     }

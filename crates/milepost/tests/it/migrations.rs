@@ -5,7 +5,7 @@ use std::path::Path;
 
 use milepost::db::Db;
 
-use crate::support::{Database, DatabaseKind, Milepost, Person, TestServer, on_both};
+use crate::support::{Database, DatabaseKind, Milepost, Person, TestServer, on_both, status_of};
 
 /// The numbers and names of a tree of migrations.
 fn tree(dialect: &str) -> Vec<String> {
@@ -212,8 +212,7 @@ mod check {
             let (one, two, three) = tokio::join!(start(), start(), start());
             for server in [one, two, three] {
                 let server = server.unwrap_or_else(|said| panic!("round {round}: {said}"));
-                let ready = reqwest::get(format!("{}/readyz", server.url)).await.unwrap();
-                assert_eq!(ready.status(), 200);
+                assert_eq!(status_of(&server.url, "/readyz").await, 200);
             }
         }
     }

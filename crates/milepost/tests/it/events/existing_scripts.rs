@@ -1,6 +1,6 @@
 //! The calls that scripts in the field make, in their exact shape.
 
-use reqwest::{Client, Method};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, TestServer, on_both};
@@ -14,7 +14,11 @@ struct Script {
 
 impl Script {
     async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
-        let request = Client::new().request(method, format!("{}{path}", self.api)).header(self.header, &self.key);
+        let request = milepost::client::builder()
+            .build()
+            .unwrap()
+            .request(method, format!("{}{path}", self.api))
+            .header(self.header, &self.key);
         let request = match body {
             Some(body) => request.json(&body),
             None => request,

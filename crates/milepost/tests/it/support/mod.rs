@@ -141,6 +141,12 @@ impl TestServer {
     }
 }
 
+/// The status of an address, asked for without credentials.
+pub async fn status_of(url: &str, path: &str) -> u16 {
+    let client = milepost::client::builder().build().unwrap();
+    client.get(format!("{url}{path}")).send().await.unwrap().status().as_u16()
+}
+
 /// Waits until something holds, for at most five seconds.
 pub async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
     for _ in 0..100 {
