@@ -1,5 +1,7 @@
 //! The SQL of jobs. What a caller names by id is looked for among what the caller may see.
 
+use std::collections::{BTreeSet, HashMap};
+
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -10,6 +12,7 @@ use crate::configurations::{self, Configuration};
 use crate::customers::Recipient;
 use crate::db::{Db, On, Select, Tx, Value as Bound, on, sql};
 use crate::error::{Error, Result};
+use crate::events::StoredEvent;
 use crate::paging::{Cursor, Page};
 use crate::progress::{JobStatus, StepSummary, Totals, progress, view_steps};
 use crate::values::{Email, Fraction, ProviderJobId};
@@ -218,9 +221,18 @@ pub async fn find_by_provider_job_id(
 }
 
 /// Jobs by id, whoever's they are: for those who have been shown to be allowed already.
-pub async fn load<'a>(on: impl Into<On<'a>>, ids: impl IntoIterator<Item = Uuid>) -> sqlx::Result<Vec<Job>> {
+async fn load<'a>(on: impl Into<On<'a>>, ids: impl IntoIterator<Item = Uuid>) -> sqlx::Result<Vec<Job>> {
     let rows: Vec<JobRow> = Select::new(SELECT).bind_all(" where jobs.id in", ids).fetch_all(on).await?;
     Ok(rows.into_iter().map(Job::from).collect())
+}
+
+/// The jobs of events, by id.
+pub async fn load_of(db: &Db, events: &[StoredEvent]) -> sqlx::Result<HashMap<Uuid, Job>> {
+    let ids: BTreeSet<Uuid> = events.iter().map(|stored| stored.event.job_id).collect();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    Ok(load(db, ids).await?.into_iter().map(|job| (job.id, job)).collect())
 }
 
 /// A page of the jobs the tenant may see, newest first.

@@ -286,11 +286,7 @@ impl Hub {
     }
 
     async fn hand_out(&self, db: &Db, events: &[StoredEvent]) -> Result<()> {
-        let mut ids: Vec<Uuid> = events.iter().map(|stored| stored.event.job_id).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let jobs: HashMap<Uuid, Job> =
-            jobs::queries::load(db, ids).await?.into_iter().map(|job| (job.id, job)).collect();
+        let jobs = jobs::queries::load_of(db, events).await?;
         for stored in events {
             let Some(job) = jobs.get(&stored.event.job_id) else { continue };
             let mut watchers = self.watchers();

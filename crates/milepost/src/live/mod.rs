@@ -186,17 +186,10 @@ impl Visible {
         if self.app.hub().is_closing() || !self.is_allowed().await? {
             return Ok(None);
         }
-        let mut ids: Vec<Uuid> = events.iter().map(|stored| stored.event.job_id).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        if ids.is_empty() {
-            return Ok(Some(Vec::new()));
-        }
-        let mut jobs = queries::load(self.app.db(), ids).await?;
-        jobs.retain(|job| job.is_visible_to(self.viewer.tenant()));
-        let with_job = |stored: &StoredEvent| {
-            jobs.iter().find(|job| job.id == stored.event.job_id).map(|job| LiveEvent::encode(stored, job))
-        };
+        let mut jobs = queries::load_of(self.app.db(), &events).await?;
+        jobs.retain(|_, job| job.is_visible_to(self.viewer.tenant()));
+        let with_job =
+            |stored: &StoredEvent| jobs.get(&stored.event.job_id).map(|job| LiveEvent::encode(stored, job));
         events.iter().filter_map(with_job).collect::<Result<_>>().map(Some)
     }
 
