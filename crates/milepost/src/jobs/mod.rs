@@ -377,7 +377,10 @@ async fn correct_job(
     queries::correct(&mut tx, &job, recipient, &name, now).await?;
     let corrected = queries::find(&mut tx, tenant, id).await?.ok_or(Error::NotFound)?;
     if corrected.customer_id != job.customer_id {
-        record_access_change(&mut tx, id, now).await?;
+        // The job's streams, and those of all jobs of the former and the new customer.
+        for subject in [Some(id), job.customer_id, corrected.customer_id].into_iter().flatten() {
+            record_access_change(&mut tx, subject, now).await?;
+        }
     }
     tx.commit().await?;
     Ok(Json(corrected))

@@ -228,7 +228,12 @@ async fn load<'a>(on: impl Into<On<'a>>, ids: impl IntoIterator<Item = Uuid>) ->
 
 /// The jobs of events, by id.
 pub async fn load_of(db: &Db, events: &[StoredEvent]) -> sqlx::Result<HashMap<Uuid, Job>> {
-    let ids: BTreeSet<Uuid> = events.iter().map(|stored| stored.event.job_id).collect();
+    load_all(db, events.iter().map(|stored| stored.event.job_id)).await
+}
+
+/// The jobs of some ids, which may be there twice, by id.
+pub async fn load_all(db: &Db, ids: impl Iterator<Item = Uuid>) -> sqlx::Result<HashMap<Uuid, Job>> {
+    let ids: BTreeSet<Uuid> = ids.collect();
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
