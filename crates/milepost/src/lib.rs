@@ -20,6 +20,7 @@ pub mod live;
 pub mod paging;
 pub mod progress;
 pub mod sources;
+mod ui;
 mod unread_body;
 pub mod users;
 pub mod values;
