@@ -2,8 +2,8 @@
 
 use std::time::SystemTime;
 
-/// The oldest Node that builds the page.
-const OLDEST_NODE: u32 = 20;
+/// The oldest Node that builds the page: the `engines` of `web/package.json`.
+const OLDEST_NODE: (u32, u32) = (20, 19);
 
 /// How what lies in `web/dist` relates to the sources of the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +58,8 @@ pub(crate) fn decide(dist: Dist, npm: &Result<(), String>, is_required: bool) ->
             "the web page in web/dist is older than its sources and embedded as it is: {reason}"
         )),
         (_, false) => Decision::Explain(format!(
-            "built without the web page: {reason}\nWith Node {OLDEST_NODE} or newer, run `make ui` and build again."
+            "built without the web page: {reason}\nWith Node {}.{} or newer, run `make ui` and build again.",
+            OLDEST_NODE.0, OLDEST_NODE.1
         )),
     }
 }
@@ -74,10 +75,12 @@ pub(crate) fn is_required(ui: Option<&str>) -> Result<bool, String> {
 
 /// Whether a Node with this version (`v20.19.1`) builds the page.
 pub(crate) fn check_node(version: &str) -> Result<(), String> {
-    let major = version.trim().trim_start_matches('v').split('.').next().and_then(|major| major.parse::<u32>().ok());
-    match major {
-        Some(major) if major >= OLDEST_NODE => Ok(()),
-        Some(_) => Err(format!("Node {} is too old, {OLDEST_NODE} or newer is needed", version.trim())),
-        None => Err(format!("`node --version` says {:?}, which is no version", version.trim())),
+    let version = version.trim();
+    let (major, minor) = OLDEST_NODE;
+    let mut numbers = version.trim_start_matches('v').split('.').map(str::parse::<u32>);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(found)), Some(Ok(found_minor))) if (found, found_minor) >= OLDEST_NODE => Ok(()),
+        (Some(Ok(_)), Some(Ok(_))) => Err(format!("Node {version} is too old, {major}.{minor} or newer is needed")),
+        _ => Err(format!("`node --version` says {version:?}, which is no version")),
     }
 }

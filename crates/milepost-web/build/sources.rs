@@ -56,7 +56,12 @@ pub(crate) fn last_change(web: &Path) -> io::Result<Option<SystemTime>> {
     for folder in FOLDERS {
         walk(&web.join(folder), &mut |path| paths.push(path.to_owned()))?;
     }
-    paths.iter().filter(|path| !is_test(&name_of(path))).map(|path| fs::metadata(path)?.modified()).max_by(later).transpose()
+    paths
+        .iter()
+        .filter(|path| !is_test(&name_of(path)))
+        .map(|path| fs::metadata(path)?.modified())
+        .max_by(later)
+        .transpose()
 }
 
 fn later(one: &io::Result<SystemTime>, other: &io::Result<SystemTime>) -> std::cmp::Ordering {
