@@ -1,0 +1,96 @@
+import { infiniteQueryOptions, MutationCache, QueryCache, QueryClient, queryOptions } from '@tanstack/react-query';
+import { ApiError, answer, api, isTemporary } from './client';
+import type { EventKind, JobListItem, JobSort, JobStatus, Page } from './types';
+
+/**
+ * Everything the page has read. What does not help is not tried again; what may, is. Whoever is refused for want of a
+ * session is signed out, wherever that is noticed.
+ */
+export function newQueryClient(): QueryClient {
+  const onError = (error: Error) => {
+    if (error instanceof ApiError && error.status === 401 && client.getQueryData(meQuery.queryKey)) {
+      client.setQueryData(meQuery.queryKey, null);
+    }
+  };
+  const client = new QueryClient({
+    queryCache: new QueryCache({ onError }),
+    mutationCache: new MutationCache({ onError }),
+    defaultOptions: {
+      queries: {
+        retry: (failures, error) => isTemporary(error) && failures < 3,
+        retryDelay: failures => Math.min(500 * 2 ** failures, 10_000),
+        staleTime: 2_000,
+      },
+    },
+  });
+  return client;
+}
+
+export const meQuery = queryOptions({
+  queryKey: ['me'],
+  queryFn: async () => {
+    try {
+      return await answer(api.GET('/api/v1/users/me'));
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 401) {
+        return null;
+      }
+      throw error;
+    }
+  },
+  staleTime: 60_000,
+});
+
+/** What is known of jobs; live events change it, see `live/cache.ts`. */
+export const jobKeys = {
+  lists: ['jobs', 'list'] as const,
+  one: (id: string) => ['jobs', 'one', id] as const,
+  events: (id: string) => ['jobs', 'events', id] as const,
+  summary: ['jobs', 'summary'] as const,
+};
+
+/** Which jobs to list: what the address of the list holds. */
+export type JobFilter = {
+  text?: string | undefined;
+  status?: JobStatus[] | undefined;
+  tag?: string | undefined;
+  version?: string | undefined;
+  customer?: string | undefined;
+  from?: string | undefined;
+  to?: string | undefined;
+  finished_from?: string | undefined;
+  last_event_to?: string | undefined;
+  sort?: JobSort | undefined;
+};
+
+export function jobsQuery(filter: JobFilter) {
+  return infiniteQueryOptions({
+    queryKey: [...jobKeys.lists, filter],
+    queryFn: async ({ pageParam, signal }): Promise<Page<JobListItem>> => {
+      const query = { ...filter, status: filter.status?.join(','), steps: true, cursor: pageParam };
+      return answer(api.GET('/api/v1/jobs', { params: { query }, signal }));
+    },
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: page => page.next ?? undefined,
+  });
+}
+
+export function jobQuery(id: string) {
+  return queryOptions({
+    queryKey: jobKeys.one(id),
+    queryFn: ({ signal }) => answer(api.GET('/api/v1/jobs/{id}', { params: { path: { id } }, signal })),
+  });
+}
+
+/** The events of a job, newest first. */
+export function eventsQuery(id: string, kinds: EventKind[] | undefined) {
+  return infiniteQueryOptions({
+    queryKey: [...jobKeys.events(id), kinds],
+    queryFn: ({ pageParam, signal }) => {
+      const query = { order: 'desc' as const, kind: kinds?.join(','), limit: 200, cursor: pageParam };
+      return answer(api.GET('/api/v1/jobs/{id}/events', { params: { path: { id }, query }, signal }));
+    },
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: page => page.next ?? undefined,
+  });
+}

@@ -1,0 +1,29 @@
+import type { components } from './schema';
+
+type Schemas = components['schemas'];
+
+export type ApiKey = Schemas['ApiKey'];
+export type Configuration = Schemas['Configuration'];
+export type Customer = Schemas['Customer'];
+export type Distribution = Schemas['Distribution'];
+export type Event = Schemas['Event'];
+export type EventKind = Schemas['EventKind'];
+export type Invitation = Schemas['Invitation'];
+export type Job = Schemas['Job'];
+export type JobDetail = Schemas['JobDetail'];
+export type JobListItem = Schemas['JobListItem'];
+export type JobSort = Schemas['JobSort'];
+export type JobStatus = Schemas['JobStatus'];
+export type JobStep = Schemas['JobStep'];
+export type Measured = Schemas['Measured'];
+export type MetadataKind = Schemas['MetadataKind'];
+export type NewConfiguration = Schemas['NewConfiguration'];
+export type Problem = Schemas['Problem'];
+export type Role = Schemas['Role'];
+export type Scope = Schemas['Scope'];
+export type StepBrief = Schemas['StepBrief'];
+export type StepStatus = Schemas['StepStatus'];
+export type User = Schemas['User'];
+
+/** One page of a list. */
+export type Page<T> = { items: T[]; next: string | null };

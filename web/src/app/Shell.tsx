@@ -1,0 +1,132 @@
+import { AppShell, Burger, Button, Group, Menu, NavLink, Text } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
+import {
+  IconAdjustments,
+  IconChevronDown,
+  IconGauge,
+  IconKey,
+  IconList,
+  IconRoute,
+  IconUsers,
+} from '@tabler/icons-react';
+import { useQuery } from '@tanstack/react-query';
+import { Link, Outlet, useLocation, useRouter } from '@tanstack/react-router';
+import { useEffect } from 'react';
+import { meQuery } from '../api/queries';
+import type { User } from '../api/types';
+import { LiveProvider } from '../live/LiveProvider';
+import { LiveLight } from './LiveLight';
+import { Logo } from './Logo';
+import classes from './Shell.module.css';
+import { useMe, useSignOut } from './session';
+
+const PROVIDER_PAGES = [
+  { to: '/dashboard', label: 'Dashboard', icon: IconGauge },
+  { to: '/jobs', label: 'Jobs', icon: IconList },
+  { to: '/configurations', label: 'Configurations', icon: IconAdjustments },
+  { to: '/customers', label: 'Customers', icon: IconUsers },
+  { to: '/api-keys', label: 'API keys', icon: IconKey },
+  { to: '/getting-started', label: 'Getting started', icon: IconRoute },
+] as const;
+
+/** What surrounds every page of somebody who is signed in. */
+export function Shell() {
+  const me = useMe();
+  const [opened, { toggle, close }] = useDisclosure();
+  const path = useLocation({ select: location => location.pathname });
+  const hasPages = me.role === 'provider';
+  useLeaveWhenSignedOut();
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the menu closes because the page changes
+  useEffect(close, [path]);
+  return (
+    <LiveProvider userId={me.id}>
+      <a className={classes.skip} href="#content">
+        Skip to the content
+      </a>
+      <AppShell
+        header={{ height: 52 }}
+        {...(hasPages && { navbar: { width: 208, breakpoint: 'sm', collapsed: { mobile: !opened } } })}
+        padding={{ base: 'sm', sm: 'lg' }}
+      >
+        <AppShell.Header className={classes.header}>
+          <Group h="100%" px="md" justify="space-between" wrap="nowrap">
+            <Group gap="sm" wrap="nowrap">
+              {hasPages && (
+                <Burger opened={opened} onClick={toggle} hiddenFrom="sm" size="sm" aria-label="Show the pages" />
+              )}
+              <Logo />
+            </Group>
+            <Group gap="md" wrap="nowrap">
+              <LiveLight />
+              <Account me={me} />
+            </Group>
+          </Group>
+        </AppShell.Header>
+        {hasPages && (
+          <AppShell.Navbar p="xs" className={classes.navbar} aria-label="Pages">
+            {PROVIDER_PAGES.map(({ to, label, icon: Icon }) => (
+              <NavLink
+                key={to}
+                component={Link}
+                to={to}
+                label={label}
+                active={path === to || path.startsWith(`${to}/`)}
+                leftSection={<Icon size={17} stroke={1.7} />}
+              />
+            ))}
+          </AppShell.Navbar>
+        )}
+        <AppShell.Main id="content" tabIndex={-1} className={classes.main}>
+          <div className={classes.content}>
+            <Outlet />
+          </div>
+        </AppShell.Main>
+      </AppShell>
+    </LiveProvider>
+  );
+}
+
+function Account({ me }: { me: User }) {
+  const signOut = useSignOut();
+  return (
+    <Menu position="bottom-end" width={230}>
+      <Menu.Target>
+        <Button variant="subtle" color="gray" size="compact-sm" rightSection={<IconChevronDown size={14} />}>
+          <span className={classes.who}>
+            {me.first_name} {me.last_name}
+          </span>
+        </Button>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Label>
+          {me.organization && <Text size="sm">{me.organization}</Text>}
+          <span className="breakable">{me.email}</span>
+        </Menu.Label>
+        <Menu.Item component={Link} to="/profile">
+          Profile and password
+        </Menu.Item>
+        {me.role === 'customer' && (
+          <Menu.Item component={Link} to="/api-keys">
+            API keys
+          </Menu.Item>
+        )}
+        <Menu.Item component="a" href="/api/docs/" target="_blank">
+          API reference
+        </Menu.Item>
+        <Menu.Divider />
+        <Menu.Item onClick={() => void signOut()}>Sign out</Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  );
+}
+
+/** A session that ends, here or in another tab, leads to the sign-in and back. */
+function useLeaveWhenSignedOut() {
+  const { data: me } = useQuery(meQuery);
+  const router = useRouter();
+  useEffect(() => {
+    if (me === null) {
+      void router.invalidate();
+    }
+  }, [me, router]);
+}

@@ -1,0 +1,174 @@
+import type { QueryClient } from '@tanstack/react-query';
+import {
+  createRootRouteWithContext,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  Outlet,
+  redirect,
+} from '@tanstack/react-router';
+import { meQuery } from '../api/queries';
+import type { User } from '../api/types';
+import { Empty, Failed, Loading } from '../components/States';
+import { readJobFilter } from '../pages/jobs/filter';
+import { Shell } from './Shell';
+
+type Context = { client: QueryClient };
+
+const root = createRootRouteWithContext<Context>()({
+  component: Outlet,
+  notFoundComponent: () => (
+    <Empty title="There is no such page">The address may be misspelt, or what it named may have moved.</Empty>
+  ),
+});
+
+/** Pages for everybody. */
+const signIn = createRoute({
+  getParentRoute: () => root,
+  path: '/sign-in',
+  validateSearch: (search: Record<string, unknown>): { next?: string } => nextOf(search.next),
+  component: lazyRouteComponent(() => import('../pages/account/SignIn'), 'SignIn'),
+});
+const signUp = createRoute({
+  getParentRoute: () => root,
+  path: '/sign-up',
+  component: lazyRouteComponent(() => import('../pages/account/SignUp'), 'SignUp'),
+});
+const invitation = createRoute({
+  getParentRoute: () => root,
+  path: '/invitations/$token',
+  component: lazyRouteComponent(() => import('../pages/account/AcceptInvitation'), 'AcceptInvitation'),
+});
+
+/** Only paths of our own: a link must not lead away from here after the sign-in. */
+function nextOf(next: unknown): { next?: string } {
+  return typeof next === 'string' && /^\/(?![/\\])/.test(next) ? { next } : {};
+}
+
+/** Pages for those who are signed in; others sign in first and come back. */
+const signedIn = createRoute({
+  getParentRoute: () => root,
+  id: 'signed-in',
+  beforeLoad: async ({ context, location }): Promise<{ me: User }> => {
+    const me = await context.client.ensureQueryData(meQuery);
+    if (me === null) {
+      throw redirect({ to: '/sign-in', search: location.pathname === '/' ? {} : { next: location.href } });
+    }
+    return { me };
+  },
+  component: Shell,
+});
+
+const home = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/',
+  beforeLoad: ({ context }) => {
+    throw redirect({ to: context.me.role === 'provider' ? '/dashboard' : '/jobs' });
+  },
+});
+const jobs = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/jobs',
+  validateSearch: readJobFilter,
+  component: lazyRouteComponent(() => import('../pages/jobs/Jobs'), 'Jobs'),
+});
+const job = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/jobs/$jobId',
+  component: lazyRouteComponent(() => import('../pages/job/JobPage'), 'JobPage'),
+});
+const profile = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/profile',
+  component: lazyRouteComponent(() => import('../pages/account/Profile'), 'Profile'),
+});
+
+/** Pages for providers. */
+const provider = createRoute({
+  getParentRoute: () => signedIn,
+  id: 'provider',
+  beforeLoad: ({ context }) => {
+    if (context.me.role !== 'provider') {
+      throw redirect({ to: '/jobs' });
+    }
+  },
+});
+const dashboard = createRoute({
+  getParentRoute: () => provider,
+  path: '/dashboard',
+  component: lazyRouteComponent(() => import('../pages/dashboard/Dashboard'), 'Dashboard'),
+});
+const gettingStarted = createRoute({
+  getParentRoute: () => provider,
+  path: '/getting-started',
+  component: lazyRouteComponent(() => import('../pages/dashboard/GettingStarted'), 'GettingStarted'),
+});
+const configurations = createRoute({
+  getParentRoute: () => provider,
+  path: '/configurations',
+  component: lazyRouteComponent(() => import('../pages/configurations/Configurations'), 'Configurations'),
+});
+const newConfiguration = createRoute({
+  getParentRoute: () => provider,
+  path: '/configurations/new',
+  validateSearch: (search: Record<string, unknown>): { from?: string } =>
+    typeof search.from === 'string' ? { from: search.from } : {},
+  component: lazyRouteComponent(() => import('../pages/configurations/NewConfiguration'), 'NewConfigurationPage'),
+});
+const configuration = createRoute({
+  getParentRoute: () => provider,
+  path: '/configurations/$tag',
+  validateSearch: (search: Record<string, unknown>): { version?: string; compare?: string } => ({
+    ...(typeof search.version === 'string' && { version: search.version }),
+    ...(typeof search.compare === 'string' && { compare: search.compare }),
+  }),
+  component: lazyRouteComponent(() => import('../pages/configurations/ConfigurationPage'), 'ConfigurationPage'),
+});
+const customers = createRoute({
+  getParentRoute: () => provider,
+  path: '/customers',
+  component: lazyRouteComponent(() => import('../pages/customers/Customers'), 'Customers'),
+});
+const apiKeys = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/api-keys',
+  component: lazyRouteComponent(() => import('../pages/keys/ApiKeys'), 'ApiKeys'),
+});
+
+const tree = root.addChildren([
+  signIn,
+  signUp,
+  invitation,
+  signedIn.addChildren([
+    home,
+    jobs,
+    job,
+    profile,
+    apiKeys,
+    provider.addChildren([dashboard, gettingStarted, configurations, newConfiguration, configuration, customers]),
+  ]),
+]);
+
+export function newRouter(client: QueryClient) {
+  return createRouter({
+    routeTree: tree,
+    context: { client },
+    defaultPendingComponent: () => <Loading />,
+    defaultErrorComponent: ({ error, reset }) => <Failed error={error} retry={reset} />,
+    defaultPreload: 'intent',
+    scrollRestoration: true,
+    // Filters read `?status=error,running`, not JSON.
+    parseSearch: text => Object.fromEntries(new URLSearchParams(text)),
+    stringifySearch: search => {
+      const filled = Object.entries(search).filter(([, value]) => value !== undefined && value !== '');
+      const text = new URLSearchParams(filled.map(([name, value]) => [name, String(value)])).toString();
+      return text === '' ? '' : `?${text.replaceAll('%2C', ',')}`;
+    },
+  });
+}
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: ReturnType<typeof newRouter>;
+  }
+}

@@ -1,0 +1,39 @@
+import { createTheme, type MantineColorsTuple, rem } from '@mantine/core';
+
+/** The one accent: a calm blue. Everything else is grey, but for what is said of a status. */
+const accent: MantineColorsTuple = [
+  '#eef4fb',
+  '#dce7f4',
+  '#b7cde8',
+  '#8fb1dc',
+  '#6c99d0',
+  '#4f83c1',
+  '#3a6ea8',
+  '#2f5d8c',
+  '#254a70',
+  '#1a3653',
+];
+
+export const theme = createTheme({
+  primaryColor: 'accent',
+  primaryShade: { light: 7, dark: 5 },
+  colors: { accent },
+  autoContrast: true,
+  luminanceThreshold: 0.35,
+  fontFamily: 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif',
+  fontFamilyMonospace: 'ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace',
+  defaultRadius: 'sm',
+  fontSizes: { xs: rem(12), sm: rem(13.5), md: rem(14.5), lg: rem(17), xl: rem(20) },
+  headings: {
+    fontWeight: '600',
+    sizes: { h1: { fontSize: rem(22) }, h2: { fontSize: rem(17) }, h3: { fontSize: rem(14.5) } },
+  },
+  cursorType: 'pointer',
+  respectReducedMotion: true,
+  components: {
+    Table: { defaultProps: { verticalSpacing: 6, horizontalSpacing: 'sm' } },
+    Button: { defaultProps: { size: 'sm' } },
+    Tooltip: { defaultProps: { openDelay: 250, withArrow: true } },
+    Paper: { defaultProps: { withBorder: true, p: 'md' } },
+  },
+});

@@ -1,0 +1,5 @@
+import { PageHeading } from '../../components/PageHeading';
+
+export function Customers() {
+  return <PageHeading title="Customers" />;
+}

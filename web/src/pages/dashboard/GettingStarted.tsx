@@ -1,0 +1,5 @@
+import { PageHeading } from '../../components/PageHeading';
+
+export function GettingStarted() {
+  return <PageHeading title="Getting started" />;
+}
