@@ -53,8 +53,9 @@ fn run(web: &Path, arguments: &[&str]) -> Result<(), String> {
     if output.status.success() {
         return Ok(());
     }
-    let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
-    let lines: Vec<&str> = said.lines().filter(|line| !line.trim().is_empty()).collect();
-    let shown = lines[lines.len().saturating_sub(LINES_SHOWN)..].join("\n");
-    Err(format!("`{command}` failed:\n{shown}"))
+    // npm names the cause first; compilers say theirs on standard output.
+    let said = [output.stderr, output.stdout].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    let lines = said.lines().filter(|line| !line.trim_start_matches("npm error").trim().is_empty());
+    let shown: Vec<&str> = lines.take(LINES_SHOWN).collect();
+    Err(format!("`{command}` failed:\n{}", shown.join("\n")))
 }
