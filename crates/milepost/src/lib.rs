@@ -21,6 +21,7 @@ pub mod paging;
 pub mod progress;
 pub mod server;
 pub mod sources;
+mod ui;
 mod unread_body;
 pub mod users;
 pub mod values;
