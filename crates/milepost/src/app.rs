@@ -30,7 +30,7 @@ use crate::db::{Db, on};
 use crate::error::{Error, Result};
 use crate::live::Hub;
 use crate::sources::Clock;
-use crate::{api_document, api_keys, configurations, customers, events, jobs, live, ui, unread_body, users};
+use crate::{api_document, api_keys, configurations, customers, events, jobs, live, server, ui, unread_body, users};
 
 /// Where the API lives.
 pub const API: &str = "/api/v1";
@@ -105,6 +105,7 @@ impl App {
 /// The routes of all slices and the document that describes them.
 fn api() -> OpenApiRouter<App> {
     let slices = OpenApiRouter::new()
+        .merge(server::routes())
         .merge(users::routes())
         .merge(api_keys::routes())
         .merge(customers::routes())

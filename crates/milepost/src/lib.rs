@@ -19,6 +19,7 @@ pub mod jobs;
 pub mod live;
 pub mod paging;
 pub mod progress;
+pub mod server;
 pub mod sources;
 mod ui;
 mod unread_body;
