@@ -1,8 +1,8 @@
-import { Anchor, Button, Center, Stack } from '@mantine/core';
+import { Button, Center, Stack } from '@mantine/core';
 import { IconPlus } from '@tabler/icons-react';
 import { useInfiniteQuery } from '@tanstack/react-query';
-import { Link } from '@tanstack/react-router';
 import type { Configuration } from '../../api/types';
+import { ButtonLink, TextLink } from '../../components/Links';
 import { PageHeading } from '../../components/PageHeading';
 import { Empty, Failed, Loading } from '../../components/States';
 import { Time } from '../../components/Time';
@@ -42,9 +42,9 @@ export function Configurations() {
 
 function NewButton() {
   return (
-    <Button component={Link} to="/configurations/new" leftSection={<IconPlus size={16} />}>
+    <ButtonLink to="/configurations/new" leftSection={<IconPlus size={16} />}>
       New configuration
-    </Button>
+    </ButtonLink>
   );
 }
 
@@ -53,9 +53,9 @@ function NoConfigurations() {
     <Empty
       title="No configurations yet"
       action={
-        <Button component={Link} to="/configurations/new" search={{ from: 'example' }} mt="xs">
+        <ButtonLink to="/configurations/new" search={{ from: 'example' }} mt="xs">
           New configuration
-        </Button>
+        </ButtonLink>
       }
     >
       A configuration names the steps of one kind of job, what each is worth, and what it measures. Register one, and
@@ -90,9 +90,9 @@ function Row({ configuration }: { configuration: Configuration }) {
   return (
     <li className={classes.row}>
       <div className={classes.name}>
-        <Anchor component={Link} to="/configurations/$tag" params={{ tag }} className="breakable">
+        <TextLink to="/configurations/$tag" params={{ tag }} className="breakable">
           {name}
-        </Anchor>
+        </TextLink>
         <span className="mono quiet breakable">{tag}</span>
       </div>
       <span className={`${classes.version} mono breakable`}>{version}</span>
@@ -108,9 +108,9 @@ function Row({ configuration }: { configuration: Configuration }) {
       <span className={classes.when}>
         <Time at={created_at} />
       </span>
-      <Anchor component={Link} to="/jobs" search={{ tag }} className={classes.jobs} aria-label={`Jobs of ${name}`}>
+      <TextLink to="/jobs" search={{ tag }} className={classes.jobs} aria-label={`Jobs of ${name}`}>
         Its jobs
-      </Anchor>
+      </TextLink>
     </li>
   );
 }
