@@ -32,7 +32,7 @@ const scheme = new Compartment();
 function look(dark: boolean) {
   return EditorView.theme(
     {
-      '&': { backgroundColor: 'var(--panel)', fontSize: '13px', maxHeight: '68vh' },
+      '&': { backgroundColor: 'var(--panel)', fontSize: '13px', maxHeight: '68vh', border: '1px solid var(--line)' },
       '&.cm-focused': { outline: '2px solid var(--mantine-primary-color-filled)' },
       '.cm-scroller': { fontFamily: 'var(--mantine-font-family-monospace)', lineHeight: '1.55' },
       '.cm-content': { caretColor: 'currentColor' },
