@@ -3,6 +3,9 @@ import { duration } from '../../model/time';
 import { type Chart, describeRow, type Row, shares, ticks } from './gantt';
 import classes from './TimeChart.module.css';
 
+/** Of a bar that takes less of the width, in per cent, no beginning can be told apart. */
+const THIN = 4;
+
 type Props = { chart: Chart; most: number; onShow: (tag: string | null) => void };
 
 /** The bars, one row for each step. One of them can be reached by tab, the others by the arrow keys from it. */
@@ -25,28 +28,30 @@ export function ChartRows({ chart, most, onShow }: Props) {
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: the keys move between the buttons inside
     <div className={classes.rows} ref={rows} onKeyDown={move} onPointerLeave={() => onShow(null)}>
-      <Backdrop chart={chart} most={most} />
-      {chart.rows.map((row, index) => (
-        <button
-          key={row.step.tag}
-          type="button"
-          className={classes.row}
-          data-status={row.step.status}
-          tabIndex={index === stop ? 0 : -1}
-          aria-label={`${row.step.name}: ${describeRow(row)}`}
-          onPointerEnter={() => onShow(row.step.tag)}
-          onFocus={() => {
-            reach(index);
-            onShow(row.step.tag);
-          }}
-          onBlur={() => onShow(null)}
-        >
-          <span className={classes.label}>{row.step.name}</span>
-          <span className={classes.lane}>
-            <Bar row={row} chart={chart} />
-          </span>
-        </button>
-      ))}
+      <div className={classes.all}>
+        <Backdrop chart={chart} most={most} />
+        {chart.rows.map((row, index) => (
+          <button
+            key={row.step.tag}
+            type="button"
+            className={classes.row}
+            data-status={row.step.status}
+            tabIndex={index === stop ? 0 : -1}
+            aria-label={`${row.step.name}: ${describeRow(row)}`}
+            onPointerEnter={() => onShow(row.step.tag)}
+            onFocus={() => {
+              reach(index);
+              onShow(row.step.tag);
+            }}
+            onBlur={() => onShow(null)}
+          >
+            <span className={classes.label}>{row.step.name}</span>
+            <span className={classes.lane}>
+              <Bar row={row} chart={chart} />
+            </span>
+          </button>
+        ))}
+      </div>
     </div>
   );
 }
@@ -92,6 +97,7 @@ function Bar({ row, chart }: { row: Row; chart: Chart }) {
         data-status={row.step.status}
         data-inferred={row.step.started_at_inferred || undefined}
         data-open={row.bar.isOpen || undefined}
+        data-thin={width < THIN || undefined}
         style={{ left: `min(${left}%, calc(100% - 3px))`, width: `${width}%` }}
       />
       {row.errors.map(at => (
