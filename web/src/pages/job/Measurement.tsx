@@ -13,7 +13,7 @@ const WIDE = 28;
 /** What a step measured, under its name. */
 export function Measurement({ field, spread }: { field: Measured; spread: Distribution | undefined }) {
   const { name, kind, units, value } = field;
-  const isWide = kind === 'link' || (typeof value === 'string' && value.length > WIDE);
+  const isWide = typeof value === 'string' && value.length > WIDE;
   return (
     <div className={classes.field} data-wide={isWide || undefined}>
       <dt>{name}</dt>

@@ -79,7 +79,8 @@ function Start({ step }: { step: JobStep }) {
 const INFERRED = 'The start was not reported. It is taken to be the end of the step before.';
 
 function Took({ step }: { step: JobStep }) {
-  if (step.finished_at === null && step.status !== 'running') {
+  const isUnknown = step.started_at_inferred && step.started_at === step.finished_at;
+  if (isUnknown || (step.finished_at === null && step.status !== 'running')) {
     return null;
   }
   return (
