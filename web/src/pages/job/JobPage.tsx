@@ -12,7 +12,7 @@ import { NoLongerShared } from './NoLongerShared';
 import { Steps } from './Steps';
 import { TimeChart } from './TimeChart';
 import { Timeline } from './Timeline';
-import { useCatchUp, useJobEvents } from './useJobEvents';
+import { useJobEvents } from './useJobEvents';
 
 const route = getRouteApi('/signed-in/jobs/$jobId');
 
@@ -27,7 +27,6 @@ function OneJob({ id }: { id: string }) {
   const me = useMe();
   const { data: job, error, refetch } = useQuery(jobQuery(id));
   const errors = useJobEvents(id, ['error']);
-  useCatchUp(id);
   if (job === undefined) {
     return error === null ? <Loading lines={12} label="Loading the job" /> : <Failed error={error} retry={refetch} />;
   }

@@ -1,8 +1,8 @@
 import { useInfiniteQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useRef } from 'react';
-import { eventsQuery, jobKeys } from '../../api/queries';
+import { eventsQuery } from '../../api/queries';
 import type { Event, EventKind } from '../../api/types';
-import { useLiveEvents, useLiveState } from '../../live/LiveProvider';
+import { useLiveEvents } from '../../live/LiveProvider';
 import { type EventPages, withEvents } from './events';
 
 /** So many live events are remembered, for pages that were on their way while these came. */
@@ -45,18 +45,4 @@ function remember(events: Map<string, Event>, event: Event): void {
   if (oldest !== undefined) {
     events.delete(oldest);
   }
-}
-
-/** Reads a job again that was read before the live line first stood: what came between would be missed. */
-export function useCatchUp(id: string): void {
-  const client = useQueryClient();
-  const isLive = useLiveState() === 'live';
-  const hasBeenLive = useRef(isLive);
-  useEffect(() => {
-    if (isLive && !hasBeenLive.current) {
-      hasBeenLive.current = true;
-      void client.invalidateQueries({ queryKey: jobKeys.one(id) });
-      void client.invalidateQueries({ queryKey: jobKeys.events(id) });
-    }
-  }, [client, id, isLive]);
 }
