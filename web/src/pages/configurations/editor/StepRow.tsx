@@ -91,16 +91,11 @@ const StepButtons = memo(function StepButtons(props: ButtonsProps) {
   const place = index + 1;
   return (
     <>
-      <button
-        type="button"
-        className={classes.toggle}
-        aria-expanded={isOpen}
-        aria-label={`${counted(fields, 'field')} of step ${place}${inside > 0 ? `, ${counted(inside, 'problem')}` : ''}`}
-        onClick={() => actions.toggle(stepKey)}
-      >
+      <button type="button" className={classes.toggle} aria-expanded={isOpen} onClick={() => actions.toggle(stepKey)}>
         {isOpen ? <IconChevronDown size={14} /> : <IconChevronRight size={14} />}
         {counted(fields, 'field')}
         {inside > 0 && <span className={classes.inside}>{counted(inside, 'problem')}</span>}
+        <span className={classes.said}>, step {place}</span>
       </button>
       <span className={classes.buttons}>
         <RowButton
