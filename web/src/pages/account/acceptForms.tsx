@@ -126,7 +126,8 @@ export function SwitchAccount({ children }: { children: ReactNode }) {
   const leaving = useMutation({
     mutationFn: () => answer(api.POST('/api/v1/logout')),
     onSuccess: () => {
-      client.clear();
+      // What this page shows stays; what the other account has read goes.
+      client.removeQueries({ type: 'inactive' });
       client.setQueryData(meQuery.queryKey, null);
     },
   });
