@@ -69,6 +69,11 @@ describe('segments', () => {
     ]);
   });
 
+  test('that share a column are weighed by their points', () => {
+    const steps = [step(30, 'running', 1), step(10, 'running', 0), step(20, 'pending'), step(20, 'pending')];
+    expect(segments(steps, 2).map(part => part.filled)).toEqual([0.75, 0]);
+  });
+
   test('of a job without steps are one, in the state of the job', () => {
     expect(wholeJob('completed')).toMatchObject([{ status: 'finished', filled: 1, share: 1 }]);
     expect(wholeJob('error')).toMatchObject([{ status: 'error', filled: 0 }]);

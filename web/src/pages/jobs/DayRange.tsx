@@ -4,6 +4,15 @@ import dayjs from 'dayjs';
 import { useState } from 'react';
 import type { Days } from './filter';
 
+const LABELS = {
+  nextMonth: 'Next month',
+  previousMonth: 'Previous month',
+  nextYear: 'Next year',
+  previousYear: 'Previous year',
+  nextDecade: 'Next decade',
+  previousDecade: 'Previous decade',
+};
+
 /** A calendar for a first and a last day. */
 export function DayRange({ days, onChange }: { days: Days; onChange: (days: Days) => void }) {
   const [picked, setPicked] = useState<Days>(days);
@@ -23,6 +32,9 @@ export function DayRange({ days, onChange }: { days: Days; onChange: (days: Days
     <DatePicker
       type="range"
       allowSingleDateInRange
+      hideOutsideDates
+      weekendDays={[]}
+      ariaLabels={LABELS}
       maxDate={today.format('YYYY-MM-DD')}
       defaultDate={picked[0] ?? undefined}
       value={picked}

@@ -46,15 +46,19 @@ const JobCard = memo(function JobCard({ job, isProvider }: { job: JobListItem; i
         <Link to="/jobs/$jobId" params={{ jobId: job.id }} className={classes.link}>
           {job.provider_job_name}
         </Link>
-        <Status status={job.status} />
       </div>
       <div className={classes.line}>
         <SegmentedBar steps={job.steps ?? NO_STEPS} progress={job.progress} status={job.status} />
         <span className={classes.percent}>{job.progress !== null && percent(job.progress)}</span>
       </div>
       <div className={classes.line}>
-        <span className={classes.cut}>
-          <StepNow job={job} />
+        <span className={classes.state}>
+          <Status status={job.status} />
+          {job.status !== 'completed' && (
+            <span className={classes.cut}>
+              <StepNow job={job} />
+            </span>
+          )}
         </span>
         <span className={classes.fixed}>
           <JobDuration job={job} />
