@@ -111,7 +111,7 @@ function Row({ configuration }: { configuration: Configuration }) {
         <Time at={created_at} />
       </span>
       <TextLink to="/jobs" search={{ tag }} className={classes.jobs} aria-label={`Jobs of ${name}`}>
-        Its jobs
+        Jobs
       </TextLink>
     </li>
   );

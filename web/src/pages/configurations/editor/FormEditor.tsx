@@ -43,7 +43,7 @@ export function FormEditor({
                 key={step.key}
                 step={step}
                 index={index}
-                count={draft.steps.length}
+                isLast={index === draft.steps.length - 1}
                 share={shares[index] ?? ''}
                 problems={byStep.get(index) ?? NO_PROBLEMS}
                 isOpen={open.has(step.key)}

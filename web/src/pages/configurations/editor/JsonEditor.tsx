@@ -67,6 +67,7 @@ export default function JsonEditor({ text, onChange, problems, unreadable, targe
           scheme.of(look(false)),
           EditorView.lineWrapping,
           EditorView.contentAttributes.of({
+            tabindex: '0',
             'aria-label': 'The configuration as JSON',
             'aria-describedby': describedBy,
           }),

@@ -11,16 +11,19 @@ export function LeaveGuard({ isChanged, saved }: { isChanged: boolean; saved: Re
       opened={blocker.status === 'blocked'}
       onClose={() => blocker.reset?.()}
       title="Leave without registering it?"
+      closeButtonProps={{ 'aria-label': 'Close' }}
+      // Locking the scroll takes a style element without a nonce.
+      lockScroll={false}
       centered
     >
       <Stack>
         <Text>What you typed here is not registered and would be lost.</Text>
         <Group justify="flex-end">
-          <Button variant="default" onClick={() => blocker.reset?.()} data-autofocus>
-            Stay
-          </Button>
-          <Button color="red" onClick={() => blocker.proceed?.()}>
+          <Button variant="default" onClick={() => blocker.proceed?.()}>
             Leave
+          </Button>
+          <Button onClick={() => blocker.reset?.()} data-autofocus>
+            Stay
           </Button>
         </Group>
       </Stack>
