@@ -1,8 +1,5 @@
 /** The address that a link of others may lead to: absolute http or https. Null: it stays text. */
 export function safeAddress(text: string): string | null {
-  if (!/^https?:\/\//i.test(text)) {
-    return null;
-  }
   try {
     const url = new URL(text);
     return url.protocol === 'http:' || url.protocol === 'https:' ? url.href : null;

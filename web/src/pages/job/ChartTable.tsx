@@ -1,5 +1,6 @@
 import { Table } from '@mantine/core';
 import { useState } from 'react';
+import { clockTime } from '../../model/instant';
 import { duration, exactTime } from '../../model/time';
 import type { Chart } from './gantt';
 import classes from './TimeChart.module.css';
@@ -13,7 +14,7 @@ export function ChartTable({ chart }: { chart: Chart }) {
       {isOpen && (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard
         <section className={classes.table} tabIndex={0} aria-label="The time of the steps as a table">
-          <Table fz="xs">
+          <Table fz="xs" horizontalSpacing={6} verticalSpacing={3}>
             <Table.Thead>
               <Table.Tr>
                 <Table.Th>Step</Table.Th>
@@ -28,10 +29,10 @@ export function ChartTable({ chart }: { chart: Chart }) {
                 <Table.Tr key={step.tag}>
                   <Table.Td>{step.name}</Table.Td>
                   <Table.Td>
-                    {bar === null ? '–' : exactTime(new Date(bar.from))}
+                    {bar === null ? '–' : <Instant at={bar.from} />}
                     {step.started_at_inferred && ' (inferred)'}
                   </Table.Td>
-                  <Table.Td>{bar === null ? '–' : bar.isOpen ? 'under way' : exactTime(new Date(bar.to))}</Table.Td>
+                  <Table.Td>{bar === null ? '–' : bar.isOpen ? 'under way' : <Instant at={bar.to} />}</Table.Td>
                   <Table.Td>{bar === null ? '–' : duration(bar.to - bar.from)}</Table.Td>
                   <Table.Td>{gapBefore > 0 ? duration(gapBefore) : '–'}</Table.Td>
                 </Table.Tr>
@@ -41,5 +42,14 @@ export function ChartTable({ chart }: { chart: Chart }) {
         </section>
       )}
     </details>
+  );
+}
+
+function Instant({ at }: { at: number }) {
+  const date = new Date(at);
+  return (
+    <time dateTime={date.toISOString()} title={exactTime(date)}>
+      {clockTime(date, new Date())}
+    </time>
   );
 }
