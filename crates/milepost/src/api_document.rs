@@ -119,7 +119,6 @@ fn collect_references(schema: &mut RefOr<Schema>, components: &mut Components, n
 fn visit(schema: &mut RefOr<Schema>, see: &mut impl FnMut(&mut RefOr<Schema>)) {
     see(schema);
     match schema {
-        RefOr::Ref(_) => {}
         RefOr::T(Schema::Array(array)) => {
             if let ArrayItems::RefOrSchema(items) = &mut array.items {
                 visit(items, see);
@@ -136,9 +135,11 @@ fn visit(schema: &mut RefOr<Schema>, see: &mut impl FnMut(&mut RefOr<Schema>)) {
             | Schema::AllOf(AllOf { items, .. })
             | Schema::AnyOf(AnyOf { items, .. }),
         ) => {
-            items.iter_mut().for_each(|item| visit(item, see));
+            for item in items {
+                visit(item, see);
+            }
         }
-        RefOr::T(_) => {}
+        _ => {}
     }
 }
 

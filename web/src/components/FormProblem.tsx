@@ -1,4 +1,5 @@
 import { Alert } from '@mantine/core';
+import { StatusShape } from './Status';
 
 /** What is wrong with a form as a whole. What is wrong with a field stands at the field. */
 export function FormProblem({ children }: { children: string | null | undefined }) {
@@ -6,7 +7,14 @@ export function FormProblem({ children }: { children: string | null | undefined 
     return null;
   }
   return (
-    <Alert color="red" variant="outline" role="alert" p="xs" className="breakable">
+    <Alert
+      color="red"
+      variant="outline"
+      role="alert"
+      p="xs"
+      icon={<StatusShape status="error" />}
+      className="breakable"
+    >
       <span style={{ whiteSpace: 'pre-line' }}>{children}</span>
     </Alert>
   );

@@ -25,12 +25,6 @@ export function relativeTime(at: Date, now: Date): string {
   return relative.format(Math.trunc(seconds / size), unit);
 }
 
-/** In how many milliseconds {@link relativeTime} says something else. */
-export function untilNextChange(at: Date, now: Date): number {
-  const distance = Math.abs(at.getTime() - now.getTime());
-  return distance < 60_000 ? 1_000 : distance < 3_600_000 ? 15_000 : 300_000;
-}
-
 /** The exact instant and its zone: `Sun, 22 Nov 2026, 20:34:16 GMT+1`. */
 export function exactTime(at: Date): string {
   return at.toLocaleString('en-GB', {

@@ -65,17 +65,17 @@ pub struct StepBrief {
 enum Sort {
     #[default]
     #[serde(rename = "-created_at")]
-    NewestFirst,
+    CreatedDescending,
     #[serde(rename = "created_at")]
-    OldestFirst,
+    CreatedAscending,
     #[serde(rename = "-started_at")]
-    StartedLastFirst,
+    StartedDescending,
     #[serde(rename = "started_at")]
-    StartedFirst,
+    StartedAscending,
     #[serde(rename = "-finished_at")]
-    FinishedLastFirst,
+    FinishedDescending,
     #[serde(rename = "finished_at")]
-    FinishedFirst,
+    FinishedAscending,
 }
 
 /// The time that a list is ordered by.
@@ -90,12 +90,12 @@ impl Sort {
     /// Its name in the query and in cursors, the time that it goes by, and the direction.
     fn parts(self) -> (&'static str, Time, Order) {
         match self {
-            Self::NewestFirst => ("-created_at", Time::Created, Order::Descending),
-            Self::OldestFirst => ("created_at", Time::Created, Order::Ascending),
-            Self::StartedLastFirst => ("-started_at", Time::Started, Order::Descending),
-            Self::StartedFirst => ("started_at", Time::Started, Order::Ascending),
-            Self::FinishedLastFirst => ("-finished_at", Time::Finished, Order::Descending),
-            Self::FinishedFirst => ("finished_at", Time::Finished, Order::Ascending),
+            Self::CreatedDescending => ("-created_at", Time::Created, Order::Descending),
+            Self::CreatedAscending => ("created_at", Time::Created, Order::Ascending),
+            Self::StartedDescending => ("-started_at", Time::Started, Order::Descending),
+            Self::StartedAscending => ("started_at", Time::Started, Order::Ascending),
+            Self::FinishedDescending => ("-finished_at", Time::Finished, Order::Descending),
+            Self::FinishedAscending => ("finished_at", Time::Finished, Order::Ascending),
         }
     }
 }
@@ -182,9 +182,10 @@ pub(super) async fn list_jobs(
 ) -> Result<Json<Page<JobListItem>>> {
     let mut snapshot = app.db().begin_reading().await?;
     let page = find_page(&mut snapshot, viewer.tenant(), &filter).await?;
-    let steps = match filter.steps {
-        true => load_steps(&mut snapshot, &page.items).await?.into_iter().map(Some).collect(),
-        false => vec![None; page.items.len()],
+    let steps = if filter.steps {
+        load_steps(&mut snapshot, &page.items).await?.into_iter().map(Some).collect()
+    } else {
+        vec![None; page.items.len()]
     };
     snapshot.commit().await?;
     let items = page.items.into_iter().zip(steps).map(|(job, steps)| JobListItem { job, steps }).collect();
@@ -289,15 +290,17 @@ async fn find_page(tx: &mut Tx, tenant: Tenant, filter: &JobFilter) -> Result<Pa
         checks.push(format!("{at} is not null"));
     }
     if let Some(cursor) = cursor {
-        checks.push(format!("({at}, jobs.id) {sign} ({}, {})", select.value(cursor.at), select.value(cursor.tie)));
+        let (cursor_at, cursor_id) = (select.value(cursor.at), select.value(cursor.tie));
+        // SQLite finds the place in an index on an expression by the first of these only.
+        checks.push(format!("{at} {sign}= {cursor_at} and ({at}, jobs.id) {sign} ({cursor_at}, {cursor_id})"));
     }
-    let checks: String = checks.iter().map(|check| format!(" and {check}")).collect();
     let limit = select.value(filter.limit.and_one());
     let beginnings: Vec<String> = sources
         .iter()
         .map(|source| {
+            let all = [std::slice::from_ref(source), &checks].concat().join(" and ");
             format!(
-                "select * from (select jobs.id, {at} as at from jobs where {source}{checks}
+                "select * from (select jobs.id, {at} as at from jobs where {all}
                      order by {at} {word}, jobs.id {word} limit {limit}) as beginning"
             )
         })

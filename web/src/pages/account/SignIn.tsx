@@ -9,6 +9,7 @@ import { FormProblem } from '../../components/FormProblem';
 import { TextLink } from '../../components/Links';
 import { useFields } from '../../components/useFields';
 import { AccountPage } from './AccountPage';
+import { ForgottenPassword } from './ForgottenPassword';
 import { serverQuery } from './queries';
 import { isSentOn, readFragment, signInProblem } from './signIn';
 
@@ -40,7 +41,9 @@ export function SignIn() {
         <Stack>
           {filled && <Text c="var(--quiet)">Filled in from your link; press Sign in.</Text>}
           {filled && me && !isSentOn(me, filled) && (
-            <Text c="var(--quiet)">You are signed in as {me.email}. Signing in here takes its place.</Text>
+            <Text c="var(--quiet)" className="breakable">
+              You are signed in as {me.email}. Signing in here takes its place.
+            </Text>
           )}
           <FormProblem>{signInProblem(signIn.error)}</FormProblem>
           <TextInput
@@ -73,10 +76,7 @@ export function SignIn() {
               </TextLink>
             </Text>
           )}
-          <Text size="sm" c="var(--quiet)">
-            Forgotten your password? Ask whoever runs this server: they set a new one with{' '}
-            <span className="mono">milepost user set-password</span>.
-          </Text>
+          <ForgottenPassword />
         </Stack>
       </form>
     </AccountPage>

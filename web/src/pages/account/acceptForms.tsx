@@ -7,6 +7,7 @@ import type { User } from '../../api/types';
 import { useBeginSession } from '../../app/session';
 import { FormProblem } from '../../components/FormProblem';
 import { useFields } from '../../components/useFields';
+import { ForgottenPassword } from './ForgottenPassword';
 import { NEW_ACCOUNT, NewAccountFields } from './NewAccountFields';
 import { filledIn, newAccountErrors } from './newAccount';
 import { passwordProblem } from './passwords';
@@ -96,10 +97,7 @@ export function SignInForm({ token, email }: { token: string; email: string }) {
         <Button type="submit" loading={joining.isPending}>
           Sign in and accept
         </Button>
-        <Text size="sm" c="var(--quiet)">
-          Forgotten your password? Ask whoever runs this server: they set a new one with{' '}
-          <span className="mono">milepost user set-password</span>.
-        </Text>
+        <ForgottenPassword />
       </Stack>
     </form>
   );
@@ -128,7 +126,8 @@ export function SwitchAccount({ children }: { children: ReactNode }) {
   const leaving = useMutation({
     mutationFn: () => answer(api.POST('/api/v1/logout')),
     onSuccess: () => {
-      client.clear();
+      // What this page shows stays; what the other account has read goes.
+      client.removeQueries({ type: 'inactive' });
       client.setQueryData(meQuery.queryKey, null);
     },
   });

@@ -21,7 +21,7 @@ export function CustomerTable({ customers, ...acts }: Props) {
           <Table.Th>Customer</Table.Th>
           <Table.Th>E-mail</Table.Th>
           <Table.Th>State</Table.Th>
-          <Table.Th>First invited</Table.Th>
+          <Table.Th className={classes.short}>First invited</Table.Th>
           <Table.Th>
             <VisuallyHidden>What to do</VisuallyHidden>
           </Table.Th>
@@ -31,13 +31,13 @@ export function CustomerTable({ customers, ...acts }: Props) {
         {customers.map(customer => (
           <Table.Tr key={customer.id}>
             <Table.Td>
-              <Name customer={customer} />
+              {customer.status === 'invited' ? <span className="quiet">–</span> : <Name customer={customer} />}
             </Table.Td>
             <Table.Td className="breakable">{customer.email}</Table.Td>
             <Table.Td>
               <State customer={customer} />
             </Table.Td>
-            <Table.Td>
+            <Table.Td className={classes.short}>
               <Time at={customer.created_at} />
             </Table.Td>
             <Table.Td>
@@ -72,9 +72,6 @@ export function CustomerCards({ customers, ...acts }: Props) {
 
 function Name({ customer }: { customer: Customer }) {
   const person = customerPerson(customer);
-  if (customer.status === 'invited') {
-    return <span className="breakable quiet">{customerTitle(customer)}</span>;
-  }
   return (
     <Stack gap={0}>
       <Text fw={550} className="breakable">
@@ -101,7 +98,7 @@ function State({ customer }: { customer: Customer }) {
         {word}
       </span>
       {state === 'invited' && (
-        <span className="quiet">
+        <span className={`quiet ${classes.short}`}>
           link ends <Time at={customer.invitation_expires_at} />
         </span>
       )}
@@ -112,7 +109,7 @@ function State({ customer }: { customer: Customer }) {
 function Acts({ customer, inviteAgain, unlink }: { customer: Customer } & Omit<Props, 'customers'>) {
   const title = customerTitle(customer);
   return (
-    <Group gap={4} className={rows.acts}>
+    <Group gap={4} wrap="nowrap" className={rows.acts}>
       <ButtonLink
         to="/jobs"
         search={{ customer: customer.customer_id ?? customer.email }}

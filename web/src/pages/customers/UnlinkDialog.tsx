@@ -38,7 +38,7 @@ export function UnlinkDialog({ customer, close }: { customer: Customer; close: (
           <Button variant="default" onClick={close} data-autofocus>
             Cancel
           </Button>
-          <Button color="red" onClick={() => unlink.mutate()} loading={unlink.isPending}>
+          <Button color="red.9" onClick={() => unlink.mutate()} loading={unlink.isPending}>
             Unlink
           </Button>
         </Group>

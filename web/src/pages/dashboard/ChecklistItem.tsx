@@ -14,10 +14,9 @@ type Props = {
   children: ReactNode;
 };
 
-/** A step of the checklist. What is done folds up, and can be looked at again. */
+/** A step of the checklist. What was done before is folded up; what is done while one looks stays where it is. */
 export function ChecklistItem({ step, isNext, commands, note, children }: Props) {
-  const [isOpen, setOpen] = useState(false);
-  const isShown = !step.isDone || isOpen;
+  const [isOpen, setOpen] = useState(!step.isDone);
   return (
     <li className={classes.step} data-next={isNext || undefined}>
       <Group justify="space-between" wrap="nowrap" align="flex-start">
@@ -46,9 +45,11 @@ export function ChecklistItem({ step, isNext, commands, note, children }: Props)
           </Button>
         )}
       </Group>
-      <Collapse expanded={isShown}>
+      <Collapse expanded={isOpen || !step.isDone}>
         <Stack gap="xs" className={classes.how}>
-          <Group gap="xs">{children}</Group>
+          <Group gap="xs" className={classes.acts}>
+            {children}
+          </Group>
           {note && <Text size="sm">{note}</Text>}
           {commands && <Verbatim label={`Copy the commands: ${step.title}`}>{commands}</Verbatim>}
         </Stack>

@@ -20,11 +20,12 @@ export function FailedJobs() {
 function FailedJob({ job }: { job: JobListItem }) {
   const step = currentStep(job.steps ?? []);
   return (
-    <JobRow job={job} aside={<Time at={job.last_event_at} />}>
+    <JobRow job={job}>
       <div className={classes.below}>
         <span className="breakable">
           {step?.status === 'error' ? `Failed in ${step.name}` : 'Failed outside its steps'}
         </span>
+        <Time at={job.last_event_at} />
       </div>
     </JobRow>
   );

@@ -5,7 +5,7 @@ import { StatusShape } from '../../components/Status';
 import classes from './JobRow.module.css';
 
 /** A job in a short list: its name, what is said of it, and its bar or its trouble. */
-export function JobRow({ job, aside, children }: { job: JobListItem; aside: ReactNode; children: ReactNode }) {
+export function JobRow({ job, aside, children }: { job: JobListItem; aside?: ReactNode; children: ReactNode }) {
   return (
     <li className={classes.row}>
       <div className={classes.line}>

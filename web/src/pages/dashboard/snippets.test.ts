@@ -15,7 +15,7 @@ const real = exampleOf(address, { ...NOTHING, configuration, job });
 
 describe('the commands', () => {
   it('are filled with the address, and what is there already', () => {
-    expect(snippet('key', 'curl', fresh)).toContain("export MILEPOST_URL='https://milepost.example'");
+    expect(snippet('key', 'curl', fresh)).toContain("'https://milepost.example/api/v1/api-keys/protected'");
     expect(snippet('key', 'python', fresh)).toContain('"https://milepost.example/api/v1"');
     expect(snippet('job', 'curl', real)).toContain('"tag":"brain-volumes"');
     expect(snippet('event', 'python', real)).toContain('for step in ["load", "left.lobe"]:');

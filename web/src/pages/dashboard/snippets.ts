@@ -33,14 +33,13 @@ function curl(step: StepName, { address, tag, steps, jobId }: Example): string |
   switch (step) {
     case 'key':
       return lines(
-        `export MILEPOST_URL=${shell(address)}`,
         'export MILEPOST_API_KEY=mp_…',
-        'curl -sS "$MILEPOST_URL/api/v1/api-keys/protected" -H "Authorization: Bearer $MILEPOST_API_KEY"',
+        `curl -sS ${shell(`${address}/api/v1/api-keys/protected`)} -H "Authorization: Bearer $MILEPOST_API_KEY"`,
       );
     case 'configuration':
-      return post('job-configurations', shell(JSON.stringify(newConfiguration(tag), null, 2)));
+      return post(address, 'job-configurations', shell(JSON.stringify(newConfiguration(tag), null, 2)));
     case 'job':
-      return post('jobs', shell(JSON.stringify({ provider_job_id: jobId, tag })));
+      return post(address, 'jobs', shell(JSON.stringify({ provider_job_id: jobId, tag })));
     case 'event': {
       const body = JSON.stringify({ provider_job_id: jobId, kind: 'step', tag: 'TAG' });
       // The step's tag is put in by the shell; a tag holds nothing that would have to be quoted.
@@ -48,7 +47,7 @@ function curl(step: StepName, { address, tag, steps, jobId }: Example): string |
       return lines(
         `for step in ${steps.join(' ')}; do`,
         '  sleep 2',
-        ...post('events', `${shell(before)}"$step"${shell(after)}`)
+        ...post(address, 'events', `${shell(before)}"$step"${shell(after)}`)
           .split('\n')
           .map(line => `  ${line}`),
         'done',
@@ -59,9 +58,9 @@ function curl(step: StepName, { address, tag, steps, jobId }: Example): string |
   }
 }
 
-function post(path: string, data: string): string {
+function post(address: string, path: string, data: string): string {
   return lines(
-    `curl -sS "$MILEPOST_URL/api/v1/${path}" \\`,
+    `curl -sS ${shell(`${address}/api/v1/${path}`)} \\`,
     '  -H "Authorization: Bearer $MILEPOST_API_KEY" -H "Content-Type: application/json" \\',
     `  -d ${data}`,
   );

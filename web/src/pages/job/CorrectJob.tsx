@@ -17,7 +17,7 @@ export function CorrectJob({ job }: { job: Job }) {
       <Button variant="default" onClick={open}>
         Correct …
       </Button>
-      <Modal opened={opened} onClose={close} title="Correct this job">
+      <Modal opened={opened} onClose={close} title="Correct this job" closeButtonProps={{ 'aria-label': 'Close' }}>
         <CorrectionForm job={job} close={close} />
       </Modal>
     </>

@@ -25,7 +25,7 @@ export function JobHeading({ job, failedAt, isProvider }: Props) {
   const progress = job.progress === null ? null : percent(job.progress);
   const { done, total } = job.points;
   return (
-    <header>
+    <div>
       <Anchor component={Link} to="/jobs" size="sm" className={classes.back}>
         <IconChevronLeft size={15} aria-hidden="true" /> Jobs
       </Anchor>
@@ -57,7 +57,7 @@ export function JobHeading({ job, failedAt, isProvider }: Props) {
         <Facts job={job} failedAt={failedAt} isProvider={isProvider} />
         <Names job={job} isProvider={isProvider} />
       </section>
-    </header>
+    </div>
   );
 }
 

@@ -1,6 +1,6 @@
+import { useClipboard } from '@mantine/hooks';
 import type { Distribution, Measured } from '../../api/types';
 import { shortAddress } from '../../components/address';
-import { Copy } from '../../components/Copy';
 import { ExternalLink } from '../../components/ExternalLink';
 import { readable, withUnits } from '../../model/number';
 import { FoldedText } from './FoldedText';
@@ -47,17 +47,21 @@ function Value({ kind, value, units }: Pick<Measured, 'kind' | 'value' | 'units'
   return <FoldedText>{withUnits(text, units)}</FoldedText>;
 }
 
+/** A number is its own copy button: a page may show thousands of them. */
 function Figure({ value, units }: { value: number; units: string | null }) {
   const exact = String(value);
+  const { copy, copied } = useClipboard({ timeout: 1500 });
   return (
     <span className={classes.number}>
-      <span className={classes.value} title={exact}>
+      <button type="button" className={classes.value} title={`${exact}: click to copy`} onClick={() => copy(exact)}>
         {readable(value)}
-      </span>
+      </button>
       {units && <span className={classes.units}>{units}</span>}
-      <span className={classes.copy}>
-        <Copy value={exact} label="Copy the number with every digit" />
-      </span>
+      {copied && (
+        <span className={classes.copied} role="status">
+          Copied
+        </span>
+      )}
     </span>
   );
 }

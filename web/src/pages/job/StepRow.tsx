@@ -22,7 +22,7 @@ type Props = { step: JobStep; number: number; spreads: Map<string, Distribution>
 export function StepRow({ step, number, spreads }: Props) {
   const isMeasured = step.status === 'finished' || step.metadata.some(field => field.value != null);
   return (
-    <li className={classes.step} data-status={step.status} id={`step-${step.tag}`}>
+    <>
       <div className={classes.mark}>
         <StatusShape status={step.status} />
       </div>
@@ -50,7 +50,7 @@ export function StepRow({ step, number, spreads }: Props) {
           </dl>
         )}
       </div>
-    </li>
+    </>
   );
 }
 

@@ -1,14 +1,11 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { memo, useEffect, useMemo } from 'react';
-import type { Distribution, JobDetail, JobStep } from '../../api/types';
+import { useEffect, useMemo } from 'react';
+import type { JobDetail, JobStep } from '../../api/types';
 import { isOutdated } from './distribution';
 import pageClasses from './JobPage.module.css';
 import { distributionsQuery } from './queries';
-import { StepRow } from './StepRow';
+import { type Spreads, StepList } from './StepList';
 import classes from './Steps.module.css';
-
-/** More steps than these are laid out only when they come into sight. */
-const MANY = 60;
 
 /** The steps in order, with what each measured. */
 export function Steps({ job, isProvider }: { job: JobDetail; isProvider: boolean }) {
@@ -27,20 +24,11 @@ export function Steps({ job, isProvider }: { job: JobDetail; isProvider: boolean
       {job.steps.length === 0 ? (
         <p className="quiet">This kind of job has no steps. It is done when it says so.</p>
       ) : (
-        <ol className={classes.steps} data-many={job.steps.length > MANY || undefined}>
-          {job.steps.map((step, index) => (
-            <Row key={step.tag} step={step} number={index + 1} spreads={spreads.get(step.tag)} />
-          ))}
-        </ol>
+        <StepList steps={job.steps} spreads={spreads} />
       )}
     </section>
   );
 }
-
-/** Of hundreds of steps an event changes one. */
-const Row = memo(StepRow);
-
-type Spreads = Map<string, Map<string, Distribution>>;
 
 /** The distributions by step and name, read again once this job has measured something new. */
 function useSpreads(job: { id: string; steps: JobStep[] }, enabled: boolean): Spreads {

@@ -34,7 +34,7 @@ export function FilterBar({ filter, onChange, isProvider }: Props) {
     <search className={classes.bar} aria-label="Jobs">
       <div className={classes.first}>
         <TextSearch filter={filter} onChange={onChange} />
-        <OrderMenu className={classes.order} sort={filter.sort} onChange={sort => onChange(withSort(filter, sort))} />
+        <OrderMenu sort={filter.sort} onChange={sort => onChange(withSort(filter, sort))} />
         <Button
           className={classes.more}
           variant="default"

@@ -30,14 +30,19 @@ export function OpenJob({ onClose }: { onClose: () => void }) {
       void navigate({ to: '/jobs/$jobId', params: { jobId: job.id } });
     },
   });
-  const problems = opening.isError ? fieldErrors(opening.error, FIELDS) : {};
+  const [missing, setMissing] = useState<Record<string, string>>({});
+  const problems = { ...(opening.isError ? fieldErrors(opening.error, FIELDS) : {}), ...missing };
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    opening.mutate();
+    const next = whatIsMissing(tag, id);
+    setMissing(next);
+    if (Object.keys(next).length === 0) {
+      opening.mutate();
+    }
   };
   const kinds = (configurations.data ?? []).map(one => ({ value: one.tag, label: `${one.name} · ${one.tag}` }));
   return (
-    <Modal opened onClose={onClose} title="Open a job" closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal opened onClose={onClose} title={<b>Open a job</b>} closeButtonProps={{ 'aria-label': 'Close' }}>
       <form onSubmit={submit} noValidate>
         <Stack>
           {problems[''] && (
@@ -70,7 +75,7 @@ export function OpenJob({ onClose }: { onClose: () => void }) {
           <TextInput
             label="Your own id of the job"
             description="Your program names it in every event."
-            className="mono"
+            styles={{ input: { fontFamily: 'var(--mantine-font-family-monospace)' } }}
             maxLength={200}
             required
             value={id}
@@ -110,6 +115,13 @@ export function OpenJob({ onClose }: { onClose: () => void }) {
       </form>
     </Modal>
   );
+}
+
+function whatIsMissing(tag: string | null, id: string): Record<string, string> {
+  return {
+    ...(tag === null && { tag: 'Choose what kind of job it is.' }),
+    ...(id.trim() === '' && { provider_job_id: 'Give the job an id that no other of your jobs has.' }),
+  };
 }
 
 /** Somebody who has not accepted the invitation yet is named by address, and sees the job on acceptance. */

@@ -1,33 +1,22 @@
-import { ActionIcon, Menu } from '@mantine/core';
-import { IconArrowsSort, IconCheck } from '@tabler/icons-react';
+import { IconArrowsSort } from '@tabler/icons-react';
 import type { JobSort } from '../../api/types';
+import classes from './FilterBar.module.css';
 import { SORTS } from './filter';
 
-type Props = { className?: string | undefined; sort: JobSort | undefined; onChange: (sort: JobSort) => void };
+type Props = { sort: JobSort | undefined; onChange: (sort: JobSort) => void };
 
 /** The order of the list, where not all of its columns have the room for a heading that sorts. */
-export function OrderMenu({ className, sort = '-created_at', onChange }: Props) {
-  const current = SORTS.find(known => known.sort === sort)?.label ?? '';
+export function OrderMenu({ sort = '-created_at', onChange }: Props) {
   return (
-    <Menu position="bottom-end">
-      <Menu.Target>
-        <ActionIcon className={className} variant="default" size={36} aria-label={`Order: ${current}`} title="Order">
-          <IconArrowsSort size={16} />
-        </ActionIcon>
-      </Menu.Target>
-      <Menu.Dropdown>
+    <span className={classes.order} title="Order">
+      <IconArrowsSort size={16} aria-hidden="true" />
+      <select aria-label="Order" value={sort} onChange={event => onChange(event.currentTarget.value as JobSort)}>
         {SORTS.map(({ sort: one, label }) => (
-          <Menu.Item
-            key={one}
-            role="menuitemradio"
-            aria-checked={one === sort}
-            rightSection={one === sort && <IconCheck size={14} aria-hidden="true" />}
-            onClick={() => onChange(one)}
-          >
+          <option key={one} value={one}>
             {label}
-          </Menu.Item>
+          </option>
         ))}
-      </Menu.Dropdown>
-    </Menu>
+      </select>
+    </span>
   );
 }

@@ -18,7 +18,8 @@ export function useHold(list: RefObject<HTMLElement | null>): boolean {
       clearTimeout(timer);
       const pause = pointedAt + READING - Date.now();
       timer = pause > 0 ? setTimeout(look, pause) : undefined;
-      const hasFocus = list.current?.querySelector(':focus-visible') != null;
+      const focused = document.activeElement;
+      const hasFocus = list.current?.contains(focused) === true && focused?.matches(':focus-visible') === true;
       setHeld(scrollY > TOP || pause > 0 || hasFocus);
     };
     const onMove = (event: PointerEvent) => {

@@ -3,7 +3,7 @@ import { type RefObject, useEffect, useLayoutEffect, useState } from 'react';
 import type { JobListItem } from '../../api/types';
 
 /** Rows beyond the edges of the window: enough for a fast wheel, and for the browser's own search nearby. */
-const OVERSCAN = 12;
+const OVERSCAN = 8;
 
 type Options = {
   rows: JobListItem[];

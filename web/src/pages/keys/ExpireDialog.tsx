@@ -33,7 +33,7 @@ export function ExpireDialog({ apiKey, close }: { apiKey: ApiKey; close: () => v
           <Button variant="default" onClick={close} data-autofocus>
             Cancel
           </Button>
-          <Button color="red" onClick={() => expire.mutate()} loading={expire.isPending}>
+          <Button color="red.9" onClick={() => expire.mutate()} loading={expire.isPending}>
             Expire now
           </Button>
         </Group>
