@@ -87,6 +87,7 @@ function List({ rows }: { rows: Configuration[] }) {
 
 function Row({ configuration }: { configuration: Configuration }) {
   const { tag, name, version, step_configurations: steps, created_at } = configuration;
+  const points = totalPoints(steps);
   return (
     <li className={classes.row}>
       <div className={classes.name}>
@@ -102,7 +103,7 @@ function Row({ configuration }: { configuration: Configuration }) {
         {steps.length} <span className={classes.label}>{steps.length === 1 ? 'step' : 'steps'}</span>
       </span>
       <span className={classes.number}>
-        {totalPoints(steps).toLocaleString('en')} <span className={classes.label}>points</span>
+        {points.toLocaleString('en')} <span className={classes.label}>{points === 1 ? 'point' : 'points'}</span>
       </span>
       <div className={classes.bar}>
         <SharesBar steps={steps} />

@@ -86,7 +86,9 @@ test('a tag or name twice is told at the later one', () => {
   expect(told({ ...kidney, step_configurations: [step, { ...step, tag: 'right' }, step] })).toEqual([
     'Step 3 “left”: tag: Is the tag of step 1 already.',
   ]);
-  expect(toldOfStep({ metadata_configurations: [{ name: 'V' }, { name: 'W' }, { name: 'V' }] })).toEqual([
-    'Step 1 “left”, field 3 “V”: name: Is the name of field 1 of this step already.',
+  const names = (...list: string[]) => toldOfStep({ metadata_configurations: list.map(name => ({ name })) });
+  expect(names('V', 'W', 'W', 'V')).toEqual([
+    'Step 1 “left”, field 3 “W”: name: Is the name of field 2 of this step already.',
+    'Step 1 “left”, field 4 “V”: name: Is the name of field 1 of this step already.',
   ]);
 });

@@ -39,6 +39,8 @@ test('text that is no JSON is still searched, and told where it breaks', () => {
   const positions = findPositions(unfinished);
   expect(positions.broken?.from).toBe(unfinished.indexOf(',', 12));
   expect(positions.values.get('/name')).toEqual({ from: 33, to: 36 });
+  const twice = '{"a": , "b": }';
+  expect(findPositions(twice).broken?.from).toBe(twice.indexOf(','));
   expect(findPositions('').broken).not.toBeNull();
   expect(findPositions(text).broken).toBeNull();
 });
