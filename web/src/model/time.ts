@@ -25,12 +25,6 @@ export function relativeTime(at: Date, now: Date): string {
   return relative.format(Math.trunc(seconds / size), unit);
 }
 
-/** In how many milliseconds {@link relativeTime} says something else. */
-export function untilNextChange(at: Date, now: Date): number {
-  const distance = Math.abs(at.getTime() - now.getTime());
-  return distance < 60_000 ? 1_000 : distance < 3_600_000 ? 15_000 : 300_000;
-}
-
 /** The exact instant and its zone: `Sun, 22 Nov 2026, 20:34:16 GMT+1`. */
 export function exactTime(at: Date): string {
   return at.toLocaleString('en-GB', {
@@ -86,4 +80,15 @@ export function compareInstants(one: string, other: string): number {
 function microseconds(at: string): number {
   const fraction = /\.(\d+)/.exec(at)?.[1] ?? '';
   return Number(fraction.padEnd(6, '0').slice(3, 6));
+}
+
+/** A day of a calendar, `2026-11-22`, as `22 Nov`; with its year unless that is this one. */
+export function shortDay(day: string, now = new Date()): string {
+  const [year = 0, month = 1, date = 1] = day.split('-').map(Number);
+  const options = {
+    day: 'numeric',
+    month: 'short',
+    year: year === now.getFullYear() ? undefined : 'numeric',
+  } as const;
+  return new Date(year, month - 1, date).toLocaleDateString('en-GB', options);
 }

@@ -164,9 +164,10 @@ impl Others {
             for (name, Measurement { value, .. }) in row.metadata.0 {
                 let Some(number) = value.as_f64() else { continue };
                 let of_field = values.entry((row.step_configuration_id, name)).or_default();
-                match row.job_id == self.job_id {
-                    true => of_field.own = Some(number),
-                    false => of_field.others.push(number),
+                if row.job_id == self.job_id {
+                    of_field.own = Some(number);
+                } else {
+                    of_field.others.push(number);
                 }
             }
         };
@@ -255,6 +256,7 @@ impl Spread {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "what is told must be exact")]
 mod tests {
     use super::*;
 

@@ -61,7 +61,11 @@ function Shown({ configuration, versions }: { configuration: Configuration; vers
             {' '}
             · registered <Time at={created_at} /> ·{' '}
           </span>
-          <TextLink to="/jobs" search={isNewest && versions.length === 1 ? { tag } : { tag, version }}>
+          <TextLink
+            to="/jobs"
+            underline="always"
+            search={isNewest && versions.length === 1 ? { tag } : { tag, version }}
+          >
             jobs of {versions.length === 1 ? 'it' : 'this version'}
           </TextLink>
         </span>
