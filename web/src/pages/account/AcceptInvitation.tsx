@@ -4,7 +4,7 @@ import { getRouteApi } from '@tanstack/react-router';
 import { ApiError } from '../../api/client';
 import { meQuery } from '../../api/queries';
 import type { Invitation, User } from '../../api/types';
-import { TextLink } from '../../components/Links';
+import { ButtonLink, TextLink } from '../../components/Links';
 import { Failed, Loading } from '../../components/States';
 import { Time } from '../../components/Time';
 import { AccountPage } from './AccountPage';
@@ -80,10 +80,15 @@ function NextStep({ token, invitation, me }: { token: string; invitation: Invita
       );
     case 'provider':
       return (
-        <SwitchAccount>
-          You are signed in as a provider with this address, and a provider cannot be a customer too. Ask{' '}
-          {invitation.provider_name} to invite another address of yours.
-        </SwitchAccount>
+        <>
+          <Text>
+            You are signed in as a provider with this address, and a provider cannot be a customer too. Ask{' '}
+            {invitation.provider_name} to invite another address of yours.
+          </Text>
+          <ButtonLink to="/" variant="default">
+            Back to your jobs
+          </ButtonLink>
+        </>
       );
   }
 }
