@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use axum::serve::ListenerExt;
 use axum::{Router, routing};
 use chrono::TimeDelta;
@@ -30,7 +30,7 @@ use crate::db::{Db, on};
 use crate::error::{Error, Result};
 use crate::live::Hub;
 use crate::sources::Clock;
-use crate::{api_document, api_keys, configurations, customers, events, jobs, live, unread_body, users};
+use crate::{api_document, api_keys, configurations, customers, events, jobs, live, server, ui, unread_body, users};
 
 /// Where the API lives.
 pub const API: &str = "/api/v1";
@@ -105,6 +105,7 @@ impl App {
 /// The routes of all slices and the document that describes them.
 fn api() -> OpenApiRouter<App> {
     let slices = OpenApiRouter::new()
+        .merge(server::routes())
         .merge(users::routes())
         .merge(api_keys::routes())
         .merge(customers::routes())
@@ -130,10 +131,9 @@ pub fn openapi() -> &'static Document {
 fn router(app: App) -> Router {
     let (api, _) = api().split_for_parts();
     api.merge(reader())
-        .route("/", routing::get(front_page))
         .route("/livez", routing::get(|| async { "ok\n" }))
         .route("/readyz", routing::get(ready))
-        .fallback(|| async { Error::NotFound })
+        .fallback(ui::answer)
         .method_not_allowed_fallback(|| async { Error::MethodNotAllowed })
         .layer(CatchPanicLayer::custom(|_| Error::internal("a handler panicked").into_response()))
         .layer(middleware::from_fn_with_state(app.clone(), refuse_other_origins))
@@ -148,7 +148,7 @@ fn reader() -> Router<App> {
     let reader = SwaggerUi::new("/api/docs").url("/api/openapi.json", openapi().clone());
     Router::from(reader).layer(middleware::map_response(async |response: Response| match response.status() {
         StatusCode::NOT_FOUND => Error::NotFound.into_response(),
-        _ => response,
+        _ => (ui::reader_headers(), response).into_response(),
     }))
 }
 
@@ -202,11 +202,6 @@ async fn ready(State(app): State<App>) -> Result<&'static str> {
     }
     app.db().ping().await?;
     Ok("ready\n")
-}
-
-/// Until there is a page: where things are.
-async fn front_page() -> Html<&'static str> {
-    Html(include_str!("front_page.html"))
 }
 
 /// Serves until told to stop, then ends the streams, lets the other requests finish and closes the database.

@@ -9,6 +9,7 @@ use figment::providers::{Env, Format, Serialized, Toml};
 use figment::{Figment, Source};
 use serde::{Deserialize, Deserializer, Serialize};
 use url::Url;
+use utoipa::ToSchema;
 
 use crate::db::DatabaseUrl;
 
@@ -49,7 +50,7 @@ pub struct SettingArgs {
 }
 
 /// Who may make an account without an invitation.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Signup {
     /// Nobody: customers are invited, providers are made with `milepost user add`.

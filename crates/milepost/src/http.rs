@@ -167,6 +167,30 @@ pub fn optional_word<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserialize
     text.map(|text| T::deserialize(text.into_deserializer())).transpose()
 }
 
+/// Several values in one query parameter, separated by commas.
+#[derive(Debug, Clone)]
+pub struct Several<T>(pub Vec<T>);
+
+/// The most values of one query parameter.
+const MAX_SEVERAL: usize = 200;
+
+impl<'de, T: Deserialize<'de> + PartialEq> Deserialize<'de> for Several<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let mut values = Vec::new();
+        for (index, part) in text.split(',').enumerate() {
+            if index == MAX_SEVERAL {
+                return Err(serde::de::Error::custom(format_args!("takes at most {MAX_SEVERAL} values")));
+            }
+            let value = T::deserialize(part.trim().to_owned().into_deserializer())?;
+            if !values.contains(&value) {
+                values.push(value);
+            }
+        }
+        Ok(Self(values))
+    }
+}
+
 /// Sorts an error of the JSON reader into bad JSON and bad values.
 #[must_use]
 pub fn json_error(pointer: &str, error: &serde_json::Error) -> Error {

@@ -1,9 +1,13 @@
 //! Lists come in pages: `{items, next}`, never by counting rows to skip.
 
+use std::fmt;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
+
+use crate::error::{Error, Result};
 
 /// One page of a list.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -16,7 +20,7 @@ pub struct Page<T> {
 
 impl<T> Page<T> {
     /// Cuts off the one row more than `limit` that was asked for to learn whether there is a next page.
-    pub fn cut(mut items: Vec<T>, limit: Limit, cursor: impl Fn(&T) -> Cursor) -> Self {
+    pub fn cut<C: fmt::Display>(mut items: Vec<T>, limit: Limit, cursor: impl Fn(&T) -> C) -> Self {
         let more = items.len() > limit.rows();
         items.truncate(limit.rows());
         let next = items.last().filter(|_| more).map(|last| cursor(last).to_string());
@@ -91,8 +95,8 @@ pub struct Cursor {
     pub tie: Uuid,
 }
 
-impl std::fmt::Display for Cursor {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:x}-{:x}", self.at.timestamp_micros(), self.tie.as_u128())
     }
 }
@@ -108,5 +112,26 @@ impl TryFrom<String> for Cursor {
             Some(Self { at, tie }).filter(|cursor| cursor.to_string() == text)
         };
         parse().ok_or("is not a cursor that a list of ours gave back as `next`")
+    }
+}
+
+impl Cursor {
+    /// As a list gives it back that can be asked for in several orders.
+    #[must_use]
+    pub fn in_order(self, order: &str) -> String {
+        format!("{order}.{self}")
+    }
+
+    /// Reads what [`Cursor::in_order`] wrote; a page of another order has no place in this one.
+    pub fn read_in_order(text: Option<&str>, order: &str) -> Result<Option<Self>> {
+        let Some(text) = text else { return Ok(None) };
+        let Some(cursor) = text.strip_prefix(order).and_then(|rest| rest.strip_prefix('.')) else {
+            return Err(Error::invalid(
+                "/cursor",
+                format!("is not a cursor that this list gave back in the order {order}"),
+            ));
+        };
+        let cursor = Self::try_from(cursor.to_owned()).map_err(|reason| Error::invalid("/cursor", reason))?;
+        Ok(Some(cursor))
     }
 }

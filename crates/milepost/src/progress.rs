@@ -44,6 +44,17 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// As it is written in the database and the API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Step => "step",
+            Self::Error => "error",
+            Self::Info => "info",
+            Self::Complete => "complete",
+        }
+    }
+
     /// Whether the step that such an event names is finished by it.
     fn finishes_step(self) -> bool {
         matches!(self, Self::Step | Self::Complete)
@@ -284,6 +295,19 @@ pub enum JobStatus {
     Completed,
     /// The latest step, error or complete is an error.
     Error,
+}
+
+impl JobStatus {
+    /// As it is written in the database and the API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Completed => "completed",
+            Self::Error => "error",
+        }
+    }
 }
 
 impl JobSummary {

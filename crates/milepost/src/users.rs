@@ -25,6 +25,7 @@ pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(sign_up))
         .routes(routes!(read_me, change_me))
+        .routes(routes!(change_password))
         .routes(routes!(log_in))
         .routes(routes!(log_out))
 }
@@ -83,6 +84,15 @@ struct ProfileChange {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Name>)]
     organization: Option<Option<Name>>,
+}
+
+/// The password that somebody has, and the one to take its place.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct PasswordChange {
+    #[schema(format = Password)]
+    current_password: String,
+    new_password: Password,
 }
 
 /// E-mail address and password.
@@ -221,6 +231,50 @@ async fn change_me(
     Ok(Json(changed))
 }
 
+/// Change one's password
+///
+/// Ends all other sessions of the account and their streams; keys go on.
+#[utoipa::path(post, path = "/users/me/password", tag = "Accounts", operation_id = "change_password",
+    request_body = PasswordChange, responses((status = 200, description = "The account", body = User)))]
+async fn change_password(
+    State(app): State<App>,
+    account: Account,
+    Json(change): Json<PasswordChange>,
+) -> Result<Json<User>> {
+    let wrong = || Error::invalid("/current_password", "is not your password");
+    let current = Password::try_from(change.current_password).map_err(|_| wrong())?;
+    let stored = find_password(app.db(), account.user_id).await?.ok_or_else(wrong)?;
+    if !app.passwords().verify(current, Some(stored.clone())).await? {
+        return Err(wrong());
+    }
+    let hash = app.passwords().hash(change.new_password).await?;
+    let now = app.clock().now();
+    let mut tx = app.db().begin().await?;
+    // Of two changes at once the second finds that its current password is none any more.
+    let changed: Option<User> = on!(&mut tx, |c| {
+        sqlx::query_as(sql!(
+            "update users set password = $3, updated_at = $4
+             where id = $1 and password = $2 and disabled_at is null returning {COLUMNS}"
+        ))
+        .bind(account.user_id)
+        .bind(stored)
+        .bind(hash)
+        .bind(now)
+        .fetch_optional(c)
+        .await
+    })?;
+    let user = changed.ok_or_else(wrong)?;
+    end_sessions(&mut tx, user.id, Some(account.session_id)).await?;
+    record_access_change(&mut tx, user.id, now).await?;
+    tx.commit().await?;
+    Ok(Json(user))
+}
+
+/// The hash of an account's password.
+async fn find_password(db: &Db, id: Uuid) -> sqlx::Result<Option<String>> {
+    on!(db, |c| sqlx::query_scalar("select password from users where id = $1").bind(id).fetch_optional(c).await)
+}
+
 /// An account with its password's hash and whether it may sign in.
 #[derive(sqlx::FromRow)]
 struct StoredAccount {
@@ -333,7 +387,7 @@ pub async fn set_password(app: &App, email: &Email, password: Password) -> Resul
             .await
             .map(drop)
     })?;
-    end_sessions(&mut tx, user.id).await?;
+    end_sessions(&mut tx, user.id, None).await?;
     record_access_change(&mut tx, user.id, app.clock().now()).await?;
     tx.commit().await?;
     Ok(true)
@@ -354,7 +408,7 @@ pub async fn set_disabled(app: &App, email: &Email, disabled: bool) -> Result<bo
             .map(drop)
     })?;
     if disabled {
-        end_sessions(&mut tx, user.id).await?;
+        end_sessions(&mut tx, user.id, None).await?;
         end_keys(&mut tx, user.id, now).await?;
     }
     record_access_change(&mut tx, user.id, now).await?;
@@ -376,6 +430,14 @@ async fn end_keys(tx: &mut Tx, user_id: Uuid, now: DateTime<Utc>) -> sqlx::Resul
     })
 }
 
-async fn end_sessions(tx: &mut Tx, user_id: Uuid) -> sqlx::Result<()> {
-    on!(tx, |c| sqlx::query("delete from sessions where user_id = $1").bind(user_id).execute(c).await.map(drop))
+/// Ends the sessions of an account, but for one that goes on.
+async fn end_sessions(tx: &mut Tx, user_id: Uuid, except: Option<Uuid>) -> sqlx::Result<()> {
+    on!(tx, |c| {
+        sqlx::query("delete from sessions where user_id = $1 and id is distinct from $2")
+            .bind(user_id)
+            .bind(except)
+            .execute(c)
+            .await
+            .map(drop)
+    })
 }

@@ -1,10 +1,20 @@
-import { infiniteQueryOptions, QueryClient, queryOptions } from '@tanstack/react-query';
+import { infiniteQueryOptions, MutationCache, QueryCache, QueryClient, queryOptions } from '@tanstack/react-query';
 import { ApiError, answer, api, isTemporary } from './client';
 import type { EventKind, JobListItem, JobSort, JobStatus, Page } from './types';
 
-/** Everything the page has read. What does not help is not tried again; what may, is. */
+/**
+ * Everything the page has read. What does not help is not tried again; what may, is. Whoever is refused for want of a
+ * session is signed out, wherever that is noticed.
+ */
 export function newQueryClient(): QueryClient {
-  return new QueryClient({
+  const onError = (error: Error) => {
+    if (error instanceof ApiError && error.status === 401 && client.getQueryData(meQuery.queryKey)) {
+      client.setQueryData(meQuery.queryKey, null);
+    }
+  };
+  const client = new QueryClient({
+    queryCache: new QueryCache({ onError }),
+    mutationCache: new MutationCache({ onError }),
     defaultOptions: {
       queries: {
         retry: (failures, error) => isTemporary(error) && failures < 3,
@@ -13,6 +23,7 @@ export function newQueryClient(): QueryClient {
       },
     },
   });
+  return client;
 }
 
 export const meQuery = queryOptions({

@@ -1,10 +1,11 @@
-//! `milepost rebuild`: recomputes all derived state from the events. It may run beside a server: each job is locked
-//! while it is mended.
+//! `milepost rebuild`: recomputes all derived state from the events: jobs and their steps, and how many events came in
+//! each hour. It may run beside a server: each job is locked while it is mended.
 
 use clap::Args;
 use uuid::Uuid;
 
 use super::{DatabaseArgs, Failure, Outcome};
+use crate::events::hours;
 use crate::jobs::rebuild::{check, job_ids_after, mend};
 
 /// How many jobs are listed at once.
@@ -36,6 +37,14 @@ impl Rebuild {
                     differences += 1;
                     println!("job {id}: {difference}");
                 }
+            }
+        }
+        for provider in hours::provider_ids(app.db()).await? {
+            let differing =
+                if self.check { hours::check(&app, provider).await? } else { hours::mend(&app, provider).await? };
+            for difference in differing {
+                differences += 1;
+                println!("provider {provider}: {difference}");
             }
         }
         app.db().close().await;

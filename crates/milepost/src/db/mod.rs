@@ -170,6 +170,15 @@ impl Tx {
         }
     }
 
+    /// The beginning of the hour of a time column, UTC, in SQL.
+    #[must_use]
+    pub fn hour_of(&self, column: &str) -> String {
+        match self.connection {
+            TxConnection::Sqlite(..) => format!("substr({column}, 1, 13) || ':00:00+00:00'"),
+            TxConnection::Postgres(_) => format!("date_trunc('hour', {column}, 'UTC')"),
+        }
+    }
+
     /// Makes all of it durable, then tells the readers of the logs if it wrote to one.
     pub async fn commit(self) -> sqlx::Result<()> {
         match self.connection {

@@ -57,8 +57,19 @@ pub enum Order {
     Ascending,
 }
 
+impl Order {
+    /// How what comes later in the order compares, and the order's word in SQL.
+    #[must_use]
+    pub fn words(self) -> (char, &'static str) {
+        match self {
+            Self::Descending => ('<', "desc"),
+            Self::Ascending => ('>', "asc"),
+        }
+    }
+}
+
 /// A `select` under construction.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Select {
     sql: String,
     values: Vec<Value>,
@@ -76,6 +87,12 @@ impl Select {
     pub fn push(mut self, sql: &str) -> Self {
         self.sql.push_str(sql);
         self
+    }
+
+    /// Takes a value in and gives what stands for it in text that is added later, as often as it is needed.
+    pub fn value(&mut self, value: impl Into<Value>) -> String {
+        self.values.push(value.into());
+        format!("${}", self.values.len())
     }
 
     /// Adds text and a value behind it.
@@ -119,10 +136,7 @@ impl Select {
         cursor: Option<(DateTime<Utc>, Value)>,
         limit: Limit,
     ) -> Self {
-        let (sign, direction) = match order {
-            Order::Descending => ('<', "desc"),
-            Order::Ascending => ('>', "asc"),
-        };
+        let (sign, direction) = order.words();
         let begun = match cursor {
             None => self,
             Some((at_value, tie_value)) => {

@@ -1,5 +1,6 @@
 //! Events: what providers report while a job runs. Taken in by `record.rs`, kept for ever, the source of all state.
 
+pub mod hours;
 mod metadata;
 mod queries;
 mod record;
@@ -11,21 +12,23 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::app::App;
 use crate::auth::{ProviderWriter, Viewer};
+use crate::db::Order;
 use crate::error::{Error, Problem, Result};
-use crate::http::{self, Json, PathId, Query};
+use crate::http::{self, Json, PathId, Query, Several};
 use crate::jobs;
-use crate::paging::{Cursor, Page, Paging};
+use crate::paging::{Cursor, Limit, Page};
 use crate::progress::EventKind;
 use crate::values::{EventName, Fraction, IdempotencyKey, Instant, ProviderJobId, Tag};
+pub use hours::{EventHour, hour_of, load_hours_since};
 pub use metadata::measure;
-pub use queries::{StoredEvent, list_of_job, load_after_position, load_after_sequence, load_feed};
+pub use queries::{StoredEvent, load_after_position, load_after_sequence, load_feed};
 pub use record::Recorded;
 
 /// The most events of a batch: more than a body can hold that are any.
@@ -215,23 +218,61 @@ async fn post_events(
     Ok(Json(BatchAnswer { items }))
 }
 
+/// Which events of a job to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct EventFilter {
+    /// The earliest first, or the latest.
+    #[serde(default)]
+    #[param(inline)]
+    order: EventOrder,
+    /// One kind or several, separated by commas.
+    #[param(value_type = Option<String>, example = "step,error")]
+    kind: Option<Several<EventKind>>,
+    /// Rows of a page, 1–200.
+    #[serde(default)]
+    #[param(value_type = Option<u8>, minimum = 1, maximum = 200)]
+    limit: Limit,
+    /// The `next` of the page before, in the same order.
+    cursor: Option<String>,
+}
+
+/// The order of events in time.
+#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum EventOrder {
+    /// The earliest first.
+    #[default]
+    Asc,
+    /// The latest first.
+    Desc,
+}
+
 /// The events of a job
 ///
-/// In the order they happened; equal times go by arrival.
+/// In the order they happened, or the latest first; equal times go by arrival.
 #[utoipa::path(get, path = "/jobs/{id}/events", tag = "Events", operation_id = "list_events",
-    params(("id" = Uuid, Path, description = "The job"), Paging),
+    params(("id" = Uuid, Path, description = "The job"), EventFilter),
     responses((status = 200, description = "A page of events", body = Page<Event>)))]
 async fn list_events(
     State(app): State<App>,
     viewer: Viewer,
     PathId(id): PathId,
-    Query(list): Query<Paging>,
+    Query(filter): Query<EventFilter>,
 ) -> Result<Json<Page<Event>>> {
+    let (name, order) = match filter.order {
+        EventOrder::Asc => ("asc", Order::Ascending),
+        EventOrder::Desc => ("desc", Order::Descending),
+    };
+    let cursor = Cursor::read_in_order(filter.cursor.as_deref(), name)?;
     let job = jobs::queries::find(app.db(), viewer.tenant(), id).await?.ok_or(Error::NotFound)?;
-    let events = list_of_job(app.db(), job.id, list.cursor, list.limit).await?;
-    let cursor =
-        |stored: &StoredEvent| Cursor { at: stored.event.occurred_at, tie: sequence_as_tie(stored.event.sequence) };
-    Ok(Json(Page::cut(events, list.limit, cursor).map(|stored| stored.event)))
+    let kinds = filter.kind.map(|Several(kinds)| kinds);
+    let events = queries::list_of_job(app.db(), job.id, kinds.as_deref(), order, cursor, filter.limit).await?;
+    let cursor = |StoredEvent { event, .. }: &StoredEvent| {
+        Cursor { at: event.occurred_at, tie: sequence_as_tie(event.sequence) }.in_order(name)
+    };
+    Ok(Json(Page::cut(events, filter.limit, cursor).map(|stored| stored.event)))
 }
 
 /// A sequence where a cursor has room for an id.

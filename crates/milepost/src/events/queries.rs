@@ -123,20 +123,23 @@ pub(super) async fn find_by_keys(tx: &mut Tx, job_id: Uuid, keys: Vec<String>) -
         .await
 }
 
-/// A page of the events of a job, in the order they happened.
-pub async fn list_of_job(
+/// A page of the events of a job, of all kinds or of some, by the time they happened.
+pub(super) async fn list_of_job(
     db: &Db,
     job_id: Uuid,
+    kinds: Option<&[EventKind]>,
+    order: Order,
     cursor: Option<Cursor>,
     limit: Limit,
 ) -> sqlx::Result<Vec<StoredEvent>> {
     let cursor =
         cursor.map(|cursor| (cursor.at, Bound::Number(i64::try_from(cursor.tie.as_u128()).unwrap_or(i64::MAX))));
-    Select::new(SELECT)
-        .bind(" where e.job_id = ", job_id)
-        .page("e.occurred_at", "e.sequence", Order::Ascending, cursor, limit)
-        .fetch_all(db)
-        .await
+    let of_job = Select::new(SELECT).bind(" where e.job_id = ", job_id);
+    let select = match kinds {
+        Some(kinds) => of_job.bind_all(" and e.kind in", kinds.iter().map(|kind| kind.as_str().to_owned())),
+        None => of_job,
+    };
+    select.page("e.occurred_at", "e.sequence", order, cursor, limit).fetch_all(db).await
 }
 
 /// Events of a job behind a sequence, in the order they arrived.

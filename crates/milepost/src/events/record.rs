@@ -2,7 +2,7 @@
 //!
 //! Each event is resolved against its job and configuration and checked; what passes is written in one transaction a
 //! group: lock the jobs in the order of their ids, find what was recorded before under the same keys, fold the rest
-//! into the state, write the state, take positions in the log, write the events, commit. Only then is anybody answered.
+//! into the state, write the state, take positions in the log, count the events by hours, write them, commit. Only then is anybody answered.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{Event, NewEvent, StoredEvent, metadata, queries};
+use super::{Event, NewEvent, StoredEvent, hours, metadata, queries};
 use crate::app::App;
 use crate::auth::ProviderId;
 use crate::configurations::{Step, load_steps};
@@ -251,6 +251,7 @@ async fn write(app: &App, provider: ProviderId, events: &[Accepted]) -> Result<V
         for (position, event) in (first..).zip(&mut new_events) {
             event.position = position;
         }
+        hours::count(app, &mut tx, provider, &new_events).await?;
         queries::insert(&mut tx, provider, &new_events).await?;
         tx.commit().await?;
     }

@@ -1,19 +1,19 @@
 //! Jobs: opened by a provider for a customer, pinned to a version of their configuration, watched by both.
 
+mod distributions;
+mod list;
 pub mod queries;
 pub mod rebuild;
 pub mod state;
-
-use std::collections::BTreeSet;
+mod summary;
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
-use serde::de::IntoDeserializer;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
@@ -25,14 +25,18 @@ use crate::configurations::{Configuration, MetadataKind, find_newest, find_versi
 use crate::customers::{Recipient, RecipientRef, find_recipient};
 use crate::db::{Db, Tx, record_access_change};
 use crate::error::{Error, Result};
-use crate::http::{Json, PathId, Query, present};
-use crate::paging::{Cursor, Limit, Page};
+use crate::http::{Json, PathId, present};
 use crate::progress::{JobStatus, StepStatus};
-use crate::values::{Email, Fraction, Instant, Name, ProviderJobId, SearchText, Tag};
+use crate::values::{Email, Fraction, Name, ProviderJobId, Tag};
+pub use list::{JobListItem, StepBrief};
 
 /// The routes of this slice.
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(open_job, list_jobs)).routes(routes!(read_job, correct_job))
+    OpenApiRouter::new()
+        .routes(routes!(open_job, list::list_jobs))
+        .routes(routes!(read_job, correct_job))
+        .routes(routes!(distributions::read_distributions))
+        .routes(routes!(summary::read_summary))
 }
 
 /// A job.
@@ -192,56 +196,6 @@ struct JobCorrection {
     provider_job_name: Option<Name>,
 }
 
-/// Which jobs to list.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct JobFilter {
-    /// One status or several, separated by commas.
-    #[param(example = "running,error")]
-    status: Option<String>,
-    /// Jobs of this kind.
-    #[param(value_type = Option<String>)]
-    tag: Option<Tag>,
-    /// Jobs of this version.
-    #[param(value_type = Option<String>)]
-    version: Option<Version>,
-    /// Jobs for this customer: a `customer_id` or an e-mail address.
-    customer: Option<String>,
-    /// The job with the provider's own id.
-    #[param(value_type = Option<String>)]
-    provider_job_id: Option<ProviderJobId>,
-    /// Jobs whose id or name contains this text, regardless of case.
-    #[param(value_type = Option<String>, max_length = 200)]
-    text: Option<SearchText>,
-    /// Jobs opened at this time or later.
-    #[param(value_type = Option<DateTime<Utc>>)]
-    from: Option<Instant>,
-    /// Jobs opened before this time.
-    #[param(value_type = Option<DateTime<Utc>>)]
-    to: Option<Instant>,
-    /// Rows of a page, 1–200.
-    #[serde(default)]
-    #[param(value_type = Option<u8>, minimum = 1, maximum = 200)]
-    limit: Limit,
-    /// The `next` of the page before.
-    #[param(value_type = Option<String>)]
-    cursor: Option<Cursor>,
-}
-
-impl JobFilter {
-    fn statuses(&self) -> Result<Option<BTreeSet<String>>> {
-        let Some(list) = &self.status else { return Ok(None) };
-        let read = |text: &str| {
-            let status: std::result::Result<JobStatus, serde::de::value::Error> =
-                JobStatus::deserialize(text.trim().into_deserializer());
-            status.map(|_| text.trim().to_owned())
-        };
-        let statuses: std::result::Result<BTreeSet<String>, _> = list.split(',').map(read).collect();
-        statuses.map(Some).map_err(|error| Error::invalid("/status", error.to_string()))
-    }
-}
-
 /// Open a job
 ///
 /// It is pinned to the newest version of the tag, or to the one that is asked for. The same again answers with the job
@@ -326,17 +280,6 @@ async fn resolve_configuration(db: &Db, provider: ProviderId, new: &NewJob) -> R
     }
 }
 
-/// The jobs the caller may see, newest first
-#[utoipa::path(get, path = "/jobs", tag = "Jobs", operation_id = "list_jobs", params(JobFilter),
-    responses((status = 200, description = "A page of jobs", body = Page<Job>)))]
-async fn list_jobs(
-    State(app): State<App>,
-    viewer: Viewer,
-    Query(filter): Query<JobFilter>,
-) -> Result<Json<Page<Job>>> {
-    queries::list(app.db(), viewer.tenant(), filter).await.map(Json)
-}
-
 /// One job with its steps
 #[utoipa::path(get, path = "/jobs/{id}", tag = "Jobs", operation_id = "read_job",
     params(("id" = Uuid, Path, description = "The job")),
@@ -377,7 +320,10 @@ async fn correct_job(
     queries::correct(&mut tx, &job, recipient, &name, now).await?;
     let corrected = queries::find(&mut tx, tenant, id).await?.ok_or(Error::NotFound)?;
     if corrected.customer_id != job.customer_id {
-        record_access_change(&mut tx, id, now).await?;
+        // The job's streams, and those of all jobs of the former and the new customer.
+        for subject in [Some(id), job.customer_id, corrected.customer_id].into_iter().flatten() {
+            record_access_change(&mut tx, subject, now).await?;
+        }
     }
     tx.commit().await?;
     Ok(Json(corrected))

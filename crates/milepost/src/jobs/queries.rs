@@ -5,20 +5,19 @@ use std::collections::{BTreeSet, HashMap};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{Job, JobDetail, JobFilter, JobStep, Measured, NewJob};
+use super::{Job, JobDetail, JobStep, Measured, NewJob};
 use crate::app::App;
 use crate::auth::{ProviderId, Tenant};
 use crate::configurations::{self, Configuration};
 use crate::customers::Recipient;
-use crate::db::{Db, On, Select, Tx, Value as Bound, on, sql};
-use crate::error::{Error, Result};
+use crate::db::{Db, On, Select, Tx, on, sql};
+use crate::error::Result;
 use crate::events::StoredEvent;
-use crate::paging::{Cursor, Page};
 use crate::progress::{JobStatus, StepSummary, Totals, progress, view_steps};
 use crate::values::{Email, Fraction, ProviderJobId};
 
 /// A job, the kind of job it is, and who is on either side.
-const SELECT: &str = "select jobs.id, jobs.provider_id, jobs.customer_id, l.email as customer_email,
+pub(super) const SELECT: &str = "select jobs.id, jobs.provider_id, jobs.customer_id, l.email as customer_email,
         jobs.job_configuration_id, c.tag, c.version, jobs.provider_job_id, jobs.provider_job_name,
         p.organization as provider_organization, p.first_name as provider_first_name,
         p.last_name as provider_last_name, jobs.status, jobs.points_done, jobs.points_total,
@@ -222,73 +221,27 @@ pub async fn find_by_provider_job_id(
 
 /// Jobs by id, whoever's they are: for those who have been shown to be allowed already.
 async fn load<'a>(on: impl Into<On<'a>>, ids: impl IntoIterator<Item = Uuid>) -> sqlx::Result<Vec<Job>> {
-    let rows: Vec<JobRow> = Select::new(SELECT).bind_all(" where jobs.id in", ids).fetch_all(on).await?;
+    fetch(Select::new(SELECT).bind_all(" where jobs.id in", ids), on).await
+}
+
+/// The jobs of a query that begins with [`SELECT`].
+pub(super) async fn fetch<'a>(select: Select, on: impl Into<On<'a>>) -> sqlx::Result<Vec<Job>> {
+    let rows: Vec<JobRow> = select.fetch_all(on).await?;
     Ok(rows.into_iter().map(Job::from).collect())
 }
 
 /// The jobs of events, by id.
 pub async fn load_of(db: &Db, events: &[StoredEvent]) -> sqlx::Result<HashMap<Uuid, Job>> {
-    let ids: BTreeSet<Uuid> = events.iter().map(|stored| stored.event.job_id).collect();
+    load_all(db, events.iter().map(|stored| stored.event.job_id)).await
+}
+
+/// The jobs of some ids, which may be there twice, by id.
+pub async fn load_all(db: &Db, ids: impl Iterator<Item = Uuid>) -> sqlx::Result<HashMap<Uuid, Job>> {
+    let ids: BTreeSet<Uuid> = ids.collect();
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
     Ok(load(db, ids).await?.into_iter().map(|job| (job.id, job)).collect())
-}
-
-/// A page of the jobs the tenant may see, newest first.
-pub async fn list(db: &Db, tenant: Tenant, filter: JobFilter) -> Result<Page<Job>> {
-    let mut select = Select::new(SELECT).bind(&format!(" where jobs.{} = ", tenant.jobs_column()), tenant.id());
-    if let Some(statuses) = filter.statuses()? {
-        select = select.bind_all(" and jobs.status in", statuses);
-    }
-    let version = filter.version.map(|version| version.to_string());
-    if filter.tag.is_some() || version.is_some() {
-        // A customer's jobs may be of several providers: their configurations share no tenant.
-        select = match tenant {
-            Tenant::Provider(provider) => select
-                .push(" and jobs.job_configuration_id in (select f.id from job_configurations f")
-                .bind(" where f.provider_id = ", provider.id())
-                .bind_some(" and f.tag = ", filter.tag.map(|tag| tag.to_string()))
-                .bind_some(" and f.version = ", version)
-                .push(")"),
-            Tenant::Customer(_) => select
-                .bind_some(" and c.tag = ", filter.tag.map(|tag| tag.to_string()))
-                .bind_some(" and c.version = ", version),
-        };
-    }
-    if let Some(customer) = filter.customer {
-        let (column, value) = match (customer.parse::<Uuid>(), Email::try_from(customer)) {
-            (Ok(id), _) => ("customer_id", Bound::Id(id)),
-            (_, Ok(email)) => ("email", Bound::Text(email.as_str().to_owned())),
-            _ => return Err(Error::invalid("/customer", "is neither an id nor an e-mail address")),
-        };
-        select = match tenant {
-            Tenant::Provider(provider) => select
-                .push(" and jobs.customer_link_id in (select f.id from customers f")
-                .bind(" where f.provider_id = ", provider.id())
-                .bind(&format!(" and f.{column} = "), value)
-                .push(")"),
-            Tenant::Customer(_) => select.bind(&format!(" and l.{column} = "), value),
-        };
-    }
-    select = select.bind_some(" and jobs.provider_job_id = ", filter.provider_job_id.map(|id| id.to_string()));
-    if let Some(text) = filter.text {
-        select = select.bind(" and jobs.search_text like ", like_pattern(text.as_str())).push(" escape '\\'");
-    }
-    let rows: Vec<JobRow> = select
-        .bind_some(" and jobs.created_at >= ", filter.from.map(|at| at.0))
-        .bind_some(" and jobs.created_at < ", filter.to.map(|at| at.0))
-        .newest_first("jobs", filter.cursor, filter.limit)
-        .fetch_all(db)
-        .await?;
-    let page = Page::cut(rows, filter.limit, |row| Cursor { at: row.created_at, tie: row.id });
-    Ok(page.map(Job::from))
-}
-
-/// Matches text anywhere, regardless of case.
-fn like_pattern(text: &str) -> String {
-    let escaped = text.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-    format!("%{escaped}%")
 }
 
 /// A job with its steps, all of one moment.

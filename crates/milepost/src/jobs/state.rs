@@ -18,7 +18,7 @@ const JOB_COLUMNS: &str = "id, job_configuration_id, created_at, status, points_
 
 const STEP_COLUMNS: &str = "job_id, step_configuration_id, status, started_at, started_sequence, finished_at,
     finished_sequence, attempts, errors, fraction, latest_at, latest_sequence, latest_is_error, outcome_at,
-    outcome_sequence, outcome_is_error, metadata";
+    outcome_sequence, outcome_is_error";
 
 /// The derived columns of a job, and what its state depends on.
 #[derive(Debug, Clone, PartialEq, Serialize, sqlx::FromRow)]
@@ -123,6 +123,7 @@ pub struct StoredStep {
     outcome_at: Option<DateTime<Utc>>,
     outcome_sequence: Option<i64>,
     outcome_is_error: Option<bool>,
+    #[sqlx(default)]
     metadata: Json<BTreeMap<String, Measurement>>,
 }
 
@@ -198,12 +199,21 @@ pub async fn load_steps<'a>(
     job_id: Uuid,
     step_ids: Option<&[Uuid]>,
 ) -> sqlx::Result<Vec<StoredStep>> {
-    let of_job = Select::new(format!("select {STEP_COLUMNS} from job_steps")).bind(" where job_id = ", job_id);
+    let of_job =
+        Select::new(format!("select {STEP_COLUMNS}, metadata from job_steps")).bind(" where job_id = ", job_id);
     let select = match step_ids {
         Some(ids) => of_job.bind_all(" and step_configuration_id in", ids.iter().copied()),
         None => of_job,
     };
     select.fetch_all(on).await
+}
+
+/// The summaries of the steps of several jobs, without what they measured.
+pub async fn load_step_states(tx: &mut Tx, job_ids: impl IntoIterator<Item = Uuid>) -> sqlx::Result<Vec<StoredStep>> {
+    Select::new(format!("select {STEP_COLUMNS} from job_steps"))
+        .bind_all(" where job_id in", job_ids)
+        .fetch_all(tx)
+        .await
 }
 
 /// Writes the derived columns of a job.

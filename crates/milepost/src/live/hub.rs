@@ -5,7 +5,7 @@
 //! half second, so that a lost notification, or another process that writes to the same SQLite file, delays a stream
 //! but never silences it. What it has read is a position in the log of all events, so it misses and repeats nothing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -47,6 +47,8 @@ pub enum Signal {
 /// An event, encoded once for all watchers.
 #[derive(Debug)]
 pub struct LiveEvent {
+    /// Its job.
+    pub job_id: Uuid,
     /// Its place in its job.
     pub sequence: i64,
     /// Its place in the log of all events.
@@ -71,6 +73,7 @@ impl LiveEvent {
         let data = serde_json::to_string(&Message { event: &stored.event, job }).map_err(Error::internal)?;
         let sequence = stored.event.sequence;
         Ok(Self {
+            job_id: job.id,
             sequence,
             position: stored.position,
             job_frame: frame("event", &sequence.to_string(), &data),
@@ -110,6 +113,8 @@ struct Registered {
 pub struct Watcher {
     id: u64,
     hub: Hub,
+    /// Taken from the queue and put back; older than what is in it.
+    waiting: VecDeque<Arc<LiveEvent>>,
     events: mpsc::Receiver<Arc<LiveEvent>>,
     recheck: Arc<Notify>,
 }
@@ -121,11 +126,25 @@ impl Watcher {
         if self.events.is_closed() {
             return None;
         }
+        let waiting = &mut self.waiting;
         tokio::select! {
             biased;
             () = self.recheck.notified() => Some(Signal::Recheck),
+            Some(event) = async { waiting.pop_front() } => Some(Signal::Event(event)),
             event = self.events.recv() => event.map(Signal::Event),
         }
+    }
+
+    /// The events that wait. When there was a recheck, those from before it are among them.
+    pub fn take_waiting(&mut self) -> VecDeque<Arc<LiveEvent>> {
+        let mut waiting = std::mem::take(&mut self.waiting);
+        waiting.extend(std::iter::from_fn(|| self.events.try_recv().ok()));
+        waiting
+    }
+
+    /// Lets events that were taken wait again, before all others.
+    pub fn put_back(&mut self, waiting: VecDeque<Arc<LiveEvent>>) {
+        self.waiting = waiting;
     }
 }
 
@@ -199,7 +218,7 @@ impl Hub {
             watchers.queues.insert(id, Registered { topic, user_id, subjects, queue, recheck: recheck.clone() });
             watchers.by_topic.entry(topic).or_default().push(id);
         }
-        Watcher { id, hub: self.clone(), events, recheck }
+        Watcher { id, hub: self.clone(), waiting: VecDeque::new(), events, recheck }
     }
 
     /// Whether the server is stopping.

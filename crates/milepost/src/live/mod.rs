@@ -8,6 +8,7 @@ mod hub;
 
 use std::fmt::Write;
 use std::future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_stream::try_stream;
@@ -113,10 +114,11 @@ async fn stream_job(
 /// The events of all jobs the viewer may see, live
 ///
 /// Begins with `ready`, whose id is the current position, or after `Last-Event-ID` with every event since; then come
-/// the events in the order they are committed.
+/// the events in the order they are committed. `access`, without an id, says that the viewer's rights may have changed:
+/// jobs may have come or gone, so read again.
 #[utoipa::path(get, path = "/jobs/stream", tag = "Live", operation_id = "stream_jobs",
     params(Resume, ("Last-Event-ID" = Option<String>, Header, description = "The id of the last message received")),
-    responses((status = 200, description = "Messages `ready` and `event` ({event, job})",
+    responses((status = 200, description = "Messages `ready`, `event` ({event, job}) and `access`",
         body = String, content_type = "text/event-stream")))]
 async fn stream_jobs(
     State(app): State<App>,
@@ -193,6 +195,19 @@ impl Visible {
         events.iter().filter_map(with_job).collect::<Result<_>>().map(Some)
     }
 
+    /// Whether the viewer may still see it, after a change of rights; if so, what waits of jobs that they may not see any
+    /// more is taken away.
+    async fn recheck(&mut self, watcher: &mut Watcher) -> Result<bool> {
+        if !self.is_allowed().await? {
+            return Ok(false);
+        }
+        let mut waiting = watcher.take_waiting();
+        let jobs = queries::load_all(self.app.db(), waiting.iter().map(|event| event.job_id)).await?;
+        waiting.retain(|event| jobs.get(&event.job_id).is_some_and(|job| job.is_visible_to(self.viewer.tenant())));
+        watcher.put_back(waiting);
+        Ok(true)
+    }
+
     /// Resolves when the viewer's credentials end by themselves.
     async fn expiry(&self) {
         match self.viewer.valid_until() {
@@ -207,29 +222,29 @@ impl Visible {
 
 /// What a stream does next.
 enum Next {
-    Event(std::sync::Arc<LiveEvent>),
+    Event(Arc<LiveEvent>),
+    /// Rights may have changed; the stream itself is still allowed.
+    Access,
     Heartbeat,
     End,
 }
 
 /// Waits for the next thing to send; the end when the stream is no longer allowed, was too slow, or the server stops.
 async fn next(visible: &mut Visible, watcher: &mut Watcher, heartbeat: &mut tokio::time::Interval) -> Next {
-    loop {
-        let signal = tokio::select! {
-            biased;
-            () = visible.expiry() => return Next::End,
-            signal = watcher.next() => signal,
-            _ = heartbeat.tick() => return Next::Heartbeat,
-        };
-        match signal {
-            None => return Next::End,
-            Some(Signal::Event(event)) => return Next::Event(event),
-            // An error of the database is no answer: ending the stream makes the client ask again.
-            Some(Signal::Recheck) => match visible.is_allowed().await {
-                Ok(true) => {}
-                Ok(false) | Err(_) => return Next::End,
-            },
-        }
+    let signal = tokio::select! {
+        biased;
+        () = visible.expiry() => return Next::End,
+        signal = watcher.next() => signal,
+        _ = heartbeat.tick() => return Next::Heartbeat,
+    };
+    match signal {
+        None => Next::End,
+        Some(Signal::Event(event)) => Next::Event(event),
+        // An error of the database is no answer: ending the stream makes the client ask again.
+        Some(Signal::Recheck) => match visible.recheck(watcher).await {
+            Ok(true) => Next::Access,
+            Ok(false) | Err(_) => Next::End,
+        },
     }
 }
 
@@ -240,6 +255,8 @@ fn heartbeat() -> tokio::time::Interval {
 }
 
 const COMMENT: Bytes = Bytes::from_static(b": still here\n\n");
+/// Without an id, so that a browser keeps the one of the last event.
+const ACCESS: Bytes = Bytes::from_static(b"event: access\ndata: {}\n\n");
 
 /// The messages of one job behind `after`; up to `newest` they are read from the database.
 fn job_frames(
@@ -270,7 +287,7 @@ fn job_frames(
                     after = event.sequence;
                     yield event.job_frame.clone();
                 }
-                Next::Event(_) => {}
+                Next::Event(_) | Next::Access => {}
                 Next::Heartbeat => yield COMMENT,
                 Next::End => goes_on = false,
             }
@@ -308,6 +325,7 @@ fn feed_frames(
                     yield event.feed_frame.clone();
                 }
                 Next::Event(_) => {}
+                Next::Access => yield ACCESS,
                 Next::Heartbeat => yield COMMENT,
                 Next::End => goes_on = false,
             }

@@ -331,6 +331,96 @@ on_both! {
         }
     }
 
+    async fn a_new_password_ends_the_other_sessions_and_leaves_this_one_and_the_keys(server: TestServer) {
+        let alice = server.provider("alice").await;
+        let elsewhere = Person::sign_in(&server.url, &alice.email).await;
+        let bob = server.provider("bob").await;
+        let with_key = alice.with_new_key("write").await;
+        let mut here = alice.stream("/jobs/stream", None).await;
+        let mut there = elsewhere.stream("/jobs/stream", None).await;
+        let mut of_key = with_key.stream("/jobs/stream", None).await;
+        for stream in [&mut here, &mut there, &mut of_key] {
+            assert_eq!(stream.expect().await.event, "ready");
+        }
+        let change = json!({"current_password": PASSWORD, "new_password": "a new password"});
+        let user = alice.post("/users/me/password", change).await.expect(200);
+        assert_eq!(user, alice.get("/users/me").await.expect(200));
+        there.expect_end().await;
+        elsewhere.get("/users/me").await.expect_problem(401, &[]);
+        for going_on in [&mut here, &mut of_key] {
+            going_on.expect_access().await;
+            going_on.expect_silence(std::time::Duration::from_millis(200)).await;
+        }
+        with_key.get("/users/me").await.expect(200);
+        bob.get("/users/me").await.expect(200);
+        sign_in(&server, &alice.email, PASSWORD).await.expect(401);
+        sign_in(&server, &alice.email, "a new password").await.expect(200);
+        sign_in(&server, &bob.email, PASSWORD).await.expect(200);
+        assert!(!server.keeps("a new password").await);
+    }
+
+    async fn a_password_changes_only_for_who_knows_the_current_one(server: TestServer) {
+        let alice = server.provider("alice").await;
+        let elsewhere = Person::sign_in(&server.url, &alice.email).await;
+        let change = |current: &str, new: &str| json!({"current_password": current, "new_password": new});
+        let mut unknown = change(PASSWORD, "a new password");
+        unknown["email"] = json!("mallory@provider.example");
+        for (body, pointer) in [
+            (change("wrong password", "a new password"), "/current_password"),
+            (change("", "a new password"), "/current_password"),
+            (change(&"x".repeat(300), "a new password"), "/current_password"),
+            (change(PASSWORD, "short"), "/new_password"),
+            (change(PASSWORD, &"x".repeat(257)), "/new_password"),
+            (change(PASSWORD, "no\u{0}password"), "/new_password"),
+            (unknown, "/email"),
+        ] {
+            alice.post("/users/me/password", body).await.expect_problem(422, &[pointer]);
+        }
+        let valid = change(PASSWORD, "a new password");
+        alice.with_new_key("write").await.post("/users/me/password", valid.clone()).await.expect_problem(403, &[]);
+        server.nobody().post("/users/me/password", valid).await.expect_problem(401, &[]);
+        for session in [&alice, &elsewhere] {
+            session.get("/users/me").await.expect(200);
+        }
+        sign_in(&server, &alice.email, PASSWORD).await.expect(200);
+    }
+
+    async fn of_two_password_changes_at_once_one_holds(server: TestServer) {
+        let alice = server.provider("alice").await;
+        let elsewhere = Person::sign_in(&server.url, &alice.email).await;
+        let change = |new: &str| json!({"current_password": PASSWORD, "new_password": new});
+        let (one, other) = tokio::join!(
+            alice.post("/users/me/password", change("one password")),
+            elsewhere.post("/users/me/password", change("other password")),
+        );
+        let won = [(&one, "one password"), (&other, "other password")].into_iter().filter(|(answer, _)| answer.status == 200);
+        let [(_, password)] = won.collect::<Vec<_>>()[..] else { panic!("{} and {}", one.text, other.text) };
+        sign_in(&server, &alice.email, password).await.expect(200);
+    }
+
+    async fn no_sign_in_at_the_same_moment_outlives_a_password_change(server: TestServer) {
+        let alice = server.provider("alice").await;
+        let people: Vec<Person> = (0..12).map(|_| server.nobody()).collect();
+        let login = json!({"email": alice.email, "password": PASSWORD});
+        let logins = futures::future::join_all(people.iter().map(|person| person.post("/login", login.clone())));
+        let change = json!({"current_password": PASSWORD, "new_password": "a new password"});
+        let (_, changed) = tokio::join!(logins, alice.post("/users/me/password", change));
+        changed.expect(200);
+        for person in &people {
+            person.get("/users/me").await.expect(401);
+        }
+        alice.get("/users/me").await.expect(200);
+    }
+
+    async fn anybody_may_know_the_servers_version_and_who_may_sign_up(server: TestServer) {
+        let version = env!("CARGO_PKG_VERSION");
+        let server_is = async |server: &TestServer| server.nobody().get("/server").await.expect(200);
+        assert_eq!(server_is(&server).await, json!({"version": version, "signup": "invitation"}));
+        let open = |settings: &mut milepost::config::Settings| settings.signup = Signup::Open;
+        let server = TestServer::start_over(server.stop().await, open).await;
+        assert_eq!(server_is(&server).await, json!({"version": version, "signup": "open"}));
+    }
+
     async fn the_operator_adds_and_lists_accounts_beside_the_server(server: TestServer) {
         assert_eq!(server.milepost(&["user", "list"], "").await.expect_success(), "");
         let mut add = user_add("Zoe@Provider.example");

@@ -191,6 +191,49 @@ on_both! {
         assert_eq!(statuses, [200, 404]);
     }
 
+    async fn an_invitation_tells_who_invites_whom_and_until_when(server: TestServer) {
+        let alice = server.provider("alice").await;
+        let token = alice.invite("Carol@Customer.example").await;
+        let path = format!("/invitations/{token}");
+        let read = server.nobody().get(&path).await.expect(200);
+        let expires_at = link_to(&alice, "carol@customer.example").await["invitation_expires_at"].clone();
+        assert_eq!(read, json!({
+            "email": "carol@customer.example", "provider_name": "alice Provider", "has_account": false,
+            "expires_at": expires_at,
+        }));
+        alice.patch("/users/me", json!({"organization": "Scans Ltd"})).await.expect(200);
+        assert_eq!(server.nobody().get(&path).await.expect(200)["provider_name"], "Scans Ltd");
+        // Reading uses nothing up.
+        accept(&server.nobody(), &token, new_account()).await.expect(201);
+
+        let bob = server.provider("bob").await;
+        let again = bob.invite("carol@customer.example").await;
+        let read = server.nobody().get(&format!("/invitations/{again}")).await.expect(200);
+        assert_eq!((&read["has_account"], &read["provider_name"]), (&json!(true), &json!("bob Provider")));
+    }
+
+    async fn an_invitation_that_is_void_reads_as_one_that_never_was(server: TestServer) {
+        let alice = server.provider("alice").await;
+        let read = async |token: &str| {
+            let answer = server.nobody().get(&format!("/invitations/{token}")).await;
+            (answer.status, answer.text)
+        };
+        let unknown = read(&"x".repeat(43)).await;
+        assert_eq!(unknown.0, 404);
+        let used = alice.invite("carol@customer.example").await;
+        accept(&server.nobody(), &used, new_account()).await.expect(201);
+        let replaced = alice.invite("dave@customer.example").await;
+        let newer = alice.invite("dave@customer.example").await;
+        let unlinked = alice.invite("erin@customer.example").await;
+        unlink(&alice, "erin@customer.example").await;
+        for token in [&used, &replaced, &unlinked, &newer[1..], "%00", "%FF", "..%2F..%2Fusers", &"x".repeat(5000)] {
+            assert_eq!(read(token).await, unknown, "{token}");
+        }
+        assert_eq!(read(&newer).await.0, 200);
+        server.clock.set_offset(TimeDelta::days(14) + TimeDelta::minutes(1));
+        assert_eq!(read(&newer).await, unknown);
+    }
+
     async fn what_is_no_token_is_not_found(server: TestServer) {
         let nobody = server.nobody();
         let path_of = |token: &str| format!("/invitations/{token}/accept");
@@ -219,6 +262,7 @@ on_both! {
             carol.get(&format!("/jobs/{job}{path}")).await.expect_problem(404, &[]);
         }
         alice.report("job-1", "info", None).await;
+        feed.expect_access().await;
         feed.expect_silence(std::time::Duration::from_millis(700)).await;
         assert_eq!(alice.get("/customers").await.expect(200)["items"], json!([]));
         let hidden = alice.get(&format!("/jobs/{job}")).await.expect(200);

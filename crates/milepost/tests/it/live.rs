@@ -391,7 +391,8 @@ on_both! {
         alice.report("CT-1", "info", None).await;
         let nothing_more = timeout(Duration::from_secs(1), of_carol.next()).await.expect("the end within a second");
         assert!(nothing_more.is_none(), "{nothing_more:?}");
-        // Her stream of all jobs goes on, without this one.
+        // Her stream of all jobs is told so and goes on, without this one.
+        feed_of_carol.expect_access().await;
         feed_of_carol.expect_silence(Duration::from_millis(700)).await;
         assert_eq!(next_ids(&mut of_alice, 2).await, [1, 2]);
         assert_eq!(carol.stream(&format!("/jobs/{job}/stream"), Some("0")).await.status, 404);
@@ -418,7 +419,95 @@ on_both! {
         alice.delete(&format!("/customers/{link}")).await.expect(200);
         alice.report("CT-1", "info", None).await;
         assert!(stream.next().await.is_none());
+        feed.expect_access().await;
         feed.expect_silence(Duration::from_millis(700)).await;
+    }
+
+    async fn whoever_gains_a_job_is_told_to_read_again(server: TestServer) {
+        let alice = provider_with_scans(&server).await;
+        let (carol, dave) = (server.customer_of(&alice, "carol").await, server.customer_of(&alice, "dave").await);
+        let job = alice.open_job("scan", "CT-1").await;
+        let kept = alice.open_job_for(&carol, "scan", "CT-2").await;
+        let mut feed_of_carol = carol.stream("/jobs/stream", None).await;
+        let mut feed_of_dave = dave.stream("/jobs/stream", None).await;
+        let [mut of_alice, mut feed_of_alice] = open_both(&alice, &job).await;
+        let [mut of_kept, _] = open_both(&carol, &kept).await;
+        for feed in [&mut feed_of_carol, &mut feed_of_dave] {
+            feed.expect().await;
+        }
+        alice.patch(&format!("/jobs/{job}"), json!({"customer_email": carol.email})).await.expect(200);
+        feed_of_carol.expect_access().await;
+        alice.report("CT-1", "info", None).await;
+        assert_eq!(feed_of_carol.expect().await.data["job"]["id"], job);
+
+        // A name is no right, nor is the customer that it had already.
+        let same = json!({"provider_job_name": "Knee", "customer_id": carol.id});
+        alice.patch(&format!("/jobs/{job}"), same).await.expect(200);
+        for feed in [&mut feed_of_carol, &mut feed_of_dave] {
+            feed.expect_silence(Duration::from_millis(700)).await;
+        }
+        // Those whose rights are what they were read nothing but events; streams of a job tell of rights by ending.
+        assert_eq!(feed_of_alice.expect().await.event, "event");
+        feed_of_alice.expect_silence(Duration::from_millis(100)).await;
+        assert_eq!(next_ids(&mut of_alice, 1).await, [1]);
+        alice.report("CT-2", "info", None).await;
+        assert_eq!(next_ids(&mut of_kept, 1).await, [1]);
+    }
+
+    async fn accepting_an_invitation_again_is_told_to_the_customers_stream(server: TestServer) {
+        let alice = provider_with_scans(&server).await;
+        let carol = server.customer_of(&alice, "carol").await;
+        let job = alice.open_job_for(&carol, "scan", "CT-1").await;
+        let link = alice.get("/customers").await.expect(200)["items"][0]["id"].as_str().unwrap().to_owned();
+        let mut feed = carol.stream("/jobs/stream", None).await;
+        feed.expect().await;
+        alice.delete(&format!("/customers/{link}")).await.expect(200);
+        feed.expect_access().await;
+        let token = alice.invite(&carol.email).await;
+        feed.expect_silence(Duration::from_millis(700)).await;
+        carol.post(&format!("/invitations/{token}/accept"), json!({})).await.expect(200);
+        feed.expect_access().await;
+        alice.report("CT-1", "info", None).await;
+        assert_eq!(feed.expect().await.data["job"]["id"], job);
+    }
+
+    async fn what_waits_for_a_slow_reader_of_all_jobs_is_not_shown_once_the_job_is_anothers(server: TestServer) {
+        let alice = provider_with_scans(&server).await;
+        let (carol, dave) = (server.customer_of(&alice, "carol").await, server.customer_of(&alice, "dave").await);
+        let job = alice.open_job_for(&carol, "scan", "LOST").await;
+        alice.open_job_for(&carol, "scan", "KEPT").await;
+        let key = carol.make_key(None).await;
+        let mut feed = carol.with_key(&key).stream("/jobs/stream", None).await;
+        feed.expect().await;
+        // More than the buffers between server and reader hold, less events than the queue.
+        let metadata: Value = (0..90).map(|n| (n.to_string(), json!("x".repeat(4000)))).collect();
+        let large = json!({"provider_job_id": "LOST", "kind": "info", "event_metadata": metadata});
+        for _ in 0..60 {
+            alice.post("/events", large.clone()).await.expect(201);
+        }
+        for _ in 0..3 {
+            alice.report("KEPT", "info", None).await;
+        }
+        alice.patch(&format!("/jobs/{job}"), json!({"customer_id": dave.id})).await.expect(200);
+        // So long that the server has surely noticed.
+        sleep(Duration::from_secs(1)).await;
+        let mut before = 0;
+        loop {
+            let message = feed.expect().await;
+            match message.event.as_str() {
+                "access" => break,
+                _ => assert_eq!(message.data["job"]["provider_job_id"], "LOST"),
+            }
+            before += 1;
+        }
+        assert!(before < 60, "all that it lost");
+        for sequence in [1, 2, 3] {
+            let message = feed.expect().await;
+            assert_eq!((&message.data["job"]["provider_job_id"], &message.data["event"]["sequence"]), (&json!("KEPT"), &json!(sequence)));
+        }
+        alice.report("LOST", "info", None).await;
+        alice.report("KEPT", "info", None).await;
+        assert_eq!(feed.expect().await.data["event"]["sequence"], 4);
     }
 
     async fn a_right_lost_at_another_server_ends_streams_everywhere(server: TestServer) {

@@ -24,4 +24,5 @@ mod rebuild;
 mod storage;
 mod storage_full;
 mod tenants;
+mod ui;
 mod watch;

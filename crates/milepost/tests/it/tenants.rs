@@ -31,6 +31,8 @@ enum About {
     Link,
     /// Of the right customer's address, by a third provider.
     Invitation,
+    /// Of an address that has no account, by a third provider.
+    NewInvitation,
 }
 
 /// The one thing that a request is about.
@@ -67,6 +69,10 @@ fn account(_: &Target, new: &str) -> Value {
     json!({"email": email, "password": PASSWORD, "first_name": "N", "last_name": "N", "role": "provider"})
 }
 
+fn same_password(_: &Target, _: &str) -> Value {
+    json!({"current_password": PASSWORD, "new_password": PASSWORD})
+}
+
 fn event(job: &Target, _: &str) -> Value {
     json!({"provider_job_id": job.own_id, "kind": "info"})
 }
@@ -74,7 +80,7 @@ fn event(job: &Target, _: &str) -> Value {
 /// By operation, in the order of the columns: nobody, another provider, another customer, the owner's read key, write
 /// key and session, the right customer.
 const MATRIX: &[Row] = {
-    use About::{Configuration, Invitation, Job, Key, Link, Nothing};
+    use About::{Configuration, Invitation, Job, Key, Link, NewInvitation, Nothing};
     &[
         row("POST /api/v1/users", Nothing, account, [403, 403, 403, 403, 403, 403, 403]),
         row(
@@ -85,6 +91,8 @@ const MATRIX: &[Row] = {
         ),
         row("GET /api/v1/users/me", Nothing, none, [401, 200, 200, 200, 200, 200, 200]),
         row("PATCH /api/v1/users/me", Nothing, empty, [401, 200, 200, 403, 403, 200, 200]),
+        row("POST /api/v1/users/me/password", Nothing, same_password, [401, 200, 200, 403, 403, 200, 200]),
+        row("GET /api/v1/server", Nothing, none, [200, 200, 200, 200, 200, 200, 200]),
         row("GET /api/v1/api-keys", Nothing, none, [401, 200, 200, 403, 403, 200, 200]),
         row("POST /api/v1/api-keys", Nothing, |_, _| json!({"note": ""}), [401, 201, 201, 403, 403, 201, 201]),
         row("GET /api/v1/api-keys/protected", Nothing, none, [401, 200, 200, 200, 200, 200, 200]),
@@ -98,6 +106,8 @@ const MATRIX: &[Row] = {
             [401, 201, 403, 403, 403, 201, 403],
         ),
         row("DELETE /api/v1/customers/{id}", Link, none, [401, 404, 403, 403, 403, 200, 403]),
+        // Whoever holds the link may read it.
+        row("GET /api/v1/invitations/{token}", NewInvitation, none, [200, 200, 200, 200, 200, 200, 200]),
         row("POST /api/v1/invitations/{token}/accept", Invitation, empty, [401, 403, 403, 403, 403, 403, 200]),
         row("GET /api/v1/job-configurations", Nothing, none, [401, 200, 403, 200, 200, 200, 403]),
         row(
@@ -185,6 +195,7 @@ impl<'a> World<'a> {
         let id = match about {
             About::Nothing => String::new(),
             About::Invitation => self.third.invite(&self.right_customer.email).await,
+            About::NewInvitation => self.third.invite(&format!("{own_id}@customer.example")).await,
             About::Key => self.owner.make_key(None).await.id,
             About::Link => {
                 let email = format!("{own_id}@customer.example");
@@ -215,7 +226,7 @@ impl<'a> World<'a> {
             page["items"].as_array().unwrap().iter().find(|row| row["id"] == id).unwrap().to_string()
         };
         match about {
-            About::Nothing | About::Invitation => String::new(),
+            About::Nothing | About::Invitation | About::NewInvitation => String::new(),
             About::Key => of_list("/api-keys").await,
             About::Link => of_list("/customers").await,
             About::Configuration => self.owner.get(&format!("/job-configurations/{id}")).await.text,
@@ -313,7 +324,7 @@ on_both! {
                     assert_eq!(answer.headers["content-type"], "application/problem+json", "{cell}");
                     assert_eq!(world.look_at(row.about, &target.id).await, before, "{cell}: refused, yet it changed something");
                 }
-                if answer.status >= 400 && !matches!(row.about, About::Nothing | About::Invitation) {
+                if answer.status >= 400 && !matches!(row.about, About::Nothing | About::Invitation | About::NewInvitation) {
                     let missing = world.missing();
                     let other = ask(&world.callers[column], row, &missing, &new).await;
                     assert_eq!(as_seen(&answer, &target), as_seen(&other, &missing), "{cell}: tells that it exists");

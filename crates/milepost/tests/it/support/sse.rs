@@ -10,6 +10,7 @@ use tokio::time::timeout;
 #[derive(Debug, Clone)]
 pub struct Message {
     pub event: String,
+    /// Empty where the message has none, so that a browser keeps the last one.
     pub id: String,
     pub data: Value,
 }
@@ -42,6 +43,12 @@ impl Stream {
     /// The next message, which must come.
     pub async fn expect(&mut self) -> Message {
         self.next().await.expect("a message, not the end of the stream")
+    }
+
+    /// Asserts that it is told within a second that rights may have changed; another second is for a busy machine.
+    pub async fn expect_access(&mut self) {
+        let message = timeout(Duration::from_secs(2), self.expect()).await.expect("`access` within a second");
+        assert_eq!((message.event.as_str(), message.data), ("access", serde_json::json!({})));
     }
 
     /// Asserts that nothing comes for a while.
@@ -80,9 +87,8 @@ fn parse(block: &str) -> Option<Message> {
     let field =
         |name: &str| block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ").map(str::to_owned));
     let data = field("data")?;
-    Some(Message {
-        event: field("event").expect("every message has a name"),
-        id: field("id").expect("every message has an id"),
-        data: serde_json::from_str(&data).unwrap(),
-    })
+    let event = field("event").expect("every message has a name");
+    let id = field("id");
+    assert_eq!(id.is_none(), event == "access", "every message has an id but `access`: {block:?}");
+    Some(Message { event, id: id.unwrap_or_default(), data: serde_json::from_str(&data).unwrap() })
 }

@@ -1,11 +1,11 @@
 //! Customers: whom a provider may open jobs for. Invited by e-mail address, linked when they accept, unlinked by the
 //! provider. Only a linked customer sees jobs; the schema's foreign keys hold that too.
 
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+mod invitations;
+
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum_extra::extract::cookie::CookieJar;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -14,14 +14,13 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::auth::credentials::{Secret, begin_session};
-use crate::auth::{Account, ProviderAccount, ProviderId, Role};
+use crate::auth::credentials::Secret;
+use crate::auth::{ProviderAccount, ProviderId};
 use crate::db::{On, Select, Tx, on, record_access_change, sql};
 use crate::error::{Error, Result};
-use crate::http::{Json, OptionalJson, PathId, Query};
+use crate::http::{Json, PathId, Query};
 use crate::paging::{Cursor, Page, Paging};
-use crate::users::{NewUser, User, find_user, find_user_by_email, insert_user};
-use crate::values::{Email, Name, Password};
+use crate::values::Email;
 
 /// How long an invitation is good for.
 const INVITATION_LIFETIME: TimeDelta = TimeDelta::days(14);
@@ -31,7 +30,7 @@ pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(invite_customer, list_customers))
         .routes(routes!(unlink_customer))
-        .routes(routes!(accept_invitation))
+        .merge(invitations::routes())
 }
 
 /// How far an invitation is.
@@ -224,116 +223,6 @@ async fn unlink_customer(
     Ok(Json(customer))
 }
 
-/// Who accepts, for a new account.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct Acceptance {
-    /// First name, for a new account.
-    first_name: Option<Name>,
-    /// Last name, for a new account.
-    last_name: Option<Name>,
-    /// Organization, for a new account; may be left out.
-    organization: Option<Name>,
-    /// Password, for a new account.
-    password: Option<Password>,
-}
-
-/// Accept an invitation
-///
-/// With names and a password it makes an account with the invited address and signs it in. With `{}` it links the
-/// customer who is signed in, whose address must be the invited one. It never changes an existing account.
-#[utoipa::path(post, path = "/invitations/{token}/accept", tag = "Customers", operation_id = "accept_invitation",
-    params(("token" = String, Path, description = "The last part of the link")), request_body = Acceptance,
-    responses(
-        (status = 201, description = "A new account, signed in", body = User),
-        (status = 200, description = "Linked", body = User)), security(()))]
-async fn accept_invitation(
-    State(app): State<App>,
-    token: Result<Path<String>, PathRejection>,
-    account: Result<Account>,
-    OptionalJson(acceptance): OptionalJson<Acceptance>,
-) -> Result<Response> {
-    let Path(token) = token.map_err(|_| Error::NotFound)?;
-    let token = Secret::shown(&token).hash();
-    let invitation = find_invitation(app.db(), &token, app.clock().now()).await?.ok_or(Error::NotFound)?;
-    match acceptance {
-        Acceptance { first_name: None, last_name: None, organization: None, password: None } => {
-            let user = accept_with_session(&app, &token, &invitation, account?).await?;
-            Ok(Json(user).into_response())
-        }
-        acceptance => {
-            let new = acceptance.into_user(invitation.email.clone())?;
-            let (cookie, user) = accept_with_new_account(&app, &token, new).await?;
-            Ok((StatusCode::CREATED, CookieJar::new().add(cookie), Json(user)).into_response())
-        }
-    }
-}
-
-impl Acceptance {
-    fn into_user(self, email: Email) -> Result<NewUser> {
-        let missing = |field: &str| Error::invalid(format!("/{field}"), "is needed for a new account");
-        Ok(NewUser {
-            email,
-            password: self.password.ok_or_else(|| missing("password"))?,
-            first_name: self.first_name.ok_or_else(|| missing("first_name"))?,
-            last_name: self.last_name.ok_or_else(|| missing("last_name"))?,
-            role: Role::Customer,
-            organization: self.organization,
-        })
-    }
-}
-
-async fn accept_with_session(app: &App, token: &[u8], invitation: &Invitation, account: Account) -> Result<User> {
-    let mut tx = app.db().begin().await?;
-    let user = find_user(&mut tx, account.user_id).await?.ok_or(Error::NotFound)?;
-    if user.role != Role::Customer || user.email != invitation.email {
-        return Err(Error::Forbidden("This invitation is for another address; sign in as the customer it names."));
-    }
-    link(app, &mut tx, token, user.id).await?;
-    tx.commit().await?;
-    Ok(user)
-}
-
-async fn accept_with_new_account(
-    app: &App,
-    token: &[u8],
-    new: NewUser,
-) -> Result<(axum_extra::extract::cookie::Cookie<'static>, User)> {
-    let exists = Error::Unauthenticated("There is an account with the invited address; sign in, then accept.");
-    if find_user_by_email(app.db(), &new.email).await?.is_some() {
-        return Err(exists);
-    }
-    let password = app.passwords().hash(new.password.clone()).await?;
-    let mut tx = app.db().begin().await?;
-    let user = match insert_user(app, &mut tx, new, password).await {
-        Err(Error::Conflict { .. }) => return Err(exists),
-        inserted => inserted?,
-    };
-    link(app, &mut tx, token, user.id).await?;
-    let cookie = begin_session(app, &mut tx, user.id, app.clock().now()).await?;
-    tx.commit().await?;
-    Ok((cookie, user))
-}
-
-/// Uses the invitation up and shows the customer the jobs that were opened for them. Of two that accept at once, one
-/// finds nothing left.
-async fn link(app: &App, tx: &mut Tx, token: &[u8], user_id: Uuid) -> Result<()> {
-    let now = app.clock().now();
-    let linked: Option<Uuid> = on!(&mut *tx, |c| {
-        sqlx::query_scalar(
-            "update customers set customer_id = $2, invitation_hash = null, invitation_expires_at = null, updated_at = $3
-             where invitation_hash = $1 and invitation_expires_at > $3 returning id",
-        )
-        .bind(token)
-        .bind(user_id)
-        .bind(now)
-        .fetch_optional(c)
-        .await
-    })?;
-    show_jobs(tx, linked.ok_or(Error::NotFound)?, Some(user_id), now).await?;
-    Ok(())
-}
-
 /// Shows all jobs of a link to a user, or to nobody.
 async fn show_jobs(tx: &mut Tx, link_id: Uuid, user_id: Option<Uuid>, now: DateTime<Utc>) -> sqlx::Result<()> {
     let lock = tx.lock_clause(" for no key update of jobs");
@@ -377,25 +266,6 @@ async fn find_customer(on: impl Into<On<'_>>, provider: ProviderId, id: Uuid) ->
             .await
     })?;
     Ok(row.map(Customer::from))
-}
-
-#[derive(sqlx::FromRow)]
-struct Invitation {
-    email: Email,
-}
-
-async fn find_invitation(
-    on: impl Into<On<'_>>,
-    token: &[u8],
-    now: DateTime<Utc>,
-) -> sqlx::Result<Option<Invitation>> {
-    on!(on.into(), |c| {
-        sqlx::query_as("select email from customers where invitation_hash = $1 and invitation_expires_at > $2")
-            .bind(token)
-            .bind(now)
-            .fetch_optional(c)
-            .await
-    })
 }
 
 /// For whom a job is: the link, and the customer behind it once the invitation is accepted.

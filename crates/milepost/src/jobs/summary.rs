@@ -1,0 +1,111 @@
+//! What a provider's dashboard shows first: how many jobs are how, and how many events came in each hour.
+
+use axum::extract::State;
+use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::app::App;
+use crate::auth::{ProviderId, ProviderReader};
+use crate::db::{Tx, on};
+use crate::error::Result;
+use crate::events::{EventHour, hour_of, load_hours_since};
+use crate::http::{Json, Query};
+use crate::values::Instant;
+
+/// Without news for so long, a running job counts as silent.
+const SILENCE: TimeDelta = TimeDelta::hours(1);
+/// How many hours of events are shown.
+const HOURS: i32 = 24;
+
+/// Since when to count.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct SummaryQuery {
+    /// Jobs count as `finished` from this time on; the beginning of the day, UTC, if absent.
+    #[param(value_type = Option<DateTime<Utc>>)]
+    since: Option<Instant>,
+}
+
+/// The provider's jobs and events in numbers.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Summary {
+    /// Since when `finished` counts.
+    since: DateTime<Utc>,
+    /// How many jobs are running.
+    running: i64,
+    /// How many of these are without news for an hour.
+    silent: i64,
+    /// How many jobs have finished since.
+    finished: i64,
+    /// How many jobs are in error.
+    in_error: i64,
+    /// The past 24 hours, UTC, the present one last.
+    #[schema(min_items = 24, max_items = 24)]
+    hours: Vec<EventHour>,
+}
+
+/// The jobs and events of the provider in numbers
+#[utoipa::path(get, path = "/jobs/summary", tag = "Jobs", operation_id = "read_summary", params(SummaryQuery),
+    responses((status = 200, description = "The numbers", body = Summary)))]
+pub(super) async fn read_summary(
+    State(app): State<App>,
+    ProviderReader(provider): ProviderReader,
+    Query(query): Query<SummaryQuery>,
+) -> Result<Json<Summary>> {
+    let now = app.clock().now();
+    let since = query.since.map_or_else(|| now.date_naive().and_time(NaiveTime::MIN).and_utc(), |at| at.0);
+    let first_hour = hour_of(now) - TimeDelta::hours(i64::from(HOURS - 1));
+    let mut snapshot = app.db().begin_reading().await?;
+    let counts = count_jobs(&mut snapshot, provider, since, now - SILENCE).await?;
+    let counted = load_hours_since(&mut snapshot, provider, first_hour).await?;
+    snapshot.commit().await?;
+    let of_hour = |number: i32| {
+        let hour = first_hour + TimeDelta::hours(i64::from(number));
+        counted.iter().find(|counted| counted.hour == hour).copied().unwrap_or(EventHour {
+            hour,
+            events: 0,
+            errors: 0,
+        })
+    };
+    Ok(Json(Summary {
+        since,
+        running: counts.running,
+        silent: counts.silent,
+        finished: counts.finished,
+        in_error: counts.in_error,
+        hours: (0..HOURS).map(of_hour).collect(),
+    }))
+}
+
+#[derive(sqlx::FromRow)]
+struct JobCounts {
+    running: i64,
+    silent: i64,
+    finished: i64,
+    in_error: i64,
+}
+
+async fn count_jobs(
+    tx: &mut Tx,
+    provider: ProviderId,
+    since: DateTime<Utc>,
+    silent_since: DateTime<Utc>,
+) -> sqlx::Result<JobCounts> {
+    on!(tx, |c| {
+        sqlx::query_as(
+            "select (select count(*) from jobs where provider_id = $1 and status = 'running') as running,
+                 (select count(*) from jobs where provider_id = $1 and status = 'running'
+                      and coalesce(last_event_at, created_at) < $3) as silent,
+                 (select count(*) from jobs where provider_id = $1 and finished_at is not null
+                      and finished_at >= $2) as finished,
+                 (select count(*) from jobs where provider_id = $1 and status = 'error') as in_error",
+        )
+        .bind(provider.id())
+        .bind(since)
+        .bind(silent_since)
+        .fetch_one(c)
+        .await
+    })
+}
