@@ -53,6 +53,7 @@ export class Visitor {
     });
     await context.addInitScript(() => {
       document.addEventListener('securitypolicyviolation', event => {
+        // biome-ignore lint/suspicious/noConsole: it is what the watcher listens to
         console.error(`CSP: ${event.violatedDirective} forbids ${event.blockedURI} (${event.sample})`);
       });
     });

@@ -30,7 +30,7 @@ export class Server {
     }
     const server = new Server(command);
     try {
-      await server.#run('127.0.0.1:0');
+      await server.#serve('127.0.0.1:0');
       await server.#checkPage();
     } catch (error) {
       await server.stop();
@@ -63,7 +63,7 @@ export class Server {
   /** Starts again on the same address with the same database. */
   async restart(): Promise<void> {
     await this.kill();
-    await this.#run(new URL(this.#url).host);
+    await this.#serve(new URL(this.#url).host);
   }
 
   async stop(): Promise<void> {
@@ -76,15 +76,24 @@ export class Server {
   /** `milepost user add`, as the operator types it. */
   async addUser(person: NewPerson): Promise<void> {
     const names = ['--first-name', person.firstName, '--last-name', person.lastName];
-    const args = ['--role', person.role, '--email', person.email, ...names, '--password-stdin'];
+    const who = ['--role', person.role, '--email', person.email, ...names, '--password-stdin'];
+    await this.#operate(['user', 'add', ...who], person.password);
+  }
+
+  /** A command of the operator beside the running server. */
+  async run(...args: string[]): Promise<void> {
+    await this.#operate(args, '');
+  }
+
+  async #operate(args: string[], input: string): Promise<void> {
     await new Promise<void>((done, fail) => {
-      const adding = execFile(
+      const command = execFile(
         BINARY,
-        ['user', 'add', '--database-url', this.#database, ...args],
+        [...args, '--database-url', this.#database],
         { cwd: this.#folder, env: environment() },
-        (error, _, said) => (error === null ? done() : fail(new Error(`milepost user add: ${said}`))),
+        (error, _, said) => (error === null ? done() : fail(new Error(`milepost ${args.join(' ')}: ${said}`))),
       );
-      adding.stdin?.end(person.password);
+      command.stdin?.end(input);
     });
   }
 
@@ -92,7 +101,7 @@ export class Server {
     return `sqlite://${join(this.#folder, 'milepost.db')}`;
   }
 
-  async #run(listen: string): Promise<void> {
+  async #serve(listen: string): Promise<void> {
     const database = this.command === 'serve' ? ['--database-url', this.#database] : [];
     const child = spawn(BINARY, [this.command, '--listen', listen, ...database], {
       cwd: this.#folder,

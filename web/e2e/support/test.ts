@@ -12,12 +12,14 @@ const FAILURES = resolve(import.meta.dirname, '../failures');
  * fails the test. Of a failure a screenshot of every page and a log are kept in `e2e/failures`.
  */
 export const test = base
-  .extend('browser', { scope: 'file' }, async (_, { onCleanup }) => {
+  // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from the pattern what a fixture needs
+  .extend('browser', { scope: 'file' }, async ({}, { onCleanup }) => {
     const browser = await launchBrowser();
     onCleanup(() => browser.close());
     return browser;
   })
-  .extend('server', async (_, { onCleanup }) => {
+  // biome-ignore lint/correctness/noEmptyPattern: as above
+  .extend('server', async ({}, { onCleanup }) => {
     const server = await Server.start();
     onCleanup(() => server.stop());
     return server;
