@@ -3,11 +3,16 @@
 SHELL := /bin/bash
 CARGO_DENY := 0.20.2
 TOOLS := $(CURDIR)/target/tools
+WEB_INSTALLED := web/node_modules/.package-lock.json web/codegen/node_modules/.package-lock.json
 
-.PHONY: help run demo build test test-rust test-examples lint format openapi clean
+.PHONY: help run demo build ui dev test test-rust test-examples test-web e2e lint lint-rust lint-web format openapi \
+	screenshots bench clean
+
+# What is checked has the page in it; `make test-rust UI=` does without.
+lint lint-rust lint-web test test-rust test-examples e2e screenshots bench: export UI ?= required
 
 help: ## List every command
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Run the server on http://127.0.0.1:8080 with milepost.db here
 	cargo run --release -- serve
@@ -18,7 +23,13 @@ demo: ## Run a server with people, history and jobs under way
 build: ## Build the release binary: target/release/milepost
 	cargo build --release --locked
 
-test: test-rust test-examples ## Run all tests, on SQLite and on a PostgreSQL of their own
+ui: $(WEB_INSTALLED) ## Build the web page into web/dist
+	npm --prefix web run build
+
+dev: $(WEB_INSTALLED) ## Serve the page from its sources, with the API of a server on port 8080
+	npm --prefix web run dev
+
+test: test-rust test-examples test-web e2e ## Run all tests, on SQLite and on a PostgreSQL of their own
 
 test-rust: ## Run the Rust tests; ARGS='live::' runs some of them
 	scripts/with-postgres cargo test --locked --workspace -- $(ARGS)
@@ -26,24 +37,55 @@ test-rust: ## Run the Rust tests; ARGS='live::' runs some of them
 test-examples: ## Run the example programs against both databases
 	scripts/with-postgres scripts/test-examples
 
-lint: $(TOOLS)/bin/cargo-deny ## Check format, lints, dependencies and what the documents name
+test-web: $(WEB_INSTALLED) ## Run the page's unit tests
+	npm --prefix web test
+
+e2e: $(WEB_INSTALLED) ## Walk through the page in a real browser
+	cargo build --locked
+	scripts/with-chromium npm --prefix web run e2e
+
+lint: lint-web lint-rust ## Check format, lints, types, dependencies, sizes and what the documents name
+
+lint-rust: $(TOOLS)/bin/cargo-deny ## Check all but the page
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --quiet
 	$(TOOLS)/bin/cargo-deny check bans licenses sources
-	for script in scripts/with-postgres scripts/test-examples scripts/check-docs .ci/run; do bash -n $$script || exit 1; done
+	for script in scripts/with-postgres scripts/with-chromium scripts/test-examples scripts/check-docs .ci/run; do bash -n $$script || exit 1; done
 	scripts/check-docs
 
-format: ## Format the code
-	cargo fmt --all
+lint-web: $(WEB_INSTALLED) ## Check the page: lints, types, drift from the API, size
+	npm --prefix web run lint
+	npm --prefix web run typecheck
+	npm --prefix web run api-types:check
+	npm --prefix web run build
+	node web/scripts/check-size.mjs
 
-openapi: ## Write api/openapi.json anew from the handlers
+format: $(WEB_INSTALLED) ## Format the code
+	cargo fmt --all
+	npm --prefix web run format
+
+screenshots: $(WEB_INSTALLED) ## Take every page into docs/screenshots
+	cargo build --locked
+	scripts/with-chromium npm --prefix web run screenshots
+
+bench: $(WEB_INSTALLED) ## Measure how long an event takes from the request to the screen
+	cargo build --locked
+	scripts/with-chromium npm --prefix web run bench
+
+openapi: $(WEB_INSTALLED) ## Write api/openapi.json and the page's types anew from the handlers
 	mkdir -p api
 	cargo run --locked --quiet -- openapi > api/openapi.json.new
 	mv api/openapi.json.new api/openapi.json
+	npm --prefix web run api-types
 
 clean: ## Remove everything that was built
 	cargo clean
+	rm -rf web/dist web/node_modules web/codegen/node_modules
+
+# npm writes this file last; the build script of milepost-web goes by it, too.
+$(WEB_INSTALLED): %/node_modules/.package-lock.json: %/package-lock.json
+	cd $* && npm ci --include=dev --no-audit --no-fund
 
 # Built without optimisation: it runs for a second, and building it fast matters more.
 $(TOOLS)/bin/cargo-deny:

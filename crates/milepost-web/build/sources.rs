@@ -47,7 +47,7 @@ pub(crate) fn fingerprint(web: &Path) -> io::Result<String> {
         hash.update((content.len() as u64).to_le_bytes());
         hash.update(content);
     }
-    Ok(hexadecimal(&hash.finalize()))
+    Ok(in_short(&hash.finalize()))
 }
 
 /// When a source was changed last; the time of a folder tells that one was added or removed.
@@ -104,7 +104,8 @@ fn name_of(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// Bytes in hexadecimal.
-pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+/// The first 128 bits of a digest, in hexadecimal.
+pub(crate) fn in_short(digest: &[u8]) -> String {
+    let bits = digest.iter().take(16).fold(0, |bits: u128, byte| bits << 8 | u128::from(*byte));
+    format!("{bits:032x}")
 }

@@ -10,13 +10,11 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
-use crate::sources::{hexadecimal, walk};
+use crate::sources::{in_short, walk};
 
 /// How hard Brotli tries, where time counts and where bytes do.
 const QUALITY_DEBUG: i32 = 9;
 const QUALITY_RELEASE: i32 = 11;
-/// Bytes of a digest that are kept.
-const DIGEST: usize = 16;
 
 /// Writes the table for a page that was built.
 pub(crate) fn write(dist: &Path, out: &Path, is_release: bool) -> io::Result<()> {
@@ -51,7 +49,7 @@ fn row(name: &str, content: &[u8], out: &Path, is_release: bool) -> io::Result<(
     let mime = mime_guess::from_path(name).first_or_octet_stream();
     let is_text = mime.type_() == mime_guess::mime::TEXT;
     let content_type = if is_text { format!("{mime}; charset=utf-8") } else { mime.to_string() };
-    let digest = hexadecimal(&Sha256::digest(content)[..DIGEST]);
+    let digest = in_short(&Sha256::digest(content));
     let identity = embed(&digest, content, out)?;
     let brotli = smaller(content, brotli(content, is_release)?)
         .map(|bytes| embed(&format!("{digest}.br"), &bytes, out))

@@ -66,6 +66,8 @@ export type JobFilter = {
 export function jobsQuery(filter: JobFilter) {
   return infiniteQueryOptions({
     queryKey: [...jobKeys.lists, filter],
+    // The live line keeps it up to date: it is never read again as a whole only because time has passed.
+    staleTime: Number.POSITIVE_INFINITY,
     queryFn: async ({ pageParam, signal }): Promise<Page<JobListItem>> => {
       const query = { ...filter, status: filter.status?.join(','), steps: true, cursor: pageParam };
       return answer(api.GET('/api/v1/jobs', { params: { query }, signal }));

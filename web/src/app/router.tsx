@@ -118,6 +118,11 @@ const newConfiguration = createRoute({
 const configuration = createRoute({
   getParentRoute: () => provider,
   path: '/configurations/$tag',
+  // `new`, `.` and `..` are tags as good as any, but mean something else in a path. No tag has a `~`.
+  params: {
+    parse: ({ tag }) => ({ tag: tag.replace(/^~/, '') }),
+    stringify: ({ tag }) => ({ tag: /^(new|\.{1,2})$/.test(tag) ? `~${tag}` : tag }),
+  },
   validateSearch: (search: Record<string, unknown>): { version?: string; compare?: string } => ({
     ...(typeof search.version === 'string' && { version: search.version }),
     ...(typeof search.compare === 'string' && { compare: search.compare }),

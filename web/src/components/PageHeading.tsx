@@ -13,7 +13,11 @@ export function PageHeading(props: { title: string; tab?: string; lead?: ReactNo
         <Title order={1} className="breakable">
           {title}
         </Title>
-        {lead && <Text c="var(--quiet)">{lead}</Text>}
+        {lead && (
+          <Text component="div" c="var(--quiet)">
+            {lead}
+          </Text>
+        )}
       </Stack>
       {actions && <Group gap="xs">{actions}</Group>}
     </Group>

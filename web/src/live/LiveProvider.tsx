@@ -2,9 +2,13 @@ import { useQueryClient } from '@tanstack/react-query';
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useRef, useState } from 'react';
 import { meQuery } from '../api/queries';
 import type { Event, Job } from '../api/types';
+import { Batches } from './batches';
 import { LiveCache } from './cache';
 import { joinLine } from './line';
-import type { LiveState } from './messages';
+import type { LiveMessage, LiveState } from './messages';
+
+/** How long messages are gathered when they come fast, so that the page is drawn once for many. */
+const FRAME = 50;
 
 type Listener = (event: Event, job: Job) => void;
 
@@ -21,23 +25,36 @@ export function LiveProvider({ userId, children }: { userId: string; children: R
 
   useEffect(() => {
     const cache = new LiveCache(client);
-    const leave = joinLine(userId, message => {
-      if (message.kind === 'state') {
-        setState(message.state);
-        if (message.state === 'signed-out') {
-          client.setQueryData(meQuery.queryKey, null);
-        }
-      } else if (message.kind === 'stale') {
-        void cache.refresh();
-      } else {
-        cache.apply(message.job);
+    const takeIn = (batch: LiveMessage[]) => {
+      const news = batch.filter(message => message.kind === 'event');
+      if (news.length > 0) {
+        cache.apply(news.map(({ job }) => job));
+      }
+      for (const { event, job } of news) {
         for (const listener of listeners.current) {
-          listener(message.event, message.job);
+          listener(event, job);
         }
       }
-    });
+      if (batch.some(message => message.kind === 'stale')) {
+        void cache.refresh();
+      }
+    };
+    const batches = new Batches(FRAME, takeIn);
+    const onState = (next: LiveState) => {
+      setState(next);
+      if (next === 'signed-out') {
+        client.setQueryData(meQuery.queryKey, null);
+      }
+    };
+    const leave = joinLine(userId, message =>
+      message.kind === 'state' ? onState(message.state) : batches.add(message),
+    );
+    const wake = () => cache.wake();
+    document.addEventListener('visibilitychange', wake);
     return () => {
+      document.removeEventListener('visibilitychange', wake);
       leave();
+      batches.dispose();
       cache.dispose();
     };
   }, [client, userId]);

@@ -5,7 +5,9 @@ const STREAM = '/api/v1/jobs/stream';
 /** The server sends a comment every 15 s: a line that is silent for longer than two of them is dead. */
 const SILENCE = 35_000;
 const FIRST_PAUSE = 400;
-const LONGEST_PAUSE = 10_000;
+const LONGEST_PAUSE = 5_000;
+/** After that long (a laptop that slept) it costs less to read again than to be told all that happened. */
+const RESUMABLE = 5 * 60_000;
 
 /**
  * The live line to the server: one stream of the events of all jobs the viewer may see. It resumes behind the last
@@ -14,6 +16,8 @@ const LONGEST_PAUSE = 10_000;
  */
 export class LiveConnection {
   #lastId: string | undefined;
+  #lastHeard = 0;
+  #wasOpen = false;
   #stopping: AbortController | undefined;
 
   constructor(
@@ -60,24 +64,28 @@ export class LiveConnection {
     stopped.addEventListener('abort', end);
     let watchdog = setTimeout(end, SILENCE);
     try {
-      const headers: Record<string, string> = { accept: 'text/event-stream' };
-      if (this.#lastId !== undefined) {
-        headers['last-event-id'] = this.#lastId;
-      }
+      const headers = this.#headers();
       const response = await this.fetchStream(STREAM, { headers, cache: 'no-store', signal: ending.signal });
       if (response.status === 401) {
+        this.#lastId = undefined;
         return 'signed-out';
       }
       if (!response.ok || response.body === null) {
+        // A position that the server refuses would be refused for ever.
+        this.#lastId = response.status < 500 ? undefined : this.#lastId;
+        void response.body?.cancel();
         return 'lost';
       }
+      const isFirst = !this.#wasOpen;
+      this.#wasOpen = true;
       onOpen();
       this.#say('live');
-      const parser = createParser({ onEvent: message => this.#receive(message) });
+      const parser = createParser({ onEvent: message => this.#receive(message, isFirst) });
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-      for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      for (let part = await reader.read(); !part.done && !stopped.aborted; part = await reader.read()) {
         clearTimeout(watchdog);
         watchdog = setTimeout(end, SILENCE);
+        this.#lastHeard = Date.now();
         parser.feed(part.value);
       }
     } catch {
@@ -89,13 +97,20 @@ export class LiveConnection {
     return 'lost';
   }
 
-  #receive(message: EventSourceMessage): void {
-    const resumed = this.#lastId !== undefined;
+  #headers(): Record<string, string> {
+    if (Date.now() - this.#lastHeard > RESUMABLE) {
+      this.#lastId = undefined;
+    }
+    const accept = { accept: 'text/event-stream' };
+    return this.#lastId === undefined ? accept : { ...accept, 'last-event-id': this.#lastId };
+  }
+
+  #receive(message: EventSourceMessage, isFirst: boolean): void {
     this.#lastId = message.id ?? this.#lastId;
     if (message.event === 'event') {
       this.emit({ kind: 'event', ...JSON.parse(message.data) });
-    } else if (message.event === 'access' || (message.event === 'ready' && resumed)) {
-      // `ready` instead of what was missed: the server no longer has the history that we were in.
+    } else if (message.event === 'access' || (message.event === 'ready' && !isFirst)) {
+      // `ready` on a line that is not the first: what happened between the two will not be told.
       this.emit({ kind: 'stale' });
     }
   }
@@ -107,10 +122,12 @@ export class LiveConnection {
 
 function sleep(milliseconds: number, stopped: AbortSignal): Promise<void> {
   return new Promise(resolve => {
-    const timer = setTimeout(resolve, milliseconds);
-    stopped.addEventListener('abort', () => {
+    const wake = () => {
       clearTimeout(timer);
+      stopped.removeEventListener('abort', wake);
       resolve();
-    });
+    };
+    const timer = setTimeout(wake, milliseconds);
+    stopped.addEventListener('abort', wake);
   });
 }

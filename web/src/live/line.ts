@@ -9,29 +9,57 @@ export function joinLine(userId: string, receive: (message: LiveMessage) => void
   return 'SharedWorker' in globalThis ? joinWorker(userId, receive) : connectAlone(receive);
 }
 
-function joinWorker(userId: string, receive: (message: LiveMessage) => void): () => void {
+/**
+ * Passes messages on, and says `stale` once the line is live for the first time: what the tab read before may lack
+ * what happened until then. `again`: the tab was away and has missed messages.
+ */
+export function fromFirstLive(receive: (message: LiveMessage) => void) {
+  let isFirst = true;
+  return {
+    receive: (message: LiveMessage) => {
+      receive(message);
+      if (isFirst && message.kind === 'state' && message.state === 'live') {
+        isFirst = false;
+        receive({ kind: 'stale' });
+      }
+    },
+    again: () => {
+      isFirst = true;
+    },
+  };
+}
+
+function joinWorker(userId: string, receiver: (message: LiveMessage) => void): () => void {
   const worker = new SharedWorker(new URL('./worker.ts', import.meta.url), {
     type: 'module',
     name: `milepost-${userId}`,
   });
+  const { receive, again } = fromFirstLive(receiver);
   const say = (message: TabMessage) => worker.port.postMessage(message);
   const hello = () => say('hello');
   const bye = () => say('bye');
+  const helloAgain = ({ persisted }: PageTransitionEvent) => {
+    if (persisted) {
+      again();
+      hello();
+    }
+  };
   worker.port.onmessage = ({ data }: MessageEvent<LiveMessage>) => receive(data);
   hello();
   addEventListener('pagehide', bye);
-  // Also when the browser brings a page back that it had put aside.
-  addEventListener('pageshow', hello);
+  // The browser brings back a page that it had put aside.
+  addEventListener('pageshow', helloAgain);
   return () => {
     removeEventListener('pagehide', bye);
-    removeEventListener('pageshow', hello);
+    removeEventListener('pageshow', helloAgain);
     bye();
+    worker.port.onmessage = null;
     worker.port.close();
   };
 }
 
-function connectAlone(receive: (message: LiveMessage) => void): () => void {
-  const connection = new LiveConnection(receive);
+function connectAlone(receiver: (message: LiveMessage) => void): () => void {
+  const connection = new LiveConnection(fromFirstLive(receiver).receive);
   const follow = () => (document.visibilityState === 'visible' ? connection.start() : connection.stop());
   follow();
   document.addEventListener('visibilitychange', follow);

@@ -73,3 +73,17 @@ export function duration(milliseconds: number): string {
 export function between(start: string, end: string | null, now: Date): string {
   return duration((end === null ? now : new Date(end)).getTime() - new Date(start).getTime());
 }
+
+/**
+ * Which instant comes first: negative, zero or positive. To the microsecond: the server's times have more digits than
+ * a `Date`, and as many of them as are needed.
+ */
+export function compareInstants(one: string, other: string): number {
+  return Date.parse(one) - Date.parse(other) || microseconds(one) - microseconds(other);
+}
+
+/** What a `Date` cuts off. */
+function microseconds(at: string): number {
+  const fraction = /\.(\d+)/.exec(at)?.[1] ?? '';
+  return Number(fraction.padEnd(6, '0').slice(3, 6));
+}

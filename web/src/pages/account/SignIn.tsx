@@ -1,25 +1,34 @@
-import { Alert, Button, PasswordInput, Stack, Text, TextInput } from '@mantine/core';
-import { useMutation } from '@tanstack/react-query';
-import { getRouteApi } from '@tanstack/react-router';
-import { type FormEvent, useEffect, useState } from 'react';
-import { answer, api, fieldErrors } from '../../api/client';
+import { Anchor, Button, PasswordInput, Stack, Text, TextInput } from '@mantine/core';
+import { useMutation, useQuery } from '@tanstack/react-query';
+import { getRouteApi, Link, useRouter } from '@tanstack/react-router';
+import { type FormEvent, useEffect, useRef, useState } from 'react';
+import { answer, api } from '../../api/client';
+import { meQuery } from '../../api/queries';
 import { useBeginSession } from '../../app/session';
+import { FormProblem } from '../../components/FormProblem';
+import { useFields } from '../../components/useFields';
 import { AccountPage } from './AccountPage';
+import { serverQuery } from './queries';
+import { isSentOn, readFragment, signInProblem } from './signIn';
 
 const route = getRouteApi('/sign-in');
 
 export function SignIn() {
-  const { next } = route.useSearch();
+  const { next = '/' } = route.useSearch();
+  const { data: me } = useQuery(meQuery);
+  const { data: server } = useQuery(serverQuery);
+  const [filled] = useState(() => readFragment(location.hash));
+  const { values, field } = useFields(filled ?? { email: '', password: '' });
+  const password = useRef<HTMLInputElement>(null);
   const begin = useBeginSession();
-  const [filled] = useState(readFragment);
-  const [email, setEmail] = useState(filled.email);
-  const [password, setPassword] = useState(filled.password);
+  const signIn = useMutation({
+    mutationFn: () => answer(api.POST('/api/v1/login', { body: values })),
+    onSuccess: user => begin(user, next),
+    onError: () => password.current?.select(),
+  });
   // The password of a filled-in link stays out of the address and its history.
   useEffect(() => history.replaceState(history.state, '', location.pathname + location.search), []);
-  const signIn = useMutation({
-    mutationFn: () => answer(api.POST('/api/v1/login', { body: { email, password } })),
-    onSuccess: user => begin(user, next),
-  });
+  useSentOn(signIn.isIdle && isSentOn(me, filled), next);
   const submit = (event: FormEvent) => {
     event.preventDefault();
     signIn.mutate();
@@ -28,30 +37,39 @@ export function SignIn() {
     <AccountPage title="Sign in">
       <form onSubmit={submit}>
         <Stack>
-          {signIn.isError && (
-            <Alert color="red" role="alert">
-              {fieldErrors(signIn.error, [])['']}
-            </Alert>
+          {filled && <Text c="var(--quiet)">Filled in from your link; press Sign in.</Text>}
+          {filled && me && !isSentOn(me, filled) && (
+            <Text c="var(--quiet)">You are signed in as {me.email}. Signing in here takes its place.</Text>
           )}
+          <FormProblem>{signInProblem(signIn.error)}</FormProblem>
           <TextInput
             label="E-mail"
             type="email"
             autoComplete="username"
             required
-            autoFocus
-            value={email}
-            onChange={event => setEmail(event.currentTarget.value)}
+            autoFocus={filled === null}
+            {...field('email')}
           />
           <PasswordInput
+            ref={password}
             label="Password"
             autoComplete="current-password"
             required
-            value={password}
-            onChange={event => setPassword(event.currentTarget.value)}
+            visibilityToggleFocusable
+            visibilityToggleButtonProps={{ 'aria-label': 'Show the password' }}
+            {...field('password')}
           />
-          <Button type="submit" loading={signIn.isPending}>
+          <Button type="submit" loading={signIn.isPending} autoFocus={filled !== null}>
             Sign in
           </Button>
+          {server?.signup === 'open' && (
+            <Text>
+              No account yet?{' '}
+              <Anchor component={Link} to="/sign-up" inherit underline="always">
+                Sign up
+              </Anchor>
+            </Text>
+          )}
           <Text size="sm" c="var(--quiet)">
             Forgotten your password? Ask whoever runs this server: they set a new one with{' '}
             <span className="mono">milepost user set-password</span>.
@@ -62,8 +80,12 @@ export function SignIn() {
   );
 }
 
-/** `#email=…&password=…`: what a link of the demo fills in. Browsers keep it from the server. */
-function readFragment(): { email: string; password: string } {
-  const fragment = new URLSearchParams(location.hash.slice(1));
-  return { email: fragment.get('email') ?? '', password: fragment.get('password') ?? '' };
+/** Leads somebody on who has no business here. */
+function useSentOn(isSent: boolean, next: string) {
+  const router = useRouter();
+  useEffect(() => {
+    if (isSent) {
+      router.history.replace(next);
+    }
+  }, [isSent, next, router]);
 }

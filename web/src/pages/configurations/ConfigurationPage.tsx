@@ -1,5 +1,88 @@
+import { Stack, Title } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { getRouteApi } from '@tanstack/react-router';
+import type { Configuration } from '../../api/types';
+import { Id } from '../../components/Copy';
+import { ButtonLink, TextLink } from '../../components/Links';
 import { PageHeading } from '../../components/PageHeading';
+import { Failed, Loading } from '../../components/States';
+import { Time } from '../../components/Time';
+import { Comparison } from './diff/Comparison';
+import { asDocument } from './document';
+import { FileActions } from './FileActions';
+import { configurationQuery, type KnownVersion, versionsQuery } from './queries';
+import { SharesBar } from './SharesBar';
+import { Steps } from './Steps';
+import { counted, pointsWord, totalPoints } from './shares';
+import { Snippets } from './snippets/Snippets';
+import { VersionChoice } from './VersionChoice';
+
+const route = getRouteApi('/signed-in/provider/configurations/$tag');
 
 export function ConfigurationPage() {
-  return <PageHeading title="Configuration" />;
+  const { tag } = route.useParams();
+  const { version = 'latest' } = route.useSearch();
+  const configuration = useQuery(configurationQuery(tag, version));
+  const versions = useQuery(versionsQuery(tag));
+  if (configuration.isError) {
+    return <Failed error={configuration.error} retry={() => void configuration.refetch()} />;
+  }
+  if (configuration.isPending) {
+    return <Loading label="Loading the configuration" />;
+  }
+  return <Shown configuration={configuration.data} versions={versions.data ?? [configuration.data]} />;
+}
+
+function Shown({ configuration, versions }: { configuration: Configuration; versions: KnownVersion[] }) {
+  const { tag, name, version, created_at, step_configurations: steps } = configuration;
+  const { compare } = route.useSearch();
+  const isNewest = versions[0]?.version === version;
+  return (
+    <Stack gap="lg">
+      <div>
+        <PageHeading
+          title={name}
+          lead={<Id value={tag} label="Copy the tag" />}
+          actions={
+            <>
+              <FileActions document={asDocument(configuration)} />
+              <ButtonLink to="/configurations/new" search={{ from: `${tag}@${version}` }}>
+                New version
+              </ButtonLink>
+            </>
+          }
+        />
+        <VersionChoice tag={tag} version={version} compare={compare} versions={versions} />
+      </div>
+      <Stack gap={6}>
+        <span>
+          <strong>{pointsWord(totalPoints(steps))}</strong> in {counted(steps.length, 'step')}
+          <span className="quiet">
+            {' '}
+            · registered <Time at={created_at} /> ·{' '}
+          </span>
+          <TextLink to="/jobs" search={isNewest && versions.length === 1 ? { tag } : { tag, version }}>
+            jobs of {versions.length === 1 ? 'it' : 'this version'}
+          </TextLink>
+        </span>
+        <SharesBar steps={steps} size="heading" />
+      </Stack>
+      {compare === undefined || compare === version ? (
+        <section>
+          <Title order={2} mb="xs">
+            Steps
+          </Title>
+          <Steps steps={steps} />
+        </section>
+      ) : (
+        <Comparison before={compare} after={configuration} />
+      )}
+      <section>
+        <Title order={2} mb="xs">
+          Report to it
+        </Title>
+        <Snippets configuration={configuration} isNewest={isNewest} key={configuration.id} />
+      </section>
+    </Stack>
+  );
 }

@@ -1,5 +1,121 @@
+import { Button, Group, SegmentedControl, Stack, Text } from '@mantine/core';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { useState } from 'react';
 import { PageHeading } from '../../components/PageHeading';
+import { Failed, Loading } from '../../components/States';
+import { InviteDialog } from '../customers/InviteDialog';
+import { CreateKeyDialog } from '../keys/CreateKeyDialog';
+import { beginningsQuery } from './beginnings';
+import { ChecklistItem } from './ChecklistItem';
+import { type Beginnings, checklist, doneOf, nextStep, type StepName } from './checklist';
+import classes from './GettingStarted.module.css';
+import { exampleOf, type Language, snippet } from './snippets';
+import { useOnEvents } from './useOnEvents';
 
 export function GettingStarted() {
-  return <PageHeading title="Getting started" />;
+  const beginnings = useQuery(beginningsQuery);
+  const client = useQueryClient();
+  const look = () => void client.invalidateQueries({ queryKey: beginningsQuery.queryKey });
+  useOnEvents(1_000, () => beginnings.data?.reported === null && look());
+  return (
+    <>
+      <PageHeading
+        title="Getting started"
+        lead="From nothing to a job that moves, in about ten minutes. Each step ticks itself as it arrives."
+      />
+      {beginnings.data ? (
+        <Steps beginnings={beginnings.data} look={look} />
+      ) : beginnings.isError ? (
+        <Failed error={beginnings.error} retry={() => void beginnings.refetch()} />
+      ) : (
+        <Loading />
+      )}
+    </>
+  );
+}
+
+function Steps({ beginnings, look }: { beginnings: Beginnings; look: () => void }) {
+  const [language, setLanguage] = useState<Language>('curl');
+  const [dialog, setDialog] = useState<StepName | null>(null);
+  const steps = checklist(beginnings);
+  const next = nextStep(steps);
+  const example = exampleOf(location.origin, beginnings);
+  const close = () => {
+    setDialog(null);
+    look();
+  };
+  return (
+    <Stack maw={860}>
+      <Group justify="space-between">
+        <Text fw={600} role="status">
+          {doneOf(steps)}
+        </Text>
+        <SegmentedControl
+          aria-label="Language of the commands"
+          size="xs"
+          data={[
+            { value: 'curl', label: 'curl' },
+            { value: 'python', label: 'Python' },
+          ]}
+          value={language}
+          onChange={value => setLanguage(value as Language)}
+        />
+      </Group>
+      <ol className={classes.steps}>
+        {steps.map(step => (
+          <ChecklistItem
+            key={step.name}
+            step={step}
+            isNext={step.name === next}
+            commands={snippet(step.name, language, example)}
+            note={
+              language === 'python' && step.name === 'key' ? 'Needs the package requests: pip install requests' : null
+            }
+          >
+            <Act step={step.name} open={setDialog} />
+          </ChecklistItem>
+        ))}
+      </ol>
+      {next === null && beginnings.reported && <AllDone jobId={beginnings.reported.id} />}
+      {dialog === 'key' && <CreateKeyDialog close={close} />}
+      {dialog === 'customer' && <InviteDialog close={close} />}
+    </Stack>
+  );
+}
+
+/** What the page itself can do for a step. */
+function Act({ step, open }: { step: StepName; open: (dialog: StepName) => void }) {
+  switch (step) {
+    case 'key':
+      return (
+        <Button size="xs" variant="default" onClick={() => open('key')}>
+          Create a key
+        </Button>
+      );
+    case 'configuration':
+      return (
+        <Button size="xs" variant="default" renderRoot={props => <Link to="/configurations/new" {...props} />}>
+          Use the form instead
+        </Button>
+      );
+    case 'customer':
+      return (
+        <Button size="xs" variant="default" onClick={() => open('customer')}>
+          Invite a customer
+        </Button>
+      );
+    case 'job':
+    case 'event':
+      return null;
+  }
+}
+
+function AllDone({ jobId }: { jobId: string }) {
+  return (
+    <Group className={classes.done} justify="space-between">
+      <Text fw={600}>That is all: your job is on its way.</Text>
+      <Button renderRoot={props => <Link to="/jobs/$jobId" params={{ jobId }} {...props} />}>Watch it live</Button>
+    </Group>
+  );
 }

@@ -1,26 +1,38 @@
-//! What the demo replays: a recorded run of `examples/brain_volumes`, and variations of it.
+//! What the demo replays: a recorded run of `examples/brain_volumes`, a made-up one of another kind, and variations.
 
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Number, Value, json};
 
 /// A recorded run of the example program.
-const RECORDING: &str = include_str!("brain_volumes.json");
+const BRAIN_VOLUMES: &str = include_str!("brain_volumes.json");
+/// A run of a program that we do not have.
+const MOTION_QC: &str = include_str!("motion_qc.json");
+/// Links to these pages end with the name of the job.
+const REPORTS: &str = "https://reports.aurora-imaging.example/";
 /// Between two events of a step, how far it is is reported this often.
 const FRACTION_EVERY: f64 = 4.0;
-/// What goes wrong in a job that fails or is tried again.
-const MISHAP: &str = "segmentation";
 
 /// A run as it was recorded.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub(super) struct Recording {
     /// What to register.
     pub(super) configuration: Value,
     events: Vec<RecordedEvent>,
+    #[serde(skip)]
+    trouble: Trouble,
 }
 
-#[derive(Debug, Deserialize)]
+/// What goes wrong in a job that fails or is tried again.
+#[derive(Debug, Clone, Copy, Default)]
+struct Trouble {
+    tag: &'static str,
+    failure: &'static str,
+    retry: &'static str,
+}
+
+#[derive(Debug, Clone, Deserialize)]
 struct RecordedEvent {
     after_seconds: f64,
     body: Value,
@@ -33,6 +45,8 @@ pub(super) struct Variation {
     pub(super) stretch: f64,
     /// How many times as large the measured head is, in each direction.
     pub(super) size: f64,
+    /// How many times as large everything is that does not grow with the head: shares, intensities, ratios.
+    pub(super) scatter: f64,
     /// Whether a step fails, and how it goes on.
     pub(super) mishap: Option<Mishap>,
 }
@@ -56,13 +70,47 @@ pub(super) struct Planned {
 }
 
 impl Recording {
-    /// Reads the recording that the binary carries.
-    pub(super) fn read() -> serde_json::Result<Self> {
-        serde_json::from_str(RECORDING)
+    /// Brain volumes, as the example program measured them.
+    pub(super) fn brain_volumes() -> serde_json::Result<Self> {
+        let trouble = Trouble {
+            tag: "segmentation",
+            failure: "Tissue segmentation failed: no convergence, the image is too noisy",
+            retry: "Trying again after denoising",
+        };
+        Ok(Self { trouble, ..serde_json::from_str(BRAIN_VOLUMES)? })
     }
 
-    /// The events of a variation in their order.
-    pub(super) fn plan(&self, variation: Variation) -> Vec<Planned> {
+    /// The same before it compared with an atlas and told the hemispheres apart.
+    pub(super) fn older_brain_volumes() -> serde_json::Result<Self> {
+        let mut older = Self::brain_volumes()?;
+        let is_older = |tag: &Value| tag != "atlas" && tag != "hemispheres";
+        older.events.retain(|event| is_older(&event.body["tag"]));
+        older.configuration["version"] = json!("0.9.0");
+        let Some(steps) = older.configuration["step_configurations"].as_array_mut() else { return Ok(older) };
+        steps.retain(|step| is_older(&step["tag"]));
+        for step in steps {
+            match step["tag"].as_str() {
+                Some("segmentation") => step["points"] = json!(60),
+                Some("ventricles") => step["points"] = json!(10),
+                Some("tissue_volumes") => retain_fields(step, |name| name != "Uncertain voxels"),
+                _ => {}
+            }
+        }
+        Ok(older)
+    }
+
+    /// Another kind of job: how still somebody lay.
+    pub(super) fn motion_qc() -> serde_json::Result<Self> {
+        let trouble = Trouble {
+            tag: "motion",
+            failure: "Motion cannot be estimated: the series breaks off after volume 131",
+            retry: "Trying again with the rest of the series",
+        };
+        Ok(Self { trouble, ..serde_json::from_str(MOTION_QC)? })
+    }
+
+    /// The events of a variation in their order, for a job of that name.
+    pub(super) fn plan(&self, variation: Variation, job: &str) -> Vec<Planned> {
         let mut planned = Vec::new();
         let mut previous = 0.0;
         let mut delay = 0.0;
@@ -76,18 +124,18 @@ impl Recording {
                 planned.push(Planned { after: seconds(time), body: fraction(tag, span(time)) });
                 time += FRACTION_EVERY;
             }
-            if tag == MISHAP && span(at) > 0.5 && mishap.is_some() {
-                planned.push(Planned { after: seconds(at), body: failure(tag) });
+            if tag == self.trouble.tag && span(at) > 0.5 && mishap.is_some() {
+                planned.push(Planned { after: seconds(at), body: self.trouble.failure() });
                 if mishap.take() == Some(Mishap::Failed) {
                     return planned;
                 }
                 delay += FRACTION_EVERY;
                 previous = at + FRACTION_EVERY;
-                planned.push(Planned { after: seconds(previous), body: retry(tag) });
+                planned.push(Planned { after: seconds(previous), body: self.trouble.retry() });
             }
             let at = event.after_seconds * variation.stretch + delay;
-            planned
-                .push(Planned { after: seconds(at), body: resize(&event.body, variation.size, &self.configuration) });
+            let body = variation.vary(&event.body, &self.configuration, job);
+            planned.push(Planned { after: seconds(at), body });
             previous = at;
         }
         planned
@@ -103,6 +151,12 @@ impl Recording {
     }
 }
 
+fn retain_fields(step: &mut Value, keep: impl Fn(&Value) -> bool) {
+    if let Some(fields) = step["metadata_configurations"].as_array_mut() {
+        fields.retain(|field| keep(&field["name"]));
+    }
+}
+
 fn seconds(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds.max(0.0))
 }
@@ -112,78 +166,96 @@ fn fraction(tag: &str, fraction: f64) -> Value {
     json!({"kind": "info", "tag": tag, "fraction": percent / 100.0})
 }
 
-fn failure(tag: &str) -> Value {
-    json!({"kind": "error", "tag": tag, "name": "Tissue segmentation failed: no convergence, the image is too noisy"})
-}
-
-fn retry(tag: &str) -> Value {
-    json!({"kind": "info", "tag": tag, "name": "Trying again after denoising"})
-}
-
-/// The same event for a head of another size: lengths grow with it, volumes with its cube, also where text tells them.
-fn resize(body: &Value, size: f64, configuration: &Value) -> Value {
-    let mut body = body.clone();
-    if let Some(name) = body["name"].as_str() {
-        body["name"] = json!(resize_text(name, size));
+impl Trouble {
+    fn failure(self) -> Value {
+        json!({"kind": "error", "tag": self.tag, "name": self.failure})
     }
-    let steps = configuration["step_configurations"].as_array().into_iter().flatten();
-    let fields =
-        steps.filter(|step| step["tag"] == body["tag"]).filter_map(|s| s["metadata_configurations"].as_array());
-    let units: Vec<(&str, &str)> = fields
-        .flatten()
-        .map(|field| (field["name"].as_str().unwrap_or_default(), field["units"].as_str().unwrap_or_default()))
-        .collect();
-    for (name, unit) in units {
-        let Some(value) = body["event_metadata"].get_mut(name) else { continue };
-        if let Some(text) = value.as_str() {
-            *value = json!(resize_text(text, size));
-        } else if let (Some(number), Some(factor)) = (value.as_f64(), factor(unit, size)) {
-            *value = json!(round(number * factor));
+
+    fn retry(self) -> Value {
+        json!({"kind": "info", "tag": self.tag, "name": self.retry})
+    }
+}
+
+impl Variation {
+    /// The same event for another head, also where text tells what was measured.
+    fn vary(self, body: &Value, configuration: &Value, job: &str) -> Value {
+        let mut body = body.clone();
+        if let Some(name) = body["name"].as_str() {
+            body["name"] = json!(self.vary_text(name));
+        }
+        let steps = configuration["step_configurations"].as_array().into_iter().flatten();
+        let fields =
+            steps.filter(|step| step["tag"] == body["tag"]).filter_map(|s| s["metadata_configurations"].as_array());
+        let units: Vec<(&str, &str)> = fields
+            .flatten()
+            .map(|field| (field["name"].as_str().unwrap_or_default(), field["units"].as_str().unwrap_or_default()))
+            .collect();
+        for (name, unit) in units {
+            let Some(value) = body["event_metadata"].get_mut(name) else { continue };
+            *value = match &*value {
+                Value::String(link) if link.starts_with(REPORTS) => json!(format!("{link}{job}")),
+                Value::String(text) => json!(self.vary_text(text)),
+                Value::Number(number) => self.vary_number(number, unit),
+                other => other.clone(),
+            };
+        }
+        body
+    }
+
+    /// How many times as much something of a unit is: lengths grow with the head, volumes with its cube.
+    fn factor(self, unit: &str) -> Option<f64> {
+        match unit.trim_end_matches([',', ':', ';']) {
+            "mm" => Some(self.size),
+            "ml" => Some(self.size.powi(3)),
+            "%" | "°" | "a.u." | "" => Some(self.scatter),
+            _ => None,
         }
     }
-    body
-}
 
-/// How many times as much something of a unit is in a head of another size.
-fn factor(unit: &str, size: f64) -> Option<f64> {
-    match unit.trim_end_matches([',', ':', ';']) {
-        "mm" => Some(size),
-        "ml" => Some(size.powi(3)),
-        _ => None,
+    /// A count stays a whole number.
+    fn vary_number(self, number: &Number, unit: &str) -> Value {
+        let varied = number.as_f64().unwrap_or_default() * self.factor(unit).unwrap_or(1.0);
+        #[expect(clippy::cast_possible_truncation, reason = "counts in the recordings are small")]
+        if number.is_f64() { json!(round(varied)) } else { json!(varied.round() as i64) }
+    }
+
+    /// The same text with the numbers in front of a unit varied.
+    fn vary_text(self, text: &str) -> String {
+        let words: Vec<&str> = text.split(' ').collect();
+        let varied = words.iter().enumerate().map(|(index, word)| {
+            let factor = words.get(index + 1).and_then(|unit| self.factor(unit));
+            match (word.parse::<f64>(), factor) {
+                (Ok(number), Some(factor)) => round(number * factor).to_string(),
+                _ => (*word).to_owned(),
+            }
+        });
+        varied.collect::<Vec<_>>().join(" ")
     }
 }
 
+/// Four digits that count, as in the recordings.
 fn round(number: f64) -> f64 {
-    (number * 10.0).round() / 10.0
-}
-
-/// The same text with the numbers in front of a unit resized.
-fn resize_text(text: &str, size: f64) -> String {
-    let words: Vec<&str> = text.split(' ').collect();
-    let resized = words.iter().enumerate().map(|(index, word)| {
-        let unit = words.get(index + 1).copied().unwrap_or_default();
-        match (word.parse::<f64>(), factor(unit, size)) {
-            (Ok(number), Some(factor)) => round(number * factor).to_string(),
-            _ => (*word).to_owned(),
-        }
-    });
-    resized.collect::<Vec<_>>().join(" ")
+    if number == 0.0 {
+        return number;
+    }
+    let scale = 10_f64.powf(3.0 - number.abs().log10().floor());
+    (number * scale).round() / scale
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const LIVE: Variation = Variation { stretch: 10.0, size: 1.0, mishap: None };
+    const LIVE: Variation = Variation { stretch: 10.0, size: 1.0, scatter: 1.0, mishap: None };
 
     fn plan(variation: Variation) -> Vec<Planned> {
-        Recording::read().unwrap().plan(variation)
+        Recording::brain_volumes().unwrap().plan(variation, "brain-0001")
     }
 
     #[test]
     fn the_recorded_run_keeps_its_events_and_their_order() {
-        let recording = Recording::read().unwrap();
-        let plan = recording.plan(Variation { stretch: 1.0, ..LIVE });
+        let recording = Recording::brain_volumes().unwrap();
+        let plan = recording.plan(Variation { stretch: 1.0, ..LIVE }, "brain-0001");
         let recorded: Vec<&Value> = recording.events.iter().map(|event| &event.body).collect();
         let kept: Vec<&Value> = plan.iter().map(|p| &p.body).filter(|body| body.get("fraction").is_none()).collect();
         assert_eq!(kept, recorded);
@@ -249,5 +321,42 @@ mod tests {
             mask.unwrap().body["event_metadata"]["Brain volume"].as_f64().unwrap()
         };
         assert!(value(1.05) > value(1.0));
+    }
+
+    #[test]
+    fn shares_in_text_and_numbers_vary_alike() {
+        let plan = plan(Variation { scatter: 1.02, ..LIVE });
+        let load = plan.iter().find(|p| p.body["event_metadata"]["Empty background"].is_number()).unwrap();
+        assert_eq!(load.body["event_metadata"]["Empty background"], 79.82);
+        assert!(
+            plan.iter().any(|p| p.body["name"].as_str().is_some_and(|name| name.contains("79.87 % of the image")))
+        );
+        let segmentation = plan.iter().find(|p| p.body["event_metadata"]["Iterations"].is_number()).unwrap();
+        assert_eq!(segmentation.body["event_metadata"]["Iterations"], 35);
+    }
+
+    #[test]
+    fn an_older_version_has_its_own_steps_and_no_events_of_others() {
+        let older = Recording::older_brain_volumes().unwrap();
+        let steps = older.configuration["step_configurations"].as_array().unwrap();
+        let tags: Vec<&Value> = steps.iter().map(|step| &step["tag"]).collect();
+        assert_eq!(tags.len(), 8);
+        assert!(older.plan(LIVE, "brain-0001").iter().all(|planned| tags.contains(&&planned.body["tag"])));
+    }
+
+    #[test]
+    fn a_report_is_the_jobs_own() {
+        let plan = Recording::motion_qc().unwrap().plan(LIVE, "motion-0007");
+        let last = &plan.last().unwrap().body["event_metadata"];
+        assert_eq!(last["Report"], "https://reports.aurora-imaging.example/motion-qc/motion-0007");
+    }
+
+    #[test]
+    fn every_recording_goes_wrong_and_is_mended() {
+        for recording in [Recording::brain_volumes(), Recording::older_brain_volumes(), Recording::motion_qc()] {
+            let plan = |mishap| recording.as_ref().unwrap().plan(Variation { mishap: Some(mishap), ..LIVE }, "a job");
+            assert_eq!(plan(Mishap::Failed).last().unwrap().body["kind"], "error");
+            assert_eq!(plan(Mishap::Retried).last().unwrap().body["kind"], "complete");
+        }
     }
 }

@@ -1,0 +1,66 @@
+import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
+import { ApiError, answer, api } from '../../api/client';
+import type { Configuration, Page } from '../../api/types';
+import { newestFirst } from './semver';
+
+export const configurationKeys = {
+  all: ['configurations'] as const,
+  newest: ['configurations', 'newest'] as const,
+  one: (tag: string, version: string) => ['configurations', 'one', tag, version] as const,
+  versions: (tag: string) => ['configurations', 'versions', tag] as const,
+};
+
+/** The newest version of each tag, page by page. */
+export const newestQuery = infiniteQueryOptions({
+  queryKey: configurationKeys.newest,
+  queryFn: ({ pageParam, signal }): Promise<Page<Configuration>> =>
+    answer(api.GET('/api/v1/job-configurations', { params: { query: { cursor: pageParam } }, signal })),
+  initialPageParam: undefined as string | undefined,
+  getNextPageParam: page => page.next ?? undefined,
+});
+
+/** One version of a tag, or its `latest`. */
+export function configurationQuery(tag: string, version: string) {
+  return queryOptions({
+    queryKey: configurationKeys.one(tag, version),
+    queryFn: async ({ signal }): Promise<Configuration> => {
+      const page = await answer(
+        api.GET('/api/v1/job-configurations', { params: { query: { tag, version } }, signal }),
+      );
+      const [found] = page.items;
+      if (found === undefined) {
+        throw new ApiError(404, `There is no ${tag} ${version}.`);
+      }
+      return found;
+    },
+    // A version never changes; which one is the latest does.
+    staleTime: version === 'latest' ? 2_000 : Number.POSITIVE_INFINITY,
+  });
+}
+
+export type KnownVersion = Pick<Configuration, 'version' | 'created_at'>;
+
+/** All versions of a tag, the newest by precedence first. */
+export function versionsQuery(tag: string) {
+  return queryOptions({
+    queryKey: configurationKeys.versions(tag),
+    queryFn: async ({ signal }): Promise<KnownVersion[]> => {
+      const found: KnownVersion[] = [];
+      let cursor: string | undefined;
+      do {
+        const query = { tag, cursor };
+        const page = await answer(api.GET('/api/v1/job-configurations', { params: { query }, signal }));
+        found.push(...page.items.map(({ version, created_at }) => ({ version, created_at })));
+        cursor = page.next ?? undefined;
+      } while (cursor !== undefined);
+      return newestFirst(found);
+    },
+  });
+}
+
+/** The JSON Schema of a configuration. It changes with the server only. */
+export const schemaQuery = queryOptions({
+  queryKey: ['configuration-schema'],
+  queryFn: ({ signal }) => answer(api.GET('/api/v1/job-configurations/schema', { signal })) as Promise<object>,
+  staleTime: Number.POSITIVE_INFINITY,
+});

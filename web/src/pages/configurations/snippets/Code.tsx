@@ -1,0 +1,26 @@
+import { useMemo } from 'react';
+import { Copy } from '../../../components/Copy';
+import classes from './Snippets.module.css';
+import type { Language } from './snippets';
+import { tokens } from './tokens';
+
+/** A titled piece of code with its copy button. */
+export function Code({ title, code, language }: { title: string; code: string; language: Language }) {
+  const parts = useMemo(() => tokens(code, language), [code, language]);
+  return (
+    <figure className={classes.figure}>
+      <figcaption className={classes.caption}>
+        <span>{title}</span>
+        <Copy value={code} label={`Copy: ${title}`} />
+      </figcaption>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
+      <pre className={classes.code} tabIndex={0}>
+        {parts.map(({ kind, text, at }) => (
+          <span key={at} data-kind={kind}>
+            {text}
+          </span>
+        ))}
+      </pre>
+    </figure>
+  );
+}

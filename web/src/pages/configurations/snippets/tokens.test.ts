@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest';
+import { tokens } from './tokens';
+
+test('strings and words are told apart, and nothing is lost', () => {
+  const code = `curl -sS 'http://x' \\\n  -H "A: $B" -d '{"a \\" b": "curl -x", "n": 1}'`;
+  const parts = tokens(code, 'curl');
+  expect(parts.map(({ text }) => text).join('')).toBe(code);
+  const of = (kind: string) => parts.filter(part => part.kind === kind).map(({ text }) => text.trim());
+  expect(of('string')).toEqual(['"A: $B"', '"a \\" b"', '"curl -x"', '"n"']);
+  expect(of('word')).toEqual(['curl', '-sS', '-H', '-d']);
+});
+
+test('Python has other words', () => {
+  const parts = tokens('if not a:\n    raise B("if")', 'python');
+  expect(parts.filter(({ kind }) => kind === 'word').map(({ text }) => text)).toEqual(['if', 'not', 'raise']);
+});
+
+test('what is long stays plain', () => {
+  expect(tokens('"a" '.repeat(10_000), 'curl')).toHaveLength(1);
+});

@@ -1,0 +1,57 @@
+import { Button, Collapse, Group, Stack, Text, Title } from '@mantine/core';
+import { type ReactNode, useState } from 'react';
+import { Verbatim } from '../../components/Verbatim';
+import type { ChecklistStep } from './checklist';
+import classes from './GettingStarted.module.css';
+import { Tick } from './Tick';
+
+type Props = {
+  step: ChecklistStep;
+  isNext: boolean;
+  commands: string | null;
+  note: string | null;
+  /** What the page itself can do for it. */
+  children: ReactNode;
+};
+
+/** A step of the checklist. What is done folds up, and can be looked at again. */
+export function ChecklistItem({ step, isNext, commands, note, children }: Props) {
+  const [isOpen, setOpen] = useState(false);
+  const isShown = !step.isDone || isOpen;
+  return (
+    <li className={classes.step} data-next={isNext || undefined}>
+      <Group justify="space-between" wrap="nowrap" align="flex-start">
+        <Group gap={9} wrap="nowrap" align="flex-start">
+          <span className={classes.tick}>
+            <Tick isDone={step.isDone} />
+          </span>
+          <div>
+            <Title order={2}>
+              {step.title}
+              {step.isOptional && <span className={classes.optional}> · if you like</span>}
+            </Title>
+            <Text c="var(--quiet)">{step.why}</Text>
+          </div>
+        </Group>
+        {step.isDone && (
+          <Button
+            variant="subtle"
+            size="compact-sm"
+            onClick={() => setOpen(!isOpen)}
+            aria-expanded={isOpen}
+            aria-label={`${isOpen ? 'Hide' : 'Show'} how: ${step.title}`}
+          >
+            {isOpen ? 'Hide' : 'Show'}
+          </Button>
+        )}
+      </Group>
+      <Collapse expanded={isShown}>
+        <Stack gap="xs" className={classes.how}>
+          <Group gap="xs">{children}</Group>
+          {note && <Text size="sm">{note}</Text>}
+          {commands && <Verbatim label={`Copy the commands: ${step.title}`}>{commands}</Verbatim>}
+        </Stack>
+      </Collapse>
+    </li>
+  );
+}

@@ -1,0 +1,40 @@
+import { Anchor, Group, Title } from '@mantine/core';
+import { useInfiniteQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { Ends } from '../keys/Ends';
+import { endingSoon } from '../keys/expiry';
+import { keysQuery } from '../keys/queries';
+import classes from './JobRow.module.css';
+import { useNow } from './useNow';
+
+/** The keys that end within a fortnight; nothing if there are none. */
+export function ExpiringKeys() {
+  const keys = useInfiniteQuery(keysQuery);
+  const ending = endingSoon(keys.data?.pages.flatMap(page => page.items) ?? [], useNow());
+  if (ending.length === 0) {
+    return null;
+  }
+  return (
+    <section aria-label="Keys about to end">
+      <Group justify="space-between" mb={8}>
+        <Title order={2}>Keys about to end</Title>
+        <Anchor renderRoot={props => <Link to="/api-keys" {...props} />} underline="always" size="sm">
+          Rotate them
+        </Anchor>
+      </Group>
+      <ul className={classes.rows}>
+        {ending.slice(0, 5).map(key => (
+          <li key={key.id} className={classes.row}>
+            <div className={classes.line}>
+              <span className={classes.name}>{key.note}</span>
+              <span className={classes.id}>{key.prefix}…</span>
+              <span className={classes.aside}>
+                <Ends apiKey={key} />
+              </span>
+            </div>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}

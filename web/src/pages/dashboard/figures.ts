@@ -1,0 +1,46 @@
+import type { JobFilter } from '../../api/queries';
+
+const HOUR = 3_600_000;
+
+/** What the figures count. */
+export type Summary = { since: string; running: number; silent: number; finished: number; in_error: number };
+
+export type Figure = {
+  label: string;
+  count: number;
+  /** How urgent it is; what is zero is not. */
+  tone: 'calm' | 'warning' | 'error';
+  /** The jobs it counts, as a filter of the list. */
+  jobs: JobFilter;
+};
+
+/** The figures of the dashboard as of `at`, each with the list of what it counts. */
+export function figures(summary: Summary, at: Date): Figure[] {
+  const anHourAgo = new Date(at.getTime() - HOUR).toISOString();
+  return [
+    { label: 'Running', count: summary.running, tone: 'calm', jobs: { status: ['running'] } },
+    {
+      label: 'Finished today',
+      count: summary.finished,
+      tone: 'calm',
+      jobs: { status: ['completed'], finished_from: summary.since },
+    },
+    {
+      label: 'In error',
+      count: summary.in_error,
+      tone: summary.in_error > 0 ? 'error' : 'calm',
+      jobs: { status: ['error'] },
+    },
+    {
+      label: 'No event for an hour',
+      count: summary.silent,
+      tone: summary.silent > 0 ? 'warning' : 'calm',
+      jobs: { status: ['running'], last_event_to: anHourAgo },
+    },
+  ];
+}
+
+/** When the day of `now` began, where the browser is. */
+export function startOfDay(now: Date): string {
+  return new Date(now.getFullYear(), now.getMonth(), now.getDate()).toISOString();
+}

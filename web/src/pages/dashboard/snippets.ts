@@ -1,0 +1,118 @@
+import type { Beginnings, StepName } from './checklist';
+
+export type Language = 'curl' | 'python';
+
+/** What the commands are about: what is there already, else an example. */
+export type Example = { address: string; tag: string; steps: string[]; jobId: string };
+
+/** More are no use in an example. */
+const MOST_STEPS = 8;
+
+const STEPS = [
+  { tag: 'load', name: 'Load the images', points: 1 },
+  { tag: 'measure', name: 'Measure', points: 3 },
+  { tag: 'report', name: 'Write the report', points: 1 },
+];
+
+export function exampleOf(address: string, { configuration, job }: Beginnings): Example {
+  const steps = configuration?.step_configurations ?? STEPS;
+  return {
+    address,
+    tag: configuration?.tag ?? 'first-configuration',
+    steps: steps.slice(0, MOST_STEPS).map(step => step.tag),
+    jobId: job?.provider_job_id ?? 'first-job',
+  };
+}
+
+/** The commands of a step, ready to paste; null where there is nothing to type. */
+export function snippet(step: StepName, language: Language, example: Example): string | null {
+  return language === 'curl' ? curl(step, example) : python(step, example);
+}
+
+function curl(step: StepName, { address, tag, steps, jobId }: Example): string | null {
+  switch (step) {
+    case 'key':
+      return lines(
+        `export MILEPOST_URL=${shell(address)}`,
+        'export MILEPOST_API_KEY=mp_…',
+        'curl -sS "$MILEPOST_URL/api/v1/api-keys/protected" -H "Authorization: Bearer $MILEPOST_API_KEY"',
+      );
+    case 'configuration':
+      return post('job-configurations', shell(JSON.stringify(newConfiguration(tag), null, 2)));
+    case 'job':
+      return post('jobs', shell(JSON.stringify({ provider_job_id: jobId, tag })));
+    case 'event': {
+      const body = JSON.stringify({ provider_job_id: jobId, kind: 'step', tag: 'TAG' });
+      // The step's tag is put in by the shell; a tag holds nothing that would have to be quoted.
+      const [before = '', after = ''] = body.split('TAG');
+      return lines(
+        `for step in ${steps.join(' ')}; do`,
+        '  sleep 2',
+        ...post('events', `${shell(before)}"$step"${shell(after)}`)
+          .split('\n')
+          .map(line => `  ${line}`),
+        'done',
+      );
+    }
+    case 'customer':
+      return null;
+  }
+}
+
+function post(path: string, data: string): string {
+  return lines(
+    `curl -sS "$MILEPOST_URL/api/v1/${path}" \\`,
+    '  -H "Authorization: Bearer $MILEPOST_API_KEY" -H "Content-Type: application/json" \\',
+    `  -d ${data}`,
+  );
+}
+
+function python(step: StepName, { address, tag, steps, jobId }: Example): string | null {
+  switch (step) {
+    case 'key':
+      return lines(
+        'import os, time',
+        'import requests',
+        '',
+        `MILEPOST = ${text(`${address}/api/v1`)}`,
+        'session = requests.Session()',
+        'session.headers["Authorization"] = "Bearer " + os.environ["MILEPOST_API_KEY"]',
+        'session.get(MILEPOST + "/api-keys/protected").raise_for_status()',
+      );
+    case 'configuration':
+      return call('/job-configurations', JSON.stringify(newConfiguration(tag), null, 4));
+    case 'job':
+      return call('/jobs', `{"provider_job_id": ${text(jobId)}, "tag": ${text(tag)}}`);
+    case 'event':
+      return lines(
+        `for step in [${steps.map(text).join(', ')}]:`,
+        '    time.sleep(2)  # the work of the step',
+        `    event = {"provider_job_id": ${text(jobId)}, "kind": "step", "tag": step}`,
+        '    session.post(MILEPOST + "/events", json=event).raise_for_status()',
+      );
+    case 'customer':
+      return null;
+  }
+}
+
+function call(path: string, json: string): string {
+  return `session.post(MILEPOST + "${path}", json=${json}).raise_for_status()`;
+}
+
+function newConfiguration(tag: string) {
+  return { tag, name: 'My first configuration', version: '1.0.0', step_configurations: STEPS };
+}
+
+/** A word for the shell, whatever is in it. */
+function shell(word: string): string {
+  return `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/** A string for Python: JSON's are. */
+function text(value: string): string {
+  return JSON.stringify(value);
+}
+
+function lines(...parts: string[]): string {
+  return parts.join('\n');
+}
