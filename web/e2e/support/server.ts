@@ -8,6 +8,9 @@ const BINARY = process.env.MILEPOST_BIN ?? resolve(import.meta.dirname, '../../.
 const HOW_TO_BUILD = 'build it with `UI=required cargo build`, or name another by MILEPOST_BIN';
 const START_LIMIT = 30_000;
 
+// The last act below is for `exit`, which a signal alone would skip.
+process.once('SIGTERM', () => process.exit(143));
+
 export type NewPerson = { role: Role; email: string; firstName: string; lastName: string; password: string };
 
 /** The real `milepost` with a database of its own, in a folder of its own. */

@@ -25,16 +25,18 @@ export const test = base
     return server;
   })
   .extend('lab', ({ server }) => Lab.found(server))
-  .extend('visit', async ({ browser, server, task }, { onCleanup }) => {
+  .extend('visit', async ({ browser, server, task, onTestFinished }, { onCleanup }) => {
     const visitors: Visitor[] = [];
+    let problems: string[] = [];
     onCleanup(async () => {
-      const problems = visitors.flatMap(visitor => visitor.problems);
+      problems = visitors.flatMap(visitor => visitor.problems);
       if (task.result?.state === 'fail' || problems.length > 0) {
         await keep(task.name, visitors, server);
       }
-      await Promise.all(visitors.map(visitor => visitor.leave()));
-      expect(problems, 'what went wrong in the pages').toEqual([]);
+      await Promise.allSettled(visitors.map(visitor => visitor.leave()));
     });
+    // Not in the clean-up: what throws there keeps the rest from being cleaned up.
+    onTestFinished(() => expect(problems, 'what went wrong in the pages').toEqual([]));
     return async (look: Look = {}) => {
       const visitor = await Visitor.arrive(browser, server, look);
       visitors.push(visitor);
