@@ -1,15 +1,6 @@
 import createClient, { type Client } from 'openapi-fetch';
 import type { paths } from '../../src/api/schema';
-import type {
-  Configuration,
-  Event,
-  EventKind,
-  Job,
-  JobDetail,
-  NewConfiguration,
-  Problem,
-  User,
-} from '../../src/api/types';
+import type { Configuration, Event, EventKind, Job, NewConfiguration, Problem, User } from '../../src/api/types';
 import type { Server } from './server';
 
 export const PASSWORD = 'correct horse battery';
@@ -48,6 +39,11 @@ export class Person {
 export class Lab extends Person {
   static async found(server: Server, email = 'ada@aurora.example'): Promise<Lab> {
     await server.addUser({ role: 'provider', email, firstName: 'Ada', lastName: 'Lindqvist', password: PASSWORD });
+    return Lab.return(server, email);
+  }
+
+  /** Somebody who has an account already. */
+  static async return(server: Server, email: string): Promise<Lab> {
     const { user, cookie } = await login(server, email, PASSWORD);
     return new Lab(server, user, PASSWORD, cookie);
   }
@@ -81,8 +77,9 @@ export class Lab extends Person {
     }
   }
 
-  async job(id: string): Promise<JobDetail> {
-    return told(this.api.GET('/api/v1/jobs/{id}', { params: { path: { id } } }));
+  /** The newest jobs. */
+  async jobs(): Promise<Job[]> {
+    return (await told(this.api.GET('/api/v1/jobs'))).items;
   }
 
   /** The link to hand over. */

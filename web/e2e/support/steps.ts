@@ -40,3 +40,18 @@ export async function copied(page: Page): Promise<string> {
 export async function textOf(shown: Locator): Promise<string> {
   return (await shown.textContent())?.trim() ?? '';
 }
+
+/** How far the page of a job says it is: `62 %`. */
+export function progressOf(page: Page): Locator {
+  return page.getByRole('region', { name: 'Progress' });
+}
+
+/** A job's row in the table of jobs. */
+export function rowOf(page: Page, id: string): Locator {
+  return page.getByRole('row').filter({ has: page.getByText(id, { exact: true }) });
+}
+
+/** Chooses one of a few that are side by side. */
+export async function choose(on: Page, group: string, choice: string): Promise<void> {
+  await on.getByRole('radiogroup', { name: group }).getByText(choice, { exact: true }).click();
+}
