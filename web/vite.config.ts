@@ -10,8 +10,8 @@ export default defineConfig({
     assetsInlineLimit: 0,
   },
   worker: { format: 'es' },
-  server: { proxy: { '/api': process.env.MILEPOST_URL ?? 'http://127.0.0.1:8080' } },
-  preview: { proxy: { '/api': process.env.MILEPOST_URL ?? 'http://127.0.0.1:8080' } },
+  server: { proxy: { '^/api/': process.env.MILEPOST_URL ?? 'http://127.0.0.1:8080' } },
+  preview: { proxy: { '^/api/': process.env.MILEPOST_URL ?? 'http://127.0.0.1:8080' } },
   test: {
     projects: [
       { extends: true, test: { name: 'unit', include: ['src/**/*.test.ts'], environment: 'node' } },

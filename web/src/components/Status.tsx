@@ -10,6 +10,10 @@ const WORDS: Record<JobStatus | StepStatus, string> = {
   skipped: 'Skipped',
 };
 
+export function statusWord(status: JobStatus | StepStatus): string {
+  return WORDS[status];
+}
+
 /** A status: a colour, a shape and a word. */
 export function Status({ status }: { status: JobStatus | StepStatus }) {
   return (

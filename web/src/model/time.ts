@@ -87,3 +87,14 @@ function microseconds(at: string): number {
   const fraction = /\.(\d+)/.exec(at)?.[1] ?? '';
   return Number(fraction.padEnd(6, '0').slice(3, 6));
 }
+
+/** A day of a calendar, `2026-11-22`, as `22 Nov`; with its year unless that is this one. */
+export function shortDay(day: string, now = new Date()): string {
+  const [year = 0, month = 1, date = 1] = day.split('-').map(Number);
+  const options = {
+    day: 'numeric',
+    month: 'short',
+    year: year === now.getFullYear() ? undefined : 'numeric',
+  } as const;
+  return new Date(year, month - 1, date).toLocaleDateString('en-GB', options);
+}

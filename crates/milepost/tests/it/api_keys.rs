@@ -331,6 +331,7 @@ on_both! {
         }
         rotated(alice.post(&format!("/api-keys/{}/rotate", old.id), json!({"overlap": 2})).await);
         for stream in &mut streams {
+            stream.expect_access().await;
             assert!(stream.next().await.is_none(), "it ends with the overlap");
         }
         program.get("/jobs").await.expect_problem(401, &[]);

@@ -346,6 +346,7 @@ on_both! {
         let old = alice.make_key(None).await;
         let mut streams = open_both(&alice.with_key(&old), &job).await;
         alice.post(&format!("/api-keys/{}/rotate", old.id), json!({"overlap": 5})).await.expect(201);
+        streams[1].expect_access().await;
         sleep(Duration::from_secs(1)).await;
         alice.report("CT-1", "info", None).await;
         for stream in &mut streams {

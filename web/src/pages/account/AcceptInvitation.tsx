@@ -1,9 +1,10 @@
-import { Anchor, Stack, Text } from '@mantine/core';
+import { Stack, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { getRouteApi, Link } from '@tanstack/react-router';
+import { getRouteApi } from '@tanstack/react-router';
 import { ApiError } from '../../api/client';
 import { meQuery } from '../../api/queries';
 import type { Invitation, User } from '../../api/types';
+import { TextLink } from '../../components/Links';
 import { Failed, Loading } from '../../components/States';
 import { Time } from '../../components/Time';
 import { AccountPage } from './AccountPage';
@@ -44,9 +45,9 @@ function Void({ me }: { me: User | null }) {
       </Text>
       <Text>
         {me === null ? 'If you have accepted it before, ' : `You are signed in as ${me.email}: `}
-        <Anchor component={Link} to={me === null ? '/sign-in' : '/'} inherit underline="always">
+        <TextLink to={me === null ? '/sign-in' : '/'} inherit underline="always">
           {me === null ? 'sign in' : 'see your jobs'}
-        </Anchor>
+        </TextLink>
         .
       </Text>
     </Stack>

@@ -34,6 +34,7 @@ export function PasswordForm({ me }: { me: User }) {
   };
   const secret = {
     required: true,
+    withAsterisk: false,
     maxLength: 2 * LONGEST_PASSWORD,
     visibilityToggleFocusable: true,
     visibilityToggleButtonProps: { 'aria-label': 'Show the password' },

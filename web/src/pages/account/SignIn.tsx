@@ -1,11 +1,12 @@
-import { Anchor, Button, PasswordInput, Stack, Text, TextInput } from '@mantine/core';
+import { Button, PasswordInput, Stack, Text, TextInput } from '@mantine/core';
 import { useMutation, useQuery } from '@tanstack/react-query';
-import { getRouteApi, Link, useRouter } from '@tanstack/react-router';
+import { getRouteApi, useRouter } from '@tanstack/react-router';
 import { type FormEvent, useEffect, useRef, useState } from 'react';
 import { answer, api } from '../../api/client';
 import { meQuery } from '../../api/queries';
 import { useBeginSession } from '../../app/session';
 import { FormProblem } from '../../components/FormProblem';
+import { TextLink } from '../../components/Links';
 import { useFields } from '../../components/useFields';
 import { AccountPage } from './AccountPage';
 import { serverQuery } from './queries';
@@ -47,6 +48,7 @@ export function SignIn() {
             type="email"
             autoComplete="username"
             required
+            withAsterisk={false}
             autoFocus={filled === null}
             {...field('email')}
           />
@@ -55,6 +57,7 @@ export function SignIn() {
             label="Password"
             autoComplete="current-password"
             required
+            withAsterisk={false}
             visibilityToggleFocusable
             visibilityToggleButtonProps={{ 'aria-label': 'Show the password' }}
             {...field('password')}
@@ -65,9 +68,9 @@ export function SignIn() {
           {server?.signup === 'open' && (
             <Text>
               No account yet?{' '}
-              <Anchor component={Link} to="/sign-up" inherit underline="always">
+              <TextLink to="/sign-up" inherit underline="always">
                 Sign up
-              </Anchor>
+              </TextLink>
             </Text>
           )}
           <Text size="sm" c="var(--quiet)">

@@ -1,11 +1,11 @@
-import { Anchor, Button, Radio, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Radio, Stack, Text, TextInput } from '@mantine/core';
 import { useMutation, useQuery } from '@tanstack/react-query';
-import { Link } from '@tanstack/react-router';
 import { type FormEvent, useState } from 'react';
 import { answer, api } from '../../api/client';
 import type { Role } from '../../api/types';
 import { useBeginSession } from '../../app/session';
 import { FormProblem } from '../../components/FormProblem';
+import { TextLink } from '../../components/Links';
 import { Failed, Loading } from '../../components/States';
 import { useFields } from '../../components/useFields';
 import { AccountPage } from './AccountPage';
@@ -31,9 +31,9 @@ export function SignUp() {
       )}
       <Text>
         You have an account?{' '}
-        <Anchor component={Link} to="/sign-in" inherit underline="always">
+        <TextLink to="/sign-in" inherit underline="always">
           Sign in
-        </Anchor>
+        </TextLink>
       </Text>
     </AccountPage>
   );

@@ -87,6 +87,7 @@ export function SignInForm({ token, email }: { token: string; email: string }) {
           label="Password"
           autoComplete="current-password"
           required
+          withAsterisk={false}
           autoFocus
           visibilityToggleFocusable
           visibilityToggleButtonProps={{ 'aria-label': 'Show the password' }}

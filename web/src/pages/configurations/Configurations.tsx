@@ -69,7 +69,7 @@ function List({ rows }: { rows: Configuration[] }) {
     <div>
       <div className={classes.head} aria-hidden="true">
         <span>Configuration</span>
-        <span>Newest version</span>
+        <span>Newest</span>
         <span className={classes.number}>Steps</span>
         <span className={classes.number}>Points</span>
         <span>Share of each step</span>
@@ -90,12 +90,14 @@ function Row({ configuration }: { configuration: Configuration }) {
   return (
     <li className={classes.row}>
       <div className={classes.name}>
-        <TextLink to="/configurations/$tag" params={{ tag }} className="breakable">
+        <TextLink to="/configurations/$tag" params={{ tag }} className={`${classes.clamped} breakable`}>
           {name}
         </TextLink>
         <span className="mono quiet breakable">{tag}</span>
       </div>
-      <span className={`${classes.version} mono breakable`}>{version}</span>
+      <span className={`${classes.version} ${classes.clamped} mono breakable`} title={version}>
+        {version}
+      </span>
       <span className={classes.number}>
         {steps.length} <span className={classes.label}>{steps.length === 1 ? 'step' : 'steps'}</span>
       </span>

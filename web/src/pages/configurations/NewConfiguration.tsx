@@ -1,5 +1,60 @@
-import { PageHeading } from '../../components/PageHeading';
+import { useQuery } from '@tanstack/react-query';
+import { getRouteApi } from '@tanstack/react-router';
+import { Failed, Loading } from '../../components/States';
+import { asDocument } from './document';
+import { BLANK, EXAMPLE, readFrom } from './editor/beginnings';
+import { ConfigurationEditor } from './editor/ConfigurationEditor';
+import { configurationQuery, schemaQuery, versionsQuery } from './queries';
+import { nextVersion } from './semver';
+
+const route = getRouteApi('/signed-in/provider/configurations/new');
 
 export function NewConfigurationPage() {
-  return <PageHeading title="New configuration" />;
+  const { from } = route.useSearch();
+  const beginning = readFrom(from);
+  const schema = useQuery(schemaQuery);
+  if (schema.isError) {
+    return <Failed error={schema.error} retry={() => void schema.refetch()} />;
+  }
+  if (schema.isPending) {
+    return <Loading label="Loading the editor" />;
+  }
+  if (typeof beginning === 'object') {
+    return <NewVersion {...beginning} schema={schema.data} key={from} />;
+  }
+  return (
+    <ConfigurationEditor
+      key={beginning}
+      title="New configuration"
+      beginning={beginning === 'example' ? EXAMPLE : BLANK}
+      schema={schema.data}
+      base={null}
+      taken={[]}
+      isBlank={beginning === 'blank'}
+    />
+  );
+}
+
+function NewVersion({ tag, version, schema }: { tag: string; version: string; schema: object }) {
+  const configuration = useQuery(configurationQuery(tag, version));
+  const versions = useQuery(versionsQuery(tag));
+  const failed = [configuration, versions].find(query => query.isError);
+  if (failed !== undefined) {
+    return <Failed error={failed.error} retry={() => void failed.refetch()} />;
+  }
+  if (!configuration.isSuccess || !versions.isSuccess) {
+    return <Loading label="Loading the configuration" />;
+  }
+  const taken = versions.data.map(known => known.version);
+  const base = configuration.data.version;
+  return (
+    <ConfigurationEditor
+      title={`New version of ${configuration.data.name}`}
+      beginning={{ ...asDocument(configuration.data), version: nextVersion(base, taken) }}
+      schema={schema}
+      base={base}
+      taken={taken}
+      isBlank={false}
+    />
+  );
 }

@@ -1,6 +1,6 @@
-import { Button, Group, Stack, Table, Text } from '@mantine/core';
-import { Link } from '@tanstack/react-router';
+import { Button, Group, Stack, Table, Text, VisuallyHidden } from '@mantine/core';
 import type { Customer } from '../../api/types';
+import { ButtonLink } from '../../components/Links';
 import rows from '../../components/rows.module.css';
 import { StatusShape } from '../../components/Status';
 import { Time } from '../../components/Time';
@@ -22,7 +22,9 @@ export function CustomerTable({ customers, ...acts }: Props) {
           <Table.Th>E-mail</Table.Th>
           <Table.Th>State</Table.Th>
           <Table.Th>First invited</Table.Th>
-          <Table.Th aria-label="What to do" />
+          <Table.Th>
+            <VisuallyHidden>What to do</VisuallyHidden>
+          </Table.Th>
         </Table.Tr>
       </Table.Thead>
       <Table.Tbody>
@@ -111,22 +113,21 @@ function Acts({ customer, inviteAgain, unlink }: { customer: Customer } & Omit<P
   const title = customerTitle(customer);
   return (
     <Group gap={4} className={rows.acts}>
-      <Button
-        renderRoot={props => (
-          <Link to="/jobs" search={{ customer: customer.customer_id ?? customer.email }} {...props} />
-        )}
+      <ButtonLink
+        to="/jobs"
+        search={{ customer: customer.customer_id ?? customer.email }}
         variant="subtle"
         size="compact-sm"
         aria-label={`Jobs of ${title}`}
       >
         Jobs
-      </Button>
+      </ButtonLink>
       {customer.status === 'invited' && (
         <Button
           variant="subtle"
           size="compact-sm"
           onClick={() => inviteAgain(customer)}
-          aria-label={`Invite ${title} again`}
+          aria-label={`Invite again: ${title}`}
         >
           Invite again
         </Button>

@@ -37,6 +37,7 @@ export function ChecklistItem({ step, isNext, commands, note, children }: Props)
           <Button
             variant="subtle"
             size="compact-sm"
+            flex="none"
             onClick={() => setOpen(!isOpen)}
             aria-expanded={isOpen}
             aria-label={`${isOpen ? 'Hide' : 'Show'} how: ${step.title}`}

@@ -1,6 +1,6 @@
-import { Anchor, Group, Title } from '@mantine/core';
+import { Group, Title } from '@mantine/core';
 import { useInfiniteQuery } from '@tanstack/react-query';
-import { Link } from '@tanstack/react-router';
+import { TextLink } from '../../components/Links';
 import { Ends } from '../keys/Ends';
 import { endingSoon } from '../keys/expiry';
 import { keysQuery } from '../keys/queries';
@@ -18,9 +18,9 @@ export function ExpiringKeys() {
     <section aria-label="Keys about to end">
       <Group justify="space-between" mb={8}>
         <Title order={2}>Keys about to end</Title>
-        <Anchor renderRoot={props => <Link to="/api-keys" {...props} />} underline="always" size="sm">
+        <TextLink to="/api-keys" underline="always" size="sm">
           Rotate them
-        </Anchor>
+        </TextLink>
       </Group>
       <ul className={classes.rows}>
         {ending.slice(0, 5).map(key => (

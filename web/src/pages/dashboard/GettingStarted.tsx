@@ -1,7 +1,7 @@
 import { Button, Group, SegmentedControl, Stack, Text } from '@mantine/core';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
+import { ButtonLink } from '../../components/Links';
 import { PageHeading } from '../../components/PageHeading';
 import { Failed, Loading } from '../../components/States';
 import { InviteDialog } from '../customers/InviteDialog';
@@ -95,9 +95,9 @@ function Act({ step, open }: { step: StepName; open: (dialog: StepName) => void 
       );
     case 'configuration':
       return (
-        <Button size="xs" variant="default" renderRoot={props => <Link to="/configurations/new" {...props} />}>
+        <ButtonLink to="/configurations/new" size="xs" variant="default">
           Use the form instead
-        </Button>
+        </ButtonLink>
       );
     case 'customer':
       return (
@@ -115,7 +115,9 @@ function AllDone({ jobId }: { jobId: string }) {
   return (
     <Group className={classes.done} justify="space-between">
       <Text fw={600}>That is all: your job is on its way.</Text>
-      <Button renderRoot={props => <Link to="/jobs/$jobId" params={{ jobId }} {...props} />}>Watch it live</Button>
+      <ButtonLink to="/jobs/$jobId" params={{ jobId }}>
+        Watch it live
+      </ButtonLink>
     </Group>
   );
 }

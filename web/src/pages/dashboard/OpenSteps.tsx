@@ -1,6 +1,6 @@
-import { Button, Group, Text, Title } from '@mantine/core';
+import { Group, Text, Title } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { Link } from '@tanstack/react-router';
+import { ButtonLink } from '../../components/Links';
 import { beginningsQuery } from './beginnings';
 import { checklist, doneOf, nextStep } from './checklist';
 import classes from './OpenSteps.module.css';
@@ -23,9 +23,9 @@ export function OpenSteps() {
           </Title>
           <Text c="var(--quiet)">{doneOf(steps)}</Text>
         </Group>
-        <Button size="xs" renderRoot={props => <Link to="/getting-started" {...props} />}>
+        <ButtonLink to="/getting-started" size="xs">
           Go on
-        </Button>
+        </ButtonLink>
       </Group>
       <ol className={classes.steps}>
         {steps

@@ -1,9 +1,9 @@
-import { Anchor, Group, Text, Title } from '@mantine/core';
+import { Group, Text, Title } from '@mantine/core';
 import { useInfiniteQuery } from '@tanstack/react-query';
-import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { type JobFilter, jobsQuery } from '../../api/queries';
 import type { JobListItem, JobStatus } from '../../api/types';
+import { TextLink } from '../../components/Links';
 import { Failed, Loading } from '../../components/States';
 import { JobRows } from './JobRow';
 
@@ -29,9 +29,9 @@ export function ShortList({ title, status, most, none, row }: Props) {
       <Group justify="space-between" mb={8}>
         <Title order={2}>{title}</Title>
         {hasMore && (
-          <Anchor renderRoot={props => <Link to="/jobs" search={filter} {...props} />} underline="always" size="sm">
+          <TextLink to="/jobs" search={filter} underline="always" size="sm">
             Show all
-          </Anchor>
+          </TextLink>
         )}
       </Group>
       {jobs.isPending && <Loading lines={3} />}

@@ -30,7 +30,7 @@ describe('the chart of events', () => {
 
   it('is told in a sentence', () => {
     expect(describeHours(day)).toBe(
-      '1,540 events, 5 of them errors in the past 24 hours; most in the hour from 12:00: 1,500.',
+      '1,540 events in the past 24 hours, 5 of them errors; most in the hour from 12:00: 1,500.',
     );
     expect(describeHours([])).toBe('No events in the past 24 hours.');
   });

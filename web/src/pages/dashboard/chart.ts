@@ -52,13 +52,13 @@ export function describeHours(hours: Hour[]): string {
   }
   const busiest = hours.reduce((most, hour) => (hour.events > most.events ? hour : most));
   return (
-    `${told(events, errors)} in the past 24 hours; ` +
+    `${told(events, errors, ' in the past 24 hours')}; ` +
     `most in the hour from ${clock(new Date(busiest.hour))}: ${count(busiest.events)}.`
   );
 }
 
-function told(events: number, errors: number): string {
-  const first = `${count(events)} ${events === 1 ? 'event' : 'events'}`;
+function told(events: number, errors: number, when = ''): string {
+  const first = `${count(events)} ${events === 1 ? 'event' : 'events'}${when}`;
   return errors === 0 ? first : `${first}, ${count(errors)} of them ${errors === 1 ? 'an error' : 'errors'}`;
 }
 

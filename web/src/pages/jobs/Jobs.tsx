@@ -1,54 +1,43 @@
-import { Stack, Table } from '@mantine/core';
-import { useInfiniteQuery } from '@tanstack/react-query';
-import { getRouteApi, Link } from '@tanstack/react-router';
-import { jobsQuery } from '../../api/queries';
+import { Button } from '@mantine/core';
+import { IconPlus } from '@tabler/icons-react';
+import { getRouteApi, useNavigate } from '@tanstack/react-router';
+import { lazy, Suspense, useCallback, useState } from 'react';
+import type { JobFilter } from '../../api/queries';
+import { useMe } from '../../app/session';
 import { PageHeading } from '../../components/PageHeading';
-import { SegmentedBar } from '../../components/SegmentedBar';
-import { Failed, Loading } from '../../components/States';
-import { Status } from '../../components/Status';
-import { currentStep, percent } from '../../components/segments';
-import { Time } from '../../components/Time';
+import { FilterBar } from './FilterBar';
+import { JobList } from './JobList';
+
+const OpenJob = lazy(() => import('./OpenJob').then(module => ({ default: module.OpenJob })));
 
 const route = getRouteApi('/signed-in/jobs');
 
 export function Jobs() {
   const filter = route.useSearch();
-  const jobs = useInfiniteQuery(jobsQuery(filter));
-  if (jobs.isPending) {
-    return <Loading />;
-  }
-  if (jobs.isError) {
-    return <Failed error={jobs.error} retry={() => void jobs.refetch()} />;
-  }
+  const me = useMe();
+  const navigate = useNavigate();
+  const [isOpening, setOpening] = useState(false);
+  // `isSameStep`: a text that is being typed is one step of the history, not one for each letter.
+  const onChange = useCallback(
+    (next: JobFilter, isSameStep = false) => void navigate({ to: '/jobs', search: next, replace: isSameStep }),
+    [navigate],
+  );
+  const isProvider = me.role === 'provider';
+  const open = (
+    <Button leftSection={<IconPlus size={16} />} onClick={() => setOpening(true)}>
+      Open a job
+    </Button>
+  );
   return (
-    <Stack>
-      <PageHeading title="Jobs" />
-      <Table>
-        <Table.Tbody>
-          {jobs.data.pages
-            .flatMap(page => page.items)
-            .map(job => (
-              <Table.Tr key={job.id}>
-                <Table.Td>
-                  <Link to="/jobs/$jobId" params={{ jobId: job.id }}>
-                    {job.provider_job_name}
-                  </Link>
-                </Table.Td>
-                <Table.Td>
-                  <Status status={job.status} />
-                </Table.Td>
-                <Table.Td w={240}>
-                  <SegmentedBar steps={job.steps ?? []} progress={job.progress} />
-                </Table.Td>
-                <Table.Td>{job.progress !== null && percent(job.progress)}</Table.Td>
-                <Table.Td>{currentStep(job.steps ?? [])?.name}</Table.Td>
-                <Table.Td>
-                  <Time at={job.last_event_at} />
-                </Table.Td>
-              </Table.Tr>
-            ))}
-        </Table.Tbody>
-      </Table>
-    </Stack>
+    <>
+      <PageHeading title="Jobs" actions={isProvider && open} />
+      <FilterBar filter={filter} onChange={onChange} isProvider={isProvider} />
+      <JobList filter={filter} onChange={onChange} isProvider={isProvider} />
+      {isOpening && (
+        <Suspense>
+          <OpenJob onClose={() => setOpening(false)} />
+        </Suspense>
+      )}
+    </>
   );
 }

@@ -2,15 +2,26 @@ import type { JobFilter } from '../../api/queries';
 import type { JobSort, JobStatus } from '../../api/types';
 
 export const STATUSES: JobStatus[] = ['pending', 'running', 'completed', 'error'];
-const SORTS: JobSort[] = ['-created_at', 'created_at', '-started_at', 'started_at', '-finished_at', 'finished_at'];
 const TEXTS = ['text', 'tag', 'version', 'customer', 'from', 'to', 'finished_from', 'last_event_to'] as const;
+
+/** What lists of jobs can be sorted by. */
+export type SortColumn = 'created_at' | 'started_at' | 'finished_at';
+
+export const SORTS: { sort: JobSort; label: string }[] = [
+  { sort: '-created_at', label: 'Opened, newest first' },
+  { sort: 'created_at', label: 'Opened, oldest first' },
+  { sort: '-started_at', label: 'Started, newest first' },
+  { sort: 'started_at', label: 'Started, oldest first' },
+  { sort: '-finished_at', label: 'Finished, newest first' },
+  { sort: 'finished_at', label: 'Finished, oldest first' },
+];
 
 /** The filter and order of the list as the address has them. What does not fit is left out. */
 export function readJobFilter(search: Record<string, unknown>): JobFilter {
   const filter: JobFilter = {};
   for (const name of TEXTS) {
     const value = search[name];
-    if (typeof value === 'string' && value !== '') {
+    if (typeof value === 'string' && value.trim() !== '') {
       filter[name] = value;
     }
   }
@@ -19,9 +30,89 @@ export function readJobFilter(search: Record<string, unknown>): JobFilter {
   if (statuses.length > 0) {
     filter.status = statuses;
   }
-  const sort = SORTS.find(known => known === search.sort);
-  if (sort !== undefined && sort !== '-created_at') {
-    filter.sort = sort;
+  return withSort(filter, SORTS.find(known => known.sort === search.sort)?.sort);
+}
+
+/** Newest first is what one gets without asking: the address does not name it. */
+export function withSort(filter: JobFilter, sort: JobSort | undefined): JobFilter {
+  const { sort: _, ...rest } = filter;
+  return sort === undefined || sort === '-created_at' ? rest : { ...rest, sort };
+}
+
+/** The filter with some of it changed. */
+export function withChange(filter: JobFilter, change: Partial<JobFilter>): JobFilter {
+  return readJobFilter({ ...filter, ...change });
+}
+
+/** Whether anything is left out of the list; its order leaves nothing out. */
+export function isFiltered(filter: JobFilter): boolean {
+  return countFilters(filter) > 0;
+}
+
+/** How many conditions there are; from and to are one. */
+export function countFilters({ from, to, sort: _, ...others }: JobFilter): number {
+  const isSet = (value: unknown) => value !== undefined;
+  return Object.values(others).filter(isSet).length + Number(isSet(from) || isSet(to));
+}
+
+/** How a column sorts the list, in the words of `aria-sort`. */
+export function ariaSort(
+  { sort = '-created_at' }: JobFilter,
+  column: SortColumn,
+): 'ascending' | 'descending' | 'none' {
+  return sort === column ? 'ascending' : sort === `-${column}` ? 'descending' : 'none';
+}
+
+/** The order after a click on a column's heading: newest first, oldest first, and back to the usual. */
+export function nextSort(filter: JobFilter, column: SortColumn): JobSort {
+  switch (ariaSort(filter, column)) {
+    case 'none':
+      return `-${column}`;
+    case 'descending':
+      return column;
+    case 'ascending':
+      return '-created_at';
   }
-  return filter;
+}
+
+/** Days as a calendar has them, `2026-11-22`, in the zone of whoever looks. */
+export type Days = [first: string | null, last: string | null];
+
+/** The instants from the beginning of the first day to the end of the last. */
+export function instantsOf([first, last]: Days): Pick<JobFilter, 'from' | 'to'> {
+  return {
+    from: first === null ? undefined : midnight(first, 0),
+    to: last === null ? undefined : midnight(last, 1),
+  };
+}
+
+/** The days that are at least in part between the instants. What is no instant is no day. */
+export function daysOf({ from, to }: Pick<JobFilter, 'from' | 'to'>): Days {
+  return [dayOf(from, 0), dayOf(to, -1)];
+}
+
+function midnight(day: string, later: number): string {
+  const [year = 0, month = 1, date = 1] = day.split('-').map(Number);
+  return new Date(year, month - 1, date + later).toISOString();
+}
+
+function dayOf(instant: string | undefined, milliseconds: number): string | null {
+  const at = new Date(Date.parse(instant ?? '') + milliseconds);
+  if (Number.isNaN(at.getTime())) {
+    return null;
+  }
+  const two = (part: number) => String(part).padStart(2, '0');
+  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+}
+
+/** Filters that no control shows: another page led here with them. */
+export function rareFilters(
+  filter: JobFilter,
+): { name: 'version' | 'finished_from' | 'last_event_to'; at?: string }[] {
+  const { version, finished_from, last_event_to } = filter;
+  return [
+    ...(version === undefined ? [] : [{ name: 'version' as const }]),
+    ...(finished_from === undefined ? [] : [{ name: 'finished_from' as const, at: finished_from }]),
+    ...(last_event_to === undefined ? [] : [{ name: 'last_event_to' as const, at: last_event_to }]),
+  ];
 }

@@ -1,4 +1,4 @@
-import { Button, Group, Stack, Table, Text } from '@mantine/core';
+import { Button, Group, Stack, Table, Text, VisuallyHidden } from '@mantine/core';
 import type { ApiKey, Scope } from '../../api/types';
 import rows from '../../components/rows.module.css';
 import { Time } from '../../components/Time';
@@ -24,7 +24,11 @@ export function KeyTable({ keys, ...acts }: Props) {
           <Table.Th>Created</Table.Th>
           <Table.Th>Last used</Table.Th>
           <Table.Th>{acts.expire ? 'Ends' : 'Ended'}</Table.Th>
-          {acts.expire && <Table.Th aria-label="What to do" />}
+          {acts.expire && (
+            <Table.Th>
+              <VisuallyHidden>What to do</VisuallyHidden>
+            </Table.Th>
+          )}
         </Table.Tr>
       </Table.Thead>
       <Table.Tbody>
@@ -96,7 +100,7 @@ function Buttons({ apiKey, rotate, expire }: { apiKey: ApiKey } & Acts) {
         variant="subtle"
         size="compact-sm"
         onClick={() => rotate?.(apiKey)}
-        aria-label={`Rotate ${apiKey.note}`}
+        aria-label={`Rotate: ${apiKey.note}`}
       >
         Rotate
       </Button>
@@ -105,7 +109,7 @@ function Buttons({ apiKey, rotate, expire }: { apiKey: ApiKey } & Acts) {
         color="gray"
         size="compact-sm"
         onClick={() => expire?.(apiKey)}
-        aria-label={`Expire ${apiKey.note} now`}
+        aria-label={`Expire now: ${apiKey.note}`}
       >
         Expire now
       </Button>

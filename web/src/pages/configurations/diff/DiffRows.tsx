@@ -5,8 +5,8 @@ import classes from './Comparison.module.css';
 import type { Diff, Side, StepDiff } from './diff';
 import { describeField, stepChanges } from './words';
 
-const SIGNS = { added: '+', removed: '−', changed: '≠', same: '=' } as const;
-const WORDS = { added: 'Added', removed: 'Removed', changed: 'Changed', same: 'Unchanged' } as const;
+const SIGNS = { added: '+', removed: '−', changed: '≠', moved: '↕', same: '=' } as const;
+const WORDS = { added: 'Added', removed: 'Removed', changed: 'Changed', moved: 'Moved', same: 'Unchanged' } as const;
 
 /** Step by step what was and what is, side by side; what is unchanged on demand. */
 export function DiffRows({ diff }: { diff: Diff }) {

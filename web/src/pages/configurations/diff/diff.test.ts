@@ -55,7 +55,7 @@ test('only what was taken elsewhere has moved, not all that it passed', () => {
       configuration(step('a'), step('b'), step('c'), step('d')),
       configuration(step('d'), step('a'), step('b'), step('c')),
     ),
-  ).toEqual(['changed | d | Moved from place 4 to 1']);
+  ).toEqual(['moved | d | Moved from place 4 to 1']);
 });
 
 test('an addition before it does not move a step', () => {

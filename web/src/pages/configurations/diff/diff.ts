@@ -15,10 +15,11 @@ export type FieldDiff = {
 };
 
 export type StepDiff = {
-  kind: 'added' | 'removed' | 'changed' | 'same';
+  /** `moved`: nothing but its place is another. */
+  kind: 'added' | 'removed' | 'changed' | 'moved' | 'same';
   before: Side | null;
   after: Side | null;
-  /** Its place among the steps that both sides have is another. */
+  /** Its place among the steps that both sides have is another, whatever else is. */
   moved: boolean;
   fields: FieldDiff[];
 };
@@ -106,12 +107,12 @@ export function longestRun(places: number[]): number[] {
 function diffStep(before: Side | null, after: Side | null, moved: boolean): StepDiff {
   const fields = diffFields(before?.step.metadata_configurations ?? [], after?.step.metadata_configurations ?? []);
   const isSame =
-    !moved &&
     before?.step.tag === after?.step.tag &&
     before?.step.name === after?.step.name &&
     before?.step.points === after?.step.points &&
     fields.every(field => field.kind === 'same');
-  const kind = before === null ? 'added' : after === null ? 'removed' : isSame ? 'same' : 'changed';
+  const kind =
+    before === null ? 'added' : after === null ? 'removed' : !isSame ? 'changed' : moved ? 'moved' : 'same';
   return { kind, before, after, moved, fields };
 }
 

@@ -65,7 +65,7 @@ export function summarise({ steps, points, name, isSame }: Diff): string {
   }
   const count = (kind: StepDiff['kind']) => steps.filter(step => step.kind === kind).length;
   const parts: string[] = [];
-  for (const kind of ['added', 'removed', 'changed'] as const) {
+  for (const kind of ['added', 'removed', 'changed', 'moved'] as const) {
     if (count(kind) > 0) {
       parts.push(`${parts.length === 0 ? counted(count(kind), 'step') : count(kind)} ${kind}`);
     }

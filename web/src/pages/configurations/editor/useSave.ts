@@ -1,0 +1,73 @@
+import { notifications } from '@mantine/notifications';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useNavigate } from '@tanstack/react-router';
+import type { RefObject } from 'react';
+import { ApiError, answer, api } from '../../../api/client';
+import type { NewConfiguration } from '../../../api/types';
+import { configurationKeys } from '../queries';
+import type { ConflictOf } from './Conflict';
+import type { Problem } from './check';
+import type { Editor } from './useEditor';
+
+/** Registers the document and leads to it; what stands against it is shown where it stands. */
+export function useSave(editor: Editor, check: (document: unknown) => Problem[], saved: RefObject<boolean>) {
+  const client = useQueryClient();
+  const navigate = useNavigate();
+  const register = useMutation({
+    mutationFn: async (body: NewConfiguration) => {
+      const call = api.POST('/api/v1/job-configurations', { body });
+      const configuration = await answer(call);
+      return { configuration, isNew: (await call).response.status === 201 };
+    },
+    onSuccess: async ({ configuration: { tag, version }, isNew }) => {
+      saved.current = true;
+      await client.invalidateQueries({ queryKey: configurationKeys.all });
+      notifications.show({
+        message: isNew ? `${tag} ${version} is registered.` : `${tag} ${version} exists already, unchanged.`,
+      });
+      await navigate({ to: '/configurations/$tag', params: { tag }, search: { version } });
+    },
+    onError: (error, sent) => {
+      if (error instanceof ApiError && error.fields.length > 0) {
+        const problems = error.fields.map(({ pointer, detail }) => ({ pointer, message: sentence(detail) }));
+        editor.refuse({ document: sent, problems });
+      }
+    },
+  });
+  const { error, variables: sent } = register;
+  return {
+    isSaving: register.isPending,
+    conflict: conflictOf(error, sent),
+    /** A refusal that belongs to no field. */
+    message: error === null || belongsToFields(error) ? null : messageOf(error),
+    start: (goTo: (pointer: string) => void) => {
+      const document = editor.current();
+      const [first] = document === undefined ? [] : check(document);
+      if (first !== undefined) {
+        goTo(first.pointer);
+      } else if (document !== undefined) {
+        register.mutate(document as NewConfiguration);
+      }
+    },
+  };
+}
+
+function conflictOf(error: Error | null, sent: NewConfiguration | undefined): ConflictOf | null {
+  return error instanceof ApiError && error.status === 409 && sent !== undefined
+    ? { tag: sent.tag, version: sent.version, differences: error.differences }
+    : null;
+}
+
+function belongsToFields(error: Error): boolean {
+  return error instanceof ApiError && (error.status === 409 || error.fields.length > 0);
+}
+
+function messageOf(error: Error): string {
+  return error instanceof ApiError ? error.message : 'Something went wrong in this page. Please reload it.';
+}
+
+/** Details of the server go on after a field's name: `must be …`. Alone they are a sentence. */
+function sentence(detail: string): string {
+  const begun = detail.charAt(0).toUpperCase() + detail.slice(1);
+  return begun.endsWith('.') ? begun : `${begun}.`;
+}
