@@ -77,9 +77,16 @@ export class Lab extends Person {
     }
   }
 
-  /** The newest jobs. */
+  /** All jobs, newest first. */
   async jobs(): Promise<Job[]> {
-    return (await told(this.api.GET('/api/v1/jobs'))).items;
+    const jobs: Job[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await told(this.api.GET('/api/v1/jobs', { params: { query: { limit: 200, cursor } } }));
+      jobs.push(...page.items);
+      cursor = page.next ?? undefined;
+    } while (cursor !== undefined);
+    return jobs;
   }
 
   /** The link to hand over. */
