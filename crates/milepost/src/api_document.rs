@@ -1,9 +1,14 @@
 //! What the OpenAPI document says beyond the handlers: how to sign in, and the problems that each call may answer with.
 
+use std::collections::BTreeSet;
+
 use utoipa::Modify;
 use utoipa::openapi::path::{Operation, ParameterIn};
+use utoipa::openapi::schema::{
+    AdditionalProperties, AllOf, AnyOf, ArrayItems, Components, OneOf, Schema, SchemaType, Type,
+};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, ResponseBuilder};
+use utoipa::openapi::{Content, ContentBuilder, OpenApi, Ref, RefOr, ResponseBuilder};
 
 use crate::error::{PROBLEM_JSON, Problem};
 
@@ -45,13 +50,118 @@ impl Modify for SignIn {
     }
 }
 
-/// Adds to each operation the problems that its extractors answer with.
+/// Adds to each operation the problems that its extractors answer with, and to what is answered that it is complete.
 pub fn complete(document: &mut OpenApi) {
-    for (path, item) in &mut document.paths.paths {
+    for (path, operation) in operations(document) {
+        add_problems(path, operation);
+    }
+    require_what_is_answered(document);
+}
+
+fn operations(document: &mut OpenApi) -> impl Iterator<Item = (&str, &mut Operation)> {
+    document.paths.paths.iter_mut().flat_map(|(path, item)| {
         let operations = [&mut item.get, &mut item.post, &mut item.patch, &mut item.put, &mut item.delete];
-        for operation in operations.into_iter().flatten() {
-            add_problems(path, operation);
+        operations.into_iter().flatten().map(|operation| (path.as_str(), operation))
+    })
+}
+
+/// Makes properties that may be null `required` wherever only answers can have them: we always write them. Whoever sends
+/// may leave them out, so what a request body can hold stays as it is. A field that we leave out at times is optional and
+/// not nullable.
+fn require_what_is_answered(document: &mut OpenApi) {
+    let mut components = document.components.take().unwrap_or_default();
+    let mut sent = BTreeSet::new();
+    for (_, operation) in operations(document) {
+        let contents =
+            operation.request_body.as_mut().and_then(inline).into_iter().flat_map(|body| body.content.values_mut());
+        for schema in contents.filter_map(schema_of) {
+            collect_references(schema, &mut components, &mut sent);
         }
+    }
+    let answered = components.schemas.iter_mut().filter(|(name, _)| !sent.contains(*name));
+    answered.for_each(|(_, schema)| visit(schema, &mut require_nullable));
+    for (_, operation) in operations(document) {
+        let responses = operation.responses.responses.values_mut();
+        let contents = responses.filter_map(inline).flat_map(|response| response.content.values_mut());
+        contents.filter_map(schema_of).for_each(|schema| visit(schema, &mut require_nullable));
+    }
+    document.components = Some(components);
+}
+
+fn inline<T>(item: &mut RefOr<T>) -> Option<&mut T> {
+    match item {
+        RefOr::T(item) => Some(item),
+        RefOr::Ref(_) => None,
+    }
+}
+
+fn schema_of(content: &mut RefOr<Content>) -> Option<&mut RefOr<Schema>> {
+    inline(content)?.schema.as_mut()
+}
+
+/// The names of all components that a schema refers to, and those refer to.
+fn collect_references(schema: &mut RefOr<Schema>, components: &mut Components, names: &mut BTreeSet<String>) {
+    let mut found = Vec::new();
+    visit(schema, &mut |part| {
+        if let RefOr::Ref(reference) = part {
+            found.extend(reference.ref_location.rsplit('/').next().map(str::to_owned));
+        }
+    });
+    for name in found {
+        let component = components.schemas.get(&name).cloned();
+        if let Some(mut component) = component.filter(|_| names.insert(name)) {
+            collect_references(&mut component, components, names);
+        }
+    }
+}
+
+/// Shows a schema and all its parts, without following references.
+fn visit(schema: &mut RefOr<Schema>, see: &mut impl FnMut(&mut RefOr<Schema>)) {
+    see(schema);
+    match schema {
+        RefOr::Ref(_) => {}
+        RefOr::T(Schema::Array(array)) => {
+            if let ArrayItems::RefOrSchema(items) = &mut array.items {
+                visit(items, see);
+            }
+        }
+        RefOr::T(Schema::Object(object)) => {
+            object.properties.values_mut().for_each(|property| visit(property, see));
+            if let Some(AdditionalProperties::RefOr(values)) = object.additional_properties.as_deref_mut() {
+                visit(values, see);
+            }
+        }
+        RefOr::T(
+            Schema::OneOf(OneOf { items, .. })
+            | Schema::AllOf(AllOf { items, .. })
+            | Schema::AnyOf(AnyOf { items, .. }),
+        ) => {
+            items.iter_mut().for_each(|item| visit(item, see));
+        }
+        RefOr::T(_) => {}
+    }
+}
+
+fn require_nullable(schema: &mut RefOr<Schema>) {
+    let RefOr::T(Schema::Object(object)) = schema else { return };
+    for (name, property) in &object.properties {
+        if is_nullable(property) && !object.required.contains(name) {
+            object.required.push(name.clone());
+        }
+    }
+}
+
+fn is_nullable(schema: &RefOr<Schema>) -> bool {
+    let has_null = |schema_type: &SchemaType| match schema_type {
+        SchemaType::Type(one) => *one == Type::Null,
+        SchemaType::Array(several) => several.contains(&Type::Null),
+        SchemaType::AnyValue => false,
+    };
+    match schema {
+        RefOr::T(Schema::Object(object)) => has_null(&object.schema_type),
+        RefOr::T(Schema::Array(array)) => has_null(&array.schema_type),
+        RefOr::T(Schema::OneOf(one_of)) => one_of.items.iter().any(is_nullable),
+        _ => false,
     }
 }
 

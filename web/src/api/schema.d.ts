@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    "/api/v1/server": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which server is this? */
+        get: operations["read_server"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users": {
         parameters: {
             query?: never;
@@ -40,6 +57,26 @@ export interface paths {
         head?: never;
         /** Change one's profile */
         patch: operations["change_me"];
+        trace?: never;
+    };
+    "/api/v1/users/me/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change one's password
+         * @description Ends all other sessions of the account and their streams; keys go on.
+         */
+        post: operations["change_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/login": {
@@ -203,6 +240,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/invitations/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read an invitation
+         * @description What to show to somebody who follows the link. One that is void, used or over is not found, as one that never was.
+         */
+        get: operations["read_invitation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/invitations/{token}/accept": {
         parameters: {
             query?: never;
@@ -293,7 +350,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The jobs the caller may see, newest first */
+        /** The jobs the caller may see, newest first unless asked for in another order */
         get: operations["list_jobs"];
         put?: never;
         /**
@@ -328,6 +385,44 @@ export interface paths {
          *     within a second.
          */
         patch: operations["correct_job"];
+        trace?: never;
+    };
+    "/api/v1/jobs/{id}/distributions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a job measured beside other jobs of its configuration
+         * @description For each numeric field the value of this job and the spread of the values of the newest 1,000 other jobs of the
+         *     same configuration version.
+         */
+        get: operations["read_distributions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The jobs and events of the provider in numbers */
+        get: operations["read_summary"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/events": {
@@ -381,7 +476,7 @@ export interface paths {
         };
         /**
          * The events of a job
-         * @description In the order they happened; equal times go by arrival.
+         * @description In the order they happened, or the latest first; equal times go by arrival.
          */
         get: operations["list_events"];
         put?: never;
@@ -423,89 +518,10 @@ export interface paths {
         /**
          * The events of all jobs the viewer may see, live
          * @description Begins with `ready`, whose id is the current position, or after `Last-Event-ID` with every event since; then come
-         *     the events in the order they are committed.
+         *     the events in the order they are committed. `access`, without an id, says that the viewer's rights may have changed:
+         *     jobs may have come or gone, so read again.
          */
         get: operations["stream_jobs"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/jobs/{id}/distributions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["read_distributions"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/jobs/summary": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["summarize_jobs"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/invitations/{token}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["read_invitation"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/users/me/password": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["change_password"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/server": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["read_server"];
         put?: never;
         post?: never;
         delete?: never;
@@ -681,6 +697,48 @@ export interface components {
             /** @description What was sent; null if nothing. */
             sent: unknown;
         };
+        /** @description A numeric field: this job's value, and how those of the others are spread. */
+        Distribution: {
+            /** @description The step that defines it. */
+            tag: components["schemas"]["Tag"];
+            /** @description Its key in `event_metadata`. */
+            name: string;
+            /** @description Its unit. */
+            units: string | null;
+            /**
+             * Format: double
+             * @description This job's value; null if it was not measured.
+             */
+            value: number | null;
+            /** @description How many of the others have a value. */
+            count: number;
+            /**
+             * Format: double
+             * @description Their smallest value.
+             */
+            min: number;
+            /**
+             * Format: double
+             * @description Their greatest value.
+             */
+            max: number;
+            /** @description A quarter, a half and three quarters of them are at most so great, interpolated between neighbours. */
+            quartiles: number[];
+            /** @description How many of them lie in each of 24 bins of equal width from `min` to `max`; one bin if these are equal. */
+            bins: number[];
+            /**
+             * Format: double
+             * @description The share of them that is smaller than `value`, 0..1; null without a value.
+             */
+            below: number | null;
+        };
+        /** @description What a job measured beside other jobs. */
+        Distributions: {
+            /** @description How many other jobs were looked at: the newest of the same version of the configuration, at most 1,000. */
+            jobs: number;
+            /** @description One for each numeric field that any of them has a value of. */
+            items: components["schemas"]["Distribution"][];
+        };
         /**
          * Format: email
          * @description An e-mail address, in lower case: one address is one account.
@@ -745,6 +803,24 @@ export interface components {
              */
             updated_at: string;
         };
+        /** @description The events that arrived in an hour. */
+        EventHour: {
+            /**
+             * Format: date-time
+             * @description The beginning of the hour, UTC.
+             */
+            hour: string;
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            events: number;
+            /**
+             * Format: int64
+             * @description How many of them are errors.
+             */
+            errors: number;
+        };
         /**
          * @description What an event says.
          * @enum {string}
@@ -775,6 +851,20 @@ export interface components {
          * @example 2026-11-22T09:30:00Z
          */
         Instant: string;
+        /** @description An open invitation. */
+        Invitation: {
+            /** @description The invited address. */
+            email: components["schemas"]["Email"];
+            /** @description Who invites: the provider's organization, or the person's name. */
+            provider_name: string;
+            /** @description Whether there is an account with the address: sign in with it, or else make one by accepting. */
+            has_account: boolean;
+            /**
+             * Format: date-time
+             * @description Until when it is good.
+             */
+            expires_at: string;
+        };
         /** @description A customer and, this once, the link to hand over. */
         InvitedCustomer: components["schemas"]["Customer"] & {
             /** @description The link that accepts the invitation, shown this once; null if it was accepted before. */
@@ -868,6 +958,11 @@ export interface components {
         JobDetail: components["schemas"]["Job"] & {
             /** @description Its steps, in order. */
             steps: components["schemas"]["JobStep"][];
+        };
+        /** @description A job as lists show it. */
+        JobListItem: components["schemas"]["Job"] & {
+            /** @description Its steps, in order; only with `steps=true`. */
+            steps?: components["schemas"]["StepBrief"][];
         };
         /**
          * @description How a job is.
@@ -1257,81 +1352,12 @@ export interface components {
             next: string | null;
         };
         /** @description One page of a list. */
-        Page_Job: {
+        Page_JobListItem: {
             /** @description The rows. */
-            items: {
-                /**
-                 * Format: uuid
-                 * @description The job's id.
-                 */
-                id: string;
-                /**
-                 * Format: uuid
-                 * @description Who does it.
-                 */
-                provider_id: string;
-                /** @description The provider's organization, or the person's name. */
-                provider_name: string;
-                /**
-                 * Format: uuid
-                 * @description Who watches it; null while the invitation is open, after unlinking, or for nobody.
-                 */
-                customer_id: string | null;
-                /** @description For whom it was opened; null for nobody. */
-                customer_email: string | null;
-                /**
-                 * Format: uuid
-                 * @description The configuration it is pinned to.
-                 */
-                job_configuration_id: string;
-                /** @description The configuration's tag. */
-                tag: string;
-                /** @description The configuration's version. */
-                version: string;
-                /** @description The provider's own id of it. */
-                provider_job_id: string;
-                /** @description What people call it. */
-                provider_job_name: string;
-                /** @description How it is. */
-                status: components["schemas"]["JobStatus"];
-                /**
-                 * Format: double
-                 * @description How far it is, 0..1; null for a configuration without steps until it is complete.
-                 */
-                progress: number | null;
-                /** @description The points of its finished steps, and of all. */
-                points: components["schemas"]["PointsSum"];
-                /**
-                 * Format: date-time
-                 * @description The time of its earliest event.
-                 */
-                started_at: string | null;
-                /**
-                 * Format: date-time
-                 * @description When it was completed; null unless it is.
-                 */
-                finished_at: string | null;
-                /**
-                 * Format: date-time
-                 * @description When its newest event arrived.
-                 */
-                last_event_at: string | null;
-                /**
-                 * Format: int64
-                 * @description The sequence of its newest event; 0 without events.
-                 */
-                last_sequence: number;
-                /**
-                 * Format: date-time
-                 * @description When it was opened.
-                 */
-                created_at: string;
-                /**
-                 * Format: date-time
-                 * @description When it last changed.
-                 */
-                updated_at: string;
-            }[];
+            items: (components["schemas"]["Job"] & {
+                /** @description Its steps, in order; only with `steps=true`. */
+                steps?: components["schemas"]["StepBrief"][];
+            })[];
             /** @description Goes back as `?cursor=` for the next page; null at the end. */
             next: string | null;
         };
@@ -1340,6 +1366,12 @@ export interface components {
          * @description A password as it is typed; never shown, never kept.
          */
         Password: string;
+        /** @description The password that somebody has, and the one to take its place. */
+        PasswordChange: {
+            /** Format: password */
+            current_password: string;
+            new_password: components["schemas"]["Password"];
+        };
         /**
          * Format: int64
          * @description What a step is worth: a whole number from 0 to 1,000,000.
@@ -1409,6 +1441,18 @@ export interface components {
          * @enum {string}
          */
         Scope: "write" | "read";
+        /** @description A Milepost server. */
+        Server: {
+            /** @description Which version of Milepost answers. */
+            version: string;
+            /** @description Who may make an account without an invitation. */
+            signup: components["schemas"]["Signup"];
+        };
+        /**
+         * @description Who may make an account without an invitation.
+         * @enum {string}
+         */
+        Signup: "invitation" | "open";
         /** @description A registered step. */
         Step: {
             /**
@@ -1448,11 +1492,57 @@ export interface components {
              */
             updated_at: string;
         };
+        /** @description A step of a job in short: what its segment of the bar shows. */
+        StepBrief: {
+            /** @description What events call it. */
+            tag: components["schemas"]["Tag"];
+            /** @description What people call it. */
+            name: components["schemas"]["Name"];
+            /**
+             * Format: int64
+             * @description What finishing it is worth.
+             */
+            points: number;
+            /** @description How it is. */
+            status: components["schemas"]["StepStatus"];
+            /** @description How much of it is done, 0..1: 1 once it is finished, else the greatest reported. */
+            fraction: components["schemas"]["Fraction"];
+        };
         /**
          * @description How a step is.
          * @enum {string}
          */
         StepStatus: "pending" | "running" | "finished" | "error" | "skipped";
+        /** @description The provider's jobs and events in numbers. */
+        Summary: {
+            /**
+             * Format: date-time
+             * @description Since when `finished` counts.
+             */
+            since: string;
+            /**
+             * Format: int64
+             * @description How many jobs are running.
+             */
+            running: number;
+            /**
+             * Format: int64
+             * @description How many of these are without news for an hour.
+             */
+            silent: number;
+            /**
+             * Format: int64
+             * @description How many jobs have finished since.
+             */
+            finished: number;
+            /**
+             * Format: int64
+             * @description How many jobs are in error.
+             */
+            in_error: number;
+            /** @description The past 24 hours, UTC, the present one last. */
+            hours: components["schemas"]["EventHour"][];
+        };
         /** @description The name of a kind of job or of a step, for programs: `[A-Za-z0-9._-]{1,100}`. */
         Tag: string;
         /** @description The unit of a metadata field. */
@@ -1490,69 +1580,6 @@ export interface components {
          * @example 1.4.0
          */
         Version: string;
-        /** @enum {string} */
-        JobSort: "-created_at" | "created_at" | "-started_at" | "started_at" | "-finished_at" | "finished_at";
-        StepBrief: {
-            tag: string;
-            name: string;
-            points: number;
-            status: components["schemas"]["StepStatus"];
-            fraction: number;
-        };
-        JobListItem: components["schemas"]["Job"] & {
-            steps?: components["schemas"]["StepBrief"][];
-        };
-        Page_JobListItem: {
-            items: components["schemas"]["JobListItem"][];
-            next: string | null;
-        };
-        Distribution: {
-            tag: string;
-            name: string;
-            units: string | null;
-            value: number | null;
-            count: number;
-            min: number;
-            max: number;
-            quartiles: number[];
-            bins: number[];
-            below: number | null;
-        };
-        Distributions: {
-            jobs: number;
-            items: components["schemas"]["Distribution"][];
-        };
-        HourOfEvents: {
-            /** Format: date-time */
-            hour: string;
-            events: number;
-            errors: number;
-        };
-        JobsSummary: {
-            /** Format: date-time */
-            since: string;
-            running: number;
-            silent: number;
-            finished: number;
-            in_error: number;
-            hours: components["schemas"]["HourOfEvents"][];
-        };
-        Invitation: {
-            email: string;
-            provider_name: string;
-            has_account: boolean;
-            /** Format: date-time */
-            expires_at: string;
-        };
-        PasswordChange: {
-            current_password: string;
-            new_password: string;
-        };
-        Server: {
-            version: string;
-            /** @enum {string} */
-            signup: "invitation" | "open";
-        };
     };
     responses: never;
     parameters: never;
@@ -1562,6 +1589,44 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    read_server: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Its version and who may sign up */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Server"];
+                };
+            };
+            /** @description A defect on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too busy, or the database is away: try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     sign_up: {
         parameters: {
             query?: never;
@@ -1728,6 +1793,102 @@ export interface operations {
         };
         responses: {
             /** @description The account as it is now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description Not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No valid credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed with these credentials, or from another site */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not a media type this takes */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Values that are not acceptable, each named */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too busy, or the database is away: try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordChange"];
+            };
+        };
+        responses: {
+            /** @description The account */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2613,6 +2774,56 @@ export interface operations {
             };
         };
     };
+    read_invitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The last part of the link */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The open invitation */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invitation"];
+                };
+            };
+            /** @description Not there, or not the caller's: the answer is the same */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too busy, or the database is away: try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     accept_invitation: {
         parameters: {
             query?: never;
@@ -3027,16 +3238,13 @@ export interface operations {
     list_jobs: {
         parameters: {
             query?: {
-                sort?: components["schemas"]["JobSort"];
-                id?: string;
-                steps?: boolean;
-                finished_from?: string;
-                last_event_to?: string;
                 /**
                  * @description One status or several, separated by commas.
                  * @example running,error
                  */
                 status?: string;
+                /** @description One id or several, at most 200, separated by commas. */
+                id?: string;
                 /** @description Jobs of this kind. */
                 tag?: string;
                 /** @description Jobs of this version. */
@@ -3051,9 +3259,20 @@ export interface operations {
                 from?: string;
                 /** @description Jobs opened before this time. */
                 to?: string;
+                /** @description Jobs finished at this time or later. */
+                finished_from?: string;
+                /** @description Jobs whose last news, their opening if there was none, came before this time. */
+                last_event_to?: string;
+                /**
+                 * @description The order. `started_at` is `created_at` for jobs that have not started; by `finished_at` only finished jobs are
+                 *     listed.
+                 */
+                sort?: "-created_at" | "created_at" | "-started_at" | "started_at" | "-finished_at" | "finished_at";
+                /** @description Whether each job comes with its `steps`. */
+                steps?: boolean;
                 /** @description Rows of a page, 1–200. */
                 limit?: number;
-                /** @description The `next` of the page before. */
+                /** @description The `next` of the page before, in the same order. */
                 cursor?: string;
             };
             header?: never;
@@ -3408,6 +3627,142 @@ export interface operations {
             };
         };
     };
+    read_distributions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The distributions, in the order of steps and fields */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Distributions"];
+                };
+            };
+            /** @description No valid credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed with these credentials, or from another site */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not the caller's: the answer is the same */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too busy, or the database is away: try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_summary: {
+        parameters: {
+            query?: {
+                /** @description Jobs count as `finished` from this time on; the beginning of the day, UTC, if absent. */
+                since?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The numbers */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Summary"];
+                };
+            };
+            /** @description No valid credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed with these credentials, or from another site */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Values that are not acceptable, each named */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too busy, or the database is away: try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     post_event: {
         parameters: {
             query?: never;
@@ -3625,12 +3980,17 @@ export interface operations {
     list_events: {
         parameters: {
             query?: {
+                /** @description The earliest first, or the latest. */
+                order?: "asc" | "desc";
+                /**
+                 * @description One kind or several, separated by commas.
+                 * @example step,error
+                 */
+                kind?: string;
                 /** @description Rows of a page, 1–200. */
                 limit?: number;
-                /** @description The `next` of the page before. */
+                /** @description The `next` of the page before, in the same order. */
                 cursor?: string;
-                order?: "asc" | "desc";
-                kind?: string;
             };
             header?: never;
             path: {
@@ -3804,7 +4164,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Messages `ready` and `event` ({event, job}) */
+            /** @description Messages `ready`, `event` ({event, job}) and `access` */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3856,116 +4216,6 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    read_distributions: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Distributions"];
-                };
-            };
-        };
-    };
-    summarize_jobs: {
-        parameters: {
-            query?: {
-                since?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["JobsSummary"];
-                };
-            };
-        };
-    };
-    read_invitation: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                token: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Invitation"];
-                };
-            };
-        };
-    };
-    change_password: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["PasswordChange"];
-            };
-        };
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["User"];
-                };
-            };
-        };
-    };
-    read_server: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Server"];
                 };
             };
         };

@@ -1,4 +1,4 @@
-import type { components } from './schema';
+import type { components, operations } from './schema';
 
 type Schemas = components['schemas'];
 
@@ -12,7 +12,7 @@ export type Invitation = Schemas['Invitation'];
 export type Job = Schemas['Job'];
 export type JobDetail = Schemas['JobDetail'];
 export type JobListItem = Schemas['JobListItem'];
-export type JobSort = Schemas['JobSort'];
+export type JobSort = NonNullable<NonNullable<operations['list_jobs']['parameters']['query']>['sort']>;
 export type JobStatus = Schemas['JobStatus'];
 export type JobStep = Schemas['JobStep'];
 export type Measured = Schemas['Measured'];

@@ -10,6 +10,7 @@ import {
 import { meQuery } from '../api/queries';
 import type { User } from '../api/types';
 import { Empty, Failed, Loading } from '../components/States';
+import { readEventFilter } from '../pages/job/filter';
 import { readJobFilter } from '../pages/jobs/filter';
 import { Shell } from './Shell';
 
@@ -75,6 +76,7 @@ const jobs = createRoute({
 const job = createRoute({
   getParentRoute: () => signedIn,
   path: '/jobs/$jobId',
+  validateSearch: readEventFilter,
   component: lazyRouteComponent(() => import('../pages/job/JobPage'), 'JobPage'),
 });
 const profile = createRoute({

@@ -22,5 +22,7 @@ group by provider_id, hour;
 -- Nothing here changes with every event: PostgreSQL can then leave the indexes of jobs alone.
 create index jobs_of_provider_by_start on jobs (provider_id, coalesce(started_at, created_at), id);
 create index jobs_of_customer_by_start on jobs (customer_id, coalesce(started_at, created_at), id);
+create index jobs_of_provider_by_status_and_start on jobs (provider_id, status, coalesce(started_at, created_at), id);
+create index jobs_of_customer_by_status_and_start on jobs (customer_id, status, coalesce(started_at, created_at), id);
 create index jobs_of_provider_by_finish on jobs (provider_id, finished_at, id) where finished_at is not null;
 create index jobs_of_customer_by_finish on jobs (customer_id, finished_at, id) where finished_at is not null;

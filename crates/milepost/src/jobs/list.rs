@@ -22,11 +22,13 @@ use crate::db::{Order, Select, Tx, Value as Bound};
 use crate::error::{Error, Result};
 use crate::http::{Json, Query, Several};
 use crate::paging::{Cursor, Limit, Page};
-use crate::progress::{JobStatus, StepStatus, StepSummary, view_steps};
+use crate::progress::{JobStatus, StepStatus, StepSummary, StepView, view_steps};
 use crate::values::{Email, Fraction, Instant, Name, ProviderJobId, SearchText, Tag};
 
-/// A condition with at most so many jobs is served by reading all of them.
+/// A condition with at most so many jobs is served by reading all of them, where others can be merged.
 const FEW: i64 = 2_000;
+/// The same, where the other way is to walk through all jobs of the tenant.
+const FEW_OF_ALL: i64 = 20_000;
 /// The most values of a condition whose jobs are merged.
 const MAX_MERGED: usize = 64;
 
@@ -194,24 +196,29 @@ struct Condition {
     column: &'static str,
     operator: &'static str,
     values: Vec<Bound>,
-    /// The time by which the index has the jobs of each value in order.
-    ordered_by: Time,
+    /// The times by which an index has the jobs of each value in order.
+    ordered_by: &'static [Time],
     /// Whether the index begins with the tenant; one that does not is of what belongs to one provider alone.
     of_tenant: bool,
 }
 
 impl Condition {
-    fn of_tenant(column: &'static str, operator: &'static str, values: Vec<Bound>, ordered_by: Time) -> Self {
+    fn of_tenant(
+        column: &'static str,
+        operator: &'static str,
+        values: Vec<Bound>,
+        ordered_by: &'static [Time],
+    ) -> Self {
         Self { column, operator, values, ordered_by, of_tenant: true }
     }
 
-    fn since(column: &'static str, operator: &'static str, time: Instant, ordered_by: Time) -> Self {
+    fn since(column: &'static str, operator: &'static str, time: Instant, ordered_by: &'static [Time]) -> Self {
         Self::of_tenant(column, operator, vec![time.0.into()], ordered_by)
     }
 
     fn of_ids(column: &'static str, ids: Vec<Uuid>) -> Self {
         let values = ids.into_iter().map(Bound::from).collect();
-        Self { column, operator: "in", values, ordered_by: Time::Created, of_tenant: false }
+        Self { column, operator: "in", values, ordered_by: &[Time::Created], of_tenant: false }
     }
 
     fn is_choice(&self) -> bool {
@@ -269,7 +276,7 @@ async fn find_page(tx: &mut Tx, tenant: Tenant, filter: &JobFilter) -> Result<Pa
     };
     let mut checks = other_conditions(tenant, filter, &mut select)?;
     for (index, condition) in conditions.iter().enumerate() {
-        let is_in_order = !condition.is_choice() && condition.ordered_by == time;
+        let is_in_order = !condition.is_choice() && condition.ordered_by.contains(&time);
         match driver {
             Driver::Few(driving) | Driver::Merged(driving) if driving == index => {}
             _ if is_in_order => checks.push(condition.sql(&mut select)),
@@ -330,12 +337,12 @@ async fn resolve_conditions(tx: &mut Tx, tenant: Tenant, filter: &JobFilter) -> 
     }
     if let Some(Several(statuses)) = &filter.status {
         let values = statuses.iter().map(|status| Bound::Text(status.as_str().to_owned())).collect();
-        conditions.push(Condition::of_tenant("jobs.status", "in", values, Time::Created));
+        conditions.push(Condition::of_tenant("jobs.status", "in", values, &[Time::Created, Time::Started]));
     }
     let times = [
-        ("jobs.created_at", ">=", filter.from, Time::Created),
-        ("jobs.created_at", "<", filter.to, Time::Created),
-        ("jobs.finished_at", ">=", filter.finished_from, Time::Finished),
+        ("jobs.created_at", ">=", filter.from, &[Time::Created][..]),
+        ("jobs.created_at", "<", filter.to, &[Time::Created]),
+        ("jobs.finished_at", ">=", filter.finished_from, &[Time::Finished]),
     ];
     for (column, operator, at, ordered_by) in times {
         conditions.extend(at.map(|at| Condition::since(column, operator, at, ordered_by)));
@@ -358,20 +365,21 @@ async fn choose_driver(tx: &mut Tx, tenant: Tenant, conditions: &[Condition], ti
     if let Some(ids) = conditions.iter().position(|condition| condition.column == "jobs.id") {
         return Ok(Driver::Few(ids));
     }
-    let can_merge = |c: &Condition| c.is_choice() && c.ordered_by == time && c.values.len() <= MAX_MERGED;
+    let can_merge = |c: &Condition| c.is_choice() && c.ordered_by.contains(&time) && c.values.len() <= MAX_MERGED;
     let merged = conditions.iter().position(can_merge);
     let choices = conditions.iter().filter(|condition| condition.is_choice()).count();
-    let is_in_order = conditions.iter().all(|condition| condition.ordered_by == time);
+    let is_in_order = conditions.iter().all(|condition| condition.ordered_by.contains(&time));
     let is_exact = is_in_order && choices == usize::from(merged.is_some());
-    let few = if is_exact { None } else { find_few(tx, tenant, conditions).await? };
+    let most = if merged.is_some() { FEW } else { FEW_OF_ALL };
+    let few = if is_exact { None } else { find_few(tx, tenant, conditions, most).await? };
     Ok(few.map(Driver::Few).or(merged.map(Driver::Merged)).unwrap_or(Driver::Order))
 }
 
-/// The place of the condition with the fewest jobs, if these are few.
-async fn find_few(tx: &mut Tx, tenant: Tenant, conditions: &[Condition]) -> Result<Option<usize>> {
+/// The place of the condition with the fewest jobs, if there are at most so many.
+async fn find_few(tx: &mut Tx, tenant: Tenant, conditions: &[Condition], most: i64) -> Result<Option<usize>> {
     let mut select = Select::new("");
     let of_tenant = format!("jobs.{} = {}", tenant.jobs_column(), select.value(tenant.id()));
-    let limit = select.value(FEW + 1);
+    let limit = select.value(most + 1);
     let counts: Vec<String> = (0_i64..)
         .zip(conditions)
         .map(|(place, condition)| {
@@ -382,7 +390,7 @@ async fn find_few(tx: &mut Tx, tenant: Tenant, conditions: &[Condition]) -> Resu
         })
         .collect();
     let counts: Vec<(i64, i64)> = select.push(&counts.join(" union all ")).fetch_all(tx).await?;
-    let few = counts.into_iter().filter(|(_, count)| *count <= FEW).min_by_key(|(_, count)| *count);
+    let few = counts.into_iter().filter(|(_, count)| *count <= most).min_by_key(|(_, count)| *count);
     few.map(|(place, _)| usize::try_from(place).map_err(Error::internal)).transpose()
 }
 
@@ -473,14 +481,14 @@ async fn load_steps(tx: &mut Tx, jobs: &[Job]) -> sqlx::Result<Vec<Vec<StepBrief
         let reported: Vec<Option<&StepSummary>> =
             steps.iter().map(|step| summaries.get(&(job.id, step.id))).collect();
         let views = view_steps(job.created_at, job.complete, &reported);
-        let brief = |(step, view): (&ConfiguredStep, crate::progress::StepView)| StepBrief {
+        let in_short = |(step, view): (&ConfiguredStep, StepView)| StepBrief {
             tag: step.tag.clone(),
             name: step.name.clone(),
             points: step.points,
             status: view.status,
             fraction: Fraction::from_millionths(view.fraction),
         };
-        steps.iter().zip(views).map(brief).collect()
+        steps.iter().zip(views).map(in_short).collect()
     };
     Ok(jobs.iter().map(brief).collect())
 }

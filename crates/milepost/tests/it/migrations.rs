@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use chrono::{DateTime, Utc};
 use milepost::db::Db;
 
 use crate::support::{Database, DatabaseKind, Milepost, Person, TestServer, on_both, status_of};
@@ -84,8 +85,45 @@ async fn fill(database: &Database, migrations: usize) {
             id(7)
         ),
     ];
-    let all = of_accounts.iter().take(if migrations >= 1 { usize::MAX } else { 0 });
-    for statement in all.chain(of_configurations.iter().take(if migrations >= 2 { usize::MAX } else { 0 })) {
+    let event = |n: u8, kind: &str, at: &str| {
+        format!(
+            "insert into events values ({}, {}, {}, '{kind}', 'n', {}, null, {n}, {n}, '{at}', null, null, null, '{at}', '{at}')",
+            id(0x20 + n),
+            id(1),
+            id(9),
+            id(7)
+        )
+    };
+    let no = match database.kind {
+        DatabaseKind::Sqlite => "0",
+        DatabaseKind::Postgres => "false",
+    };
+    let of_jobs = [
+        format!(
+            "insert into jobs values ({}, {}, {}, {}, {}, 'CT-0', 'Scan', 'ct-0', 'running', 10, 10, 10000000, 10, 1, 1, 0,
+             {now}, null, {now}, 3, {now}, null, {now}, 3, {no}, {now}, {now})",
+            id(9),
+            id(1),
+            id(2),
+            id(5),
+            id(6)
+        ),
+        format!(
+            "insert into job_steps values ({}, {}, {}, {}, 'finished', {now}, 1, {now}, 3, 1, 0, 0, {now}, 3, {no}, {now}, 3,
+             {no}, '{{}}', {now}, {now})",
+            id(10),
+            id(9),
+            id(6),
+            id(7)
+        ),
+        event(1, "info", "2026-01-01T00:59:59.999999+00:00"),
+        event(2, "error", "2026-01-01T01:00:00+00:00"),
+        event(3, "step", "2026-01-01T01:30:00.5+00:00"),
+        format!("insert into access_changes values (1, {}, {now})", id(9)),
+        "update log_positions set position = 3 where log = 'events'".to_owned(),
+    ];
+    let trees = [&of_accounts[..], &of_configurations[..], &of_jobs[..]];
+    for statement in trees.iter().take(migrations).copied().flatten() {
         raw.execute(statement).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
     }
 }
@@ -141,6 +179,15 @@ mod check {
                 assert_eq!(after[table], *rows, "{table}, migrated from {migrated}");
             }
             let server = TestServer::start_over(database, |_| {}).await;
+            server.expect_hours_as_counted().await;
+            if migrated == 3 {
+                let hours = "select hour from event_hours order by hour";
+                let counts = "select events * 10 + errors from event_hours order by hour";
+                let expected = ["2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z"];
+                let expected = expected.map(|hour| hour.parse::<DateTime<Utc>>().unwrap());
+                assert_eq!(server.column::<DateTime<Utc>>(hours).await, expected);
+                assert_eq!(server.column::<i64>(counts).await, [10, 21]);
+            }
             let alice = server.provider("alice").await;
             alice.register("scan", "1.0.0", &[("load", 1)]).await;
             alice.open_job("scan", "CT-1").await;

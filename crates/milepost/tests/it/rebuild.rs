@@ -1,5 +1,6 @@
 //! `milepost rebuild`: the derived state, recomputed from the events, reported and mended.
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use crate::support::{DatabaseKind, Milepost, Person, Raw, TestServer, on_both};
@@ -132,5 +133,62 @@ on_both! {
         assert_eq!(found.code, Some(1));
         assert!(found.stdout.contains(&format!("job {job}: event 3: the one before it is missing")), "{found:?}");
         assert!(found.stdout.contains("2 jobs recomputed"), "{found:?}");
+    }
+
+    async fn hours_that_count_wrongly_are_told_and_mended(server: TestServer) {
+        let (alice, _) = jobs_with_events(&server).await;
+        let bob = server.provider("bob").await;
+        bob.register("scan", "1.0.0", &[("load", 1)]).await;
+        bob.open_job("scan", "CT-1").await;
+        server.clock.set_offset(TimeDelta::hours(1));
+        bob.report("CT-1", "info", None).await;
+        bob.report("CT-1", "error", None).await;
+        let right = server.column::<i64>("select events * 1000 + errors from event_hours order by hour, provider_id").await;
+        let of = |person: &Person| server.database.id(&person.id);
+        let hour = "2025-01-01T00:00:00+00:00";
+        let new_id = server.database.id("00000000-0000-7000-8000-000000000001");
+        tamper(&server, &[
+            format!("update event_hours set events = 9, errors = 0 where provider_id = {}", of(&alice)),
+            format!("delete from event_hours where provider_id = {}", of(&bob)),
+            format!("insert into event_hours values ({new_id}, {}, '{hour}', 4, 1, '{hour}', '{hour}')", of(&bob)),
+        ]).await;
+        let found = Milepost::on(&server.database, &["rebuild", "--check"]).run().await;
+        assert_eq!(found.code, Some(1));
+        let now = |hours: i64| (server.clock.now() - TimeDelta::hours(hours)).format("%Y-%m-%dT%H:00:00Z").to_string();
+        let expected = [
+            format!("provider {}: hour {}: events is 9, events say 5", alice.id, now(1)),
+            format!("provider {}: hour {}: errors is 0, events say 1", alice.id, now(1)),
+            format!("provider {}: hour 2025-01-01T00:00:00Z: events is 4, events say 0", bob.id),
+            format!("provider {}: hour 2025-01-01T00:00:00Z: errors is 1, events say 0", bob.id),
+            format!("provider {}: hour {}: events is 0, events say 2", bob.id, now(0)),
+            format!("provider {}: hour {}: errors is 0, events say 1", bob.id, now(0)),
+        ];
+        let lines: Vec<&str> = found.stdout.lines().collect();
+        let [differences @ .., last] = lines.as_slice() else { panic!("nothing was said") };
+        assert_eq!((differences, *last), (&expected.each_ref().map(String::as_str)[..], "3 jobs recomputed, 6 differences found."));
+
+        let mended = Milepost::on(&server.database, &["rebuild"]).run().await.expect_success();
+        assert!(mended.ends_with("3 jobs recomputed, 6 differences mended.\n"), "{mended}");
+        let counted = server.column::<i64>("select events * 1000 + errors from event_hours order by hour, provider_id").await;
+        assert_eq!(counted, right);
+        server.expect_state_as_rebuilt().await;
+    }
+
+    async fn hours_are_mended_by_two_rebuilds_at_once_while_events_are_posted(server: TestServer) {
+        let (alice, _) = jobs_with_events(&server).await;
+        let posting = tokio::spawn(async move {
+            for _ in 0..60 {
+                alice.report("CT-1", "info", None).await;
+            }
+        });
+        for _ in 0..3 {
+            tamper(&server, &["update event_hours set events = events + 1000".to_owned()]).await;
+            let rebuild = || Milepost::on(&server.database, &["rebuild"]).run();
+            let (one, two) = tokio::join!(rebuild(), rebuild());
+            one.expect_success();
+            two.expect_success();
+        }
+        posting.await.unwrap();
+        server.expect_state_as_rebuilt().await;
     }
 }

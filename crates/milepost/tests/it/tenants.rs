@@ -126,7 +126,9 @@ const MATRIX: &[Row] = {
             [401, 201, 403, 403, 201, 201, 403],
         ),
         row("GET /api/v1/jobs/stream", Nothing, none, [401, 200, 200, 200, 200, 200, 200]),
+        row("GET /api/v1/jobs/summary", Nothing, none, [401, 200, 403, 200, 200, 200, 403]),
         row("GET /api/v1/jobs/{id}", Job, none, [401, 404, 404, 200, 200, 200, 200]),
+        row("GET /api/v1/jobs/{id}/distributions", Job, none, [401, 404, 403, 200, 200, 200, 403]),
         row(
             "PATCH /api/v1/jobs/{id}",
             Job,
@@ -398,6 +400,11 @@ on_both! {
             "text=%25".to_owned(),
             "status=pending,running".to_owned(),
             "from=1970-01-01T00:00:00Z&to=9999-01-01T00:00:00Z".to_owned(),
+            format!("id={job},{for_nobody}"),
+            format!("id={job},{for_nobody}&steps=true"),
+            "sort=-started_at&steps=true".to_owned(),
+            "sort=finished_at&finished_from=1970-01-01T00:00:00Z".to_owned(),
+            "last_event_to=9999-01-01T00:00:00Z&status=pending".to_owned(),
             format!("cursor={cursor}"),
         ] {
             for person in [&stranger, &dave] {

@@ -1,5 +1,52 @@
-import { PageHeading } from '../../components/PageHeading';
+import { useQuery } from '@tanstack/react-query';
+import { getRouteApi } from '@tanstack/react-router';
+import { isTemporary } from '../../api/client';
+import { jobQuery } from '../../api/queries';
+import { useMe } from '../../app/session';
+import { Failed, Loading } from '../../components/States';
+import { Announcer } from './Announcer';
+import { Failure } from './Failure';
+import { JobHeading } from './JobHeading';
+import classes from './JobPage.module.css';
+import { NoLongerShared } from './NoLongerShared';
+import { Steps } from './Steps';
+import { TimeChart } from './TimeChart';
+import { Timeline } from './Timeline';
+import { useJobEvents } from './useJobEvents';
 
+const route = getRouteApi('/signed-in/jobs/$jobId');
+
+/** One job: how far it is, what it found, and what happened. */
 export function JobPage() {
-  return <PageHeading title="Job" />;
+  const { jobId } = route.useParams();
+  // Nothing of one job is kept for the next: neither what was announced nor what was unfolded.
+  return <OneJob key={jobId} id={jobId} />;
+}
+
+function OneJob({ id }: { id: string }) {
+  const me = useMe();
+  const { data: job, error, refetch } = useQuery(jobQuery(id));
+  const errors = useJobEvents(id, ['error']);
+  if (job === undefined) {
+    return error === null ? <Loading lines={12} label="Loading the job" /> : <Failed error={error} retry={refetch} />;
+  }
+  if (error !== null && !isTemporary(error)) {
+    return <NoLongerShared job={job} />;
+  }
+  const isProvider = me.role === 'provider';
+  const errorEvents = errors.data?.pages.flatMap(page => page.items) ?? [];
+  return (
+    <div className={classes.page}>
+      <JobHeading job={job} failedAt={errorEvents[0]?.occurred_at} isProvider={isProvider} />
+      <Announcer job={job} />
+      {job.status === 'error' && <Failure job={job} error={errorEvents[0]} isProvider={isProvider} />}
+      <div className={classes.columns}>
+        <Steps job={job} isProvider={isProvider} />
+        <div className={classes.side}>
+          <TimeChart job={job} errors={errorEvents} />
+          <Timeline job={job} />
+        </div>
+      </div>
+    </div>
+  );
 }

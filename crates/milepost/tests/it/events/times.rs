@@ -16,9 +16,14 @@ fn at(occurred_at: &str) -> Value {
 
 /// The sequences of all events of a job, a page of so many after the other.
 async fn listed(person: &Person, job_id: &str, limit: usize) -> Vec<i64> {
+    listed_as(person, job_id, &format!("limit={limit}")).await
+}
+
+/// The same, with what else the query says.
+async fn listed_as(person: &Person, job_id: &str, query: &str) -> Vec<i64> {
     let (mut sequences, mut cursor) = (Vec::new(), String::new());
     for _ in 0..100 {
-        let page = person.get(&format!("/jobs/{job_id}/events?limit={limit}{cursor}")).await.expect(200);
+        let page = person.get(&format!("/jobs/{job_id}/events?{query}{cursor}")).await.expect(200);
         sequences.extend(page["items"].as_array().unwrap().iter().map(|event| event["sequence"].as_i64().unwrap()));
         let Some(next) = page["next"].as_str() else { return sequences };
         cursor = format!("&cursor={next}");
@@ -120,6 +125,46 @@ on_both! {
         ] {
             alice.get(&format!("/jobs/{job_id}/events?{query}")).await.expect_problem(422, &[pointer]);
         }
-        assert_eq!(alice.get(&format!("/jobs/{job_id}/events?kind=info")).await.status, 422);
+        for (query, pointer) in [
+            ("order=", "/order"), ("order=newest", "/order"), ("order=Asc", "/order"), ("kind=", "/kind"), ("kind=news", "/kind"),
+            ("kind=step,", "/kind"), ("kind=step;error", "/kind"), ("colour=red", "/colour"),
+        ] {
+            alice.get(&format!("/jobs/{job_id}/events?{query}")).await.expect_problem(422, &[pointer]);
+        }
+    }
+
+    async fn events_may_be_read_latest_first_and_by_kind(server: TestServer) {
+        let (alice, job_id) = provider_with_job(&server).await;
+        // By time: 3, then 1 and 2 at the same time, then 4 and 5.
+        for (kind, hour) in [("info", 2), ("error", 2), ("info", 1), ("error", 3), ("complete", 4)] {
+            let mut event = at(&format!("2026-01-01T0{hour}:00:00Z"));
+            event["kind"] = json!(kind);
+            alice.post("/events", event).await.expect(201);
+        }
+        for limit in 1..=6 {
+            for (query, expected) in [
+                ("order=asc", &[3, 1, 2, 4, 5][..]),
+                ("order=desc", &[5, 4, 2, 1, 3]),
+                ("order=desc&kind=error", &[4, 2]),
+                ("kind=complete,%20info,info", &[3, 1, 5]),
+                ("order=desc&kind=step,error,info,complete", &[5, 4, 2, 1, 3]),
+                ("kind=step", &[]),
+            ] {
+                assert_eq!(listed_as(&alice, &job_id, &format!("limit={limit}&{query}")).await, expected, "{query}");
+            }
+        }
+    }
+
+    async fn a_cursor_of_the_other_order_is_refused(server: TestServer) {
+        let (alice, job_id) = provider_with_job(&server).await;
+        for _ in 0..3 {
+            alice.report("j1", "info", None).await;
+        }
+        for (order, other) in [("asc", "desc"), ("desc", "asc")] {
+            let page = alice.get(&format!("/jobs/{job_id}/events?order={order}&limit=1")).await.expect(200);
+            let next = page["next"].as_str().unwrap();
+            let refused = alice.get(&format!("/jobs/{job_id}/events?order={other}&limit=1&cursor={next}")).await;
+            refused.expect_problem(422, &["/cursor"]);
+        }
     }
 }

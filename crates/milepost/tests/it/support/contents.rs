@@ -1,6 +1,7 @@
 //! What is in the database, to show that a refusal changed nothing and that the stored state is what the events say.
 
 use milepost::db::Db;
+use milepost::events::hours;
 use milepost::jobs::rebuild::{check, job_ids_after};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
@@ -21,6 +22,8 @@ impl TestServer {
             "cast(coalesce(sum(last_sequence), 0) as bigint) from jobs",
             "cast(coalesce(sum(weight_done_millionths), 0) as bigint) from jobs",
             "cast(sum(position) as bigint) from log_positions",
+            "cast(coalesce(sum(events), 0) as bigint) from event_hours",
+            "cast(coalesce(sum(errors), 0) as bigint) from event_hours",
         ] {
             let sql = AssertSqlSafe(format!("select {what}"));
             contents.push(match self.app.db() {
@@ -35,6 +38,15 @@ impl TestServer {
     pub async fn expect_state_as_rebuilt(&self) {
         for id in job_ids_after(self.app.db(), Uuid::nil(), 1_000).await.unwrap() {
             let differences = check(&self.app, id).await.unwrap();
+            assert!(differences.is_empty(), "{differences:#?}");
+        }
+        self.expect_hours_as_counted().await;
+    }
+
+    /// Counts the events of every provider again and asserts that this is what is stored of each hour.
+    pub async fn expect_hours_as_counted(&self) {
+        for id in hours::provider_ids(self.app.db()).await.unwrap() {
+            let differences = hours::check(&self.app, id).await.unwrap();
             assert!(differences.is_empty(), "{differences:#?}");
         }
     }

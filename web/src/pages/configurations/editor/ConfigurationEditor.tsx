@@ -1,5 +1,6 @@
-import { Alert, Button, SegmentedControl, Stack, Text } from '@mantine/core';
+import { Button, SegmentedControl, Stack, Text } from '@mantine/core';
 import { lazy, Suspense, useMemo, useRef } from 'react';
+import { FormProblem } from '../../../components/FormProblem';
 import { PageHeading } from '../../../components/PageHeading';
 import { Loading } from '../../../components/States';
 import { BottomBar } from './BottomBar';
@@ -9,6 +10,7 @@ import { newCheck } from './check';
 import { readDraft, type Values } from './draft';
 import { FormEditor } from './FormEditor';
 import { LeaveGuard } from './LeaveGuard';
+import { Notice } from './Notice';
 import { Problems } from './Problems';
 import { type Editor, useEditor } from './useEditor';
 import { useSave } from './useSave';
@@ -30,7 +32,6 @@ export function ConfigurationEditor({ title, beginning, schema, base, taken, isB
   const check = useMemo(() => newCheck(schema), [schema]);
   const editor = useEditor(beginning, check);
   const saved = useRef(false);
-  const save = useSave(editor, check, saved);
   const goTo = (pointer: string) => {
     const isInForm = document.querySelector(`[data-pointer="${CSS.escape(pointer)}"]`) !== null;
     if (editor.mode === 'form' && !isInForm && !pointer.includes('/metadata_configurations/')) {
@@ -38,6 +39,7 @@ export function ConfigurationEditor({ title, beginning, schema, base, taken, isB
     }
     editor.go(pointer);
   };
+  const save = useSave(editor, check, saved, goTo);
   return (
     <Stack gap="md">
       <PageHeading
@@ -47,14 +49,14 @@ export function ConfigurationEditor({ title, beginning, schema, base, taken, isB
       />
       {isBlank && !editor.isChanged && <ExampleOffer editor={editor} />}
       {editor.noForm !== null && (
-        <Alert color="red" role="alert" title="The form cannot show this yet">
-          {editor.noForm}
-        </Alert>
+        <Notice>
+          <FormProblem>{`The form cannot show this yet. ${editor.noForm}`}</FormProblem>
+        </Notice>
       )}
       {save.message !== null && (
-        <Alert color="red" role="alert" title="Not registered" className="breakable">
-          {save.message}
-        </Alert>
+        <Notice>
+          <FormProblem>{`Not registered. ${save.message}`}</FormProblem>
+        </Notice>
       )}
       {save.conflict !== null && <Conflict conflict={save.conflict} editor={editor} />}
       {editor.mode === 'form' ? (
@@ -63,7 +65,7 @@ export function ConfigurationEditor({ title, beginning, schema, base, taken, isB
         <JsonPart editor={editor} />
       )}
       <Problems editor={editor} goTo={goTo} />
-      <BottomBar editor={editor} isSaving={save.isSaving} save={() => save.start(goTo)} />
+      <BottomBar editor={editor} isSaving={save.isSaving} save={save.start} />
       <LeaveGuard isChanged={editor.isChanged} saved={saved} />
     </Stack>
   );

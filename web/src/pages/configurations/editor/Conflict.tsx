@@ -3,7 +3,9 @@ import { useQuery } from '@tanstack/react-query';
 import { ButtonLink } from '../../../components/Links';
 import { versionsQuery } from '../queries';
 import { nextVersion } from '../semver';
+import classes from './Bar.module.css';
 import { type Difference, differenceWords, withVersion } from './conflict';
+import { Notice } from './Notice';
 import type { Editor } from './useEditor';
 
 export type ConflictOf = { tag: string; version: string; differences: Difference[] };
@@ -20,31 +22,33 @@ export function Conflict({ conflict, editor }: { conflict: ConflictOf; editor: E
       ? editor.change({ type: 'set', field: 'version', value: next })
       : editor.type(withVersion(editor.text, next));
   return (
-    <Paper role="alert">
-      <Stack gap="xs">
-        <Title order={2} className="breakable">
-          {tag} {version} is registered with other content
-        </Title>
-        <ul className="breakable">
-          {differences.slice(0, MOST).map(difference => (
-            <li key={difference.pointer}>{differenceWords(difference)}</li>
-          ))}
-          {differences.length > MOST && <li>… and {differences.length - MOST} more</li>}
-        </ul>
-        <Group gap="xs">
-          {free !== undefined && <Button onClick={() => take(free)}>Make it version {free}</Button>}
-          <ButtonLink
-            variant="default"
-            to="/configurations/$tag"
-            params={{ tag }}
-            search={{ version }}
-            target="_blank"
-            rel="noopener"
-          >
-            See what is registered
-          </ButtonLink>
-        </Group>
-      </Stack>
-    </Paper>
+    <Notice>
+      <Paper>
+        <Stack gap="xs">
+          <Title order={2} className="breakable">
+            {tag} {version} is registered with other content
+          </Title>
+          <ul className={`${classes.differences} breakable`}>
+            {differences.slice(0, MOST).map(difference => (
+              <li key={difference.pointer}>{differenceWords(difference)}</li>
+            ))}
+            {differences.length > MOST && <li>… and {differences.length - MOST} more</li>}
+          </ul>
+          <Group gap="xs">
+            {free !== undefined && <Button onClick={() => take(free)}>Make it version {free}</Button>}
+            <ButtonLink
+              variant="default"
+              to="/configurations/$tag"
+              params={{ tag }}
+              search={{ version }}
+              target="_blank"
+              rel="noopener"
+            >
+              See what is registered
+            </ButtonLink>
+          </Group>
+        </Stack>
+      </Paper>
+    </Notice>
   );
 }

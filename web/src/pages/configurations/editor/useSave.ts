@@ -6,11 +6,16 @@ import { ApiError, answer, api } from '../../../api/client';
 import type { NewConfiguration } from '../../../api/types';
 import { configurationKeys } from '../queries';
 import type { ConflictOf } from './Conflict';
-import type { Problem } from './check';
+import { type Problem, valueAt } from './check';
 import type { Editor } from './useEditor';
 
 /** Registers the document and leads to it; what stands against it is shown where it stands. */
-export function useSave(editor: Editor, check: (document: unknown) => Problem[], saved: RefObject<boolean>) {
+export function useSave(
+  editor: Editor,
+  check: (document: unknown) => Problem[],
+  saved: RefObject<boolean>,
+  goTo: (pointer: string) => void,
+) {
   const client = useQueryClient();
   const navigate = useNavigate();
   const register = useMutation({
@@ -31,16 +36,17 @@ export function useSave(editor: Editor, check: (document: unknown) => Problem[],
       if (error instanceof ApiError && error.fields.length > 0) {
         const problems = error.fields.map(({ pointer, detail }) => ({ pointer, message: sentence(detail) }));
         editor.refuse({ document: sent, problems });
+        goTo(problems[0]?.pointer ?? '');
       }
     },
   });
   const { error, variables: sent } = register;
   return {
     isSaving: register.isPending,
-    conflict: conflictOf(error, sent),
+    conflict: sent !== undefined && isStill(editor.document, sent) ? conflictOf(error, sent) : null,
     /** A refusal that belongs to no field. */
     message: error === null || belongsToFields(error) ? null : messageOf(error),
-    start: (goTo: (pointer: string) => void) => {
+    start: () => {
       const document = editor.current();
       const [first] = document === undefined ? [] : check(document);
       if (first !== undefined) {
@@ -50,6 +56,11 @@ export function useSave(editor: Editor, check: (document: unknown) => Problem[],
       }
     },
   };
+}
+
+/** Whether the document still has the tag and version it was sent with. */
+function isStill(document: unknown, sent: NewConfiguration): boolean {
+  return valueAt(document, '/tag') === sent.tag && valueAt(document, '/version') === sent.version;
 }
 
 function conflictOf(error: Error | null, sent: NewConfiguration | undefined): ConflictOf | null {

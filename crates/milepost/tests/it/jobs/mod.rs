@@ -5,6 +5,10 @@ use serde_json::{Value, json};
 
 use crate::support::{Person, on_both};
 
+mod distributions;
+mod lists;
+mod summary;
+
 /// A provider with a kind of job `brain`, steps `load` for 1 point and `scan` for 3.
 async fn provider(server: &crate::support::TestServer) -> Person {
     let alice = server.provider("alice").await;
@@ -393,7 +397,10 @@ on_both! {
         let alice = provider(&server).await;
         for (query, pointer) in [
             ("limit=0", "/limit"), ("limit=201", "/limit"), ("limit=-1", "/limit"), ("limit=ten", "/limit"), ("limit=", "/limit"),
-            ("limit=1&limit=2", "/limit"), ("cursor=", "/cursor"), ("cursor=abc", "/cursor"), ("cursor=-1-1", "/cursor"),
+            ("limit=1&limit=2", "/limit"), ("sort=", "/sort"), ("sort=name", "/sort"), ("sort=%2Bcreated_at", "/sort"),
+            ("sort=last_event_at", "/sort"), ("id=", "/id"), ("id=j1", "/id"), ("id=018f4e9c-0000-7000-8000-000000000000,", "/id"),
+            ("steps=", "/steps"), ("steps=yes", "/steps"), ("finished_from=today", "/finished_from"),
+            ("last_event_to=", "/last_event_to"), ("cursor=", "/cursor"), ("cursor=abc", "/cursor"), ("cursor=-1-1", "/cursor"),
             ("cursor=1-zz", "/cursor"), ("status=", "/status"), ("status=done", "/status"), ("status=running,", "/status"),
             ("status=Running", "/status"), ("tag=a%20b", "/tag"), ("tag=", "/tag"), ("provider_job_id=", "/provider_job_id"),
             ("from=yesterday", "/from"), ("from=", "/from"), ("to=2026-01-01", "/to"), ("to=2026-13-01T00:00:00Z", "/to"),

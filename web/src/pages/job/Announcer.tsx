@@ -1,0 +1,22 @@
+import { VisuallyHidden } from '@mantine/core';
+import { useEffect, useRef, useState } from 'react';
+import type { Job } from '../../api/types';
+import { announcement, type Said } from './announce';
+
+/** Says aloud, politely and not too often, how a job goes on. */
+export function Announcer({ job }: { job: Job }) {
+  const [words, setWords] = useState('');
+  const said = useRef<Said>({ status: job.status, progress: job.progress, at: Date.now() });
+  useEffect(() => {
+    const next = announcement(said.current, job, Date.now());
+    if (next !== null) {
+      said.current = { status: job.status, progress: job.progress, at: Date.now() };
+      setWords(next);
+    }
+  }, [job]);
+  return (
+    <VisuallyHidden role="status" aria-live="polite">
+      {words}
+    </VisuallyHidden>
+  );
+}

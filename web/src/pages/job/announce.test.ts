@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest';
+import { announcement } from './announce';
+import { aJob } from './samples';
+
+const said = { status: 'running', progress: 0.3, at: 0 } as const;
+
+test('a new status is said at once', () => {
+  expect(announcement(said, aJob({ status: 'completed', progress: 1 }), 1)).toBe('The job is completed');
+  expect(announcement(said, aJob({ status: 'error', progress: 0.3 }), 1)).toBe('The job has an error');
+  expect(announcement({ ...said, status: 'error' }, aJob({ status: 'running', progress: 0.42 }), 1)).toBe(
+    'The job is running, 42 %',
+  );
+});
+
+test('progress is said when there is some, and not too often', () => {
+  expect(announcement(said, aJob({ progress: 0.31 }), 100_000)).toBeNull();
+  expect(announcement(said, aJob({ progress: 0.6 }), 5_000)).toBeNull();
+  expect(announcement(said, aJob({ progress: 0.4 }), 20_000)).toBe('40 % done');
+});
+
+test('what stays as it is is not said again', () => {
+  expect(announcement(said, aJob({ progress: 0.3 }), 1_000_000)).toBeNull();
+});
