@@ -12,6 +12,9 @@ import { styleNonce } from './app/nonce';
 import { newRouter } from './app/router';
 import { theme } from './app/theme';
 
+// By this name the code asks for it that keeps the page from scrolling behind a dialog.
+Object.assign(globalThis, { __webpack_nonce__: styleNonce() });
+
 const client = newQueryClient();
 const router = newRouter(client);
 const root = document.getElementById('root');

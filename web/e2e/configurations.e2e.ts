@@ -1,0 +1,67 @@
+import { expect } from 'vitest';
+import { BRAIN } from './support/people';
+import { arrivesAt, button, choose, dialog, field } from './support/steps';
+import { soon, test } from './support/test';
+
+test('a new version is registered, compared, and shown', async ({ lab, visit }) => {
+  await lab.describe();
+  const ada = await visit();
+  await ada.signIn(lab);
+  const page = await ada.open('/configurations');
+  await page.getByRole('link', { name: 'Brain volumes', exact: true }).click();
+  await page.getByText('100 points').first().waitFor();
+  await page.getByRole('link', { name: 'New version' }).click();
+  await field(page, 'Version').waitFor();
+  expect(await field(page, 'Version').inputValue()).not.toBe('1.0.0');
+  await page.getByText('2.0.0', { exact: true }).click();
+  const check = page.getByRole('listitem', { name: 'Step 4: Check quality' });
+  await field(check, 'Points').fill('30');
+  await button(check, 'Move step 4 up').click();
+  await page.getByRole('listitem', { name: 'Step 3: Check quality' }).waitFor();
+  await button(page, 'Remove step 2').click();
+  await page.getByText('95 points').waitFor();
+  await button(page, 'Register').click();
+  await arrivesAt(page, '/configurations/brain-volumes');
+  await page.getByText('95 points').first().waitFor();
+
+  await field(page, 'Compared with').selectOption('1.0.0');
+  await page.getByRole('heading', { name: 'From 1.0.0 to 2.0.0' }).waitFor();
+  await page.getByRole('listitem').filter({ hasText: 'Removed' }).getByText('Remove noise').waitFor();
+  await page.getByRole('listitem').filter({ hasText: 'Changed' }).getByText('30 points').waitFor();
+  expect(new URL(page.url()).searchParams.get('compare')).toBe('1.0.0');
+  await page.goBack();
+  await page.getByRole('heading', { name: 'Steps' }).waitFor();
+});
+
+test('other content for a version that exists is refused, with what differs and a way on', async ({ lab, visit }) => {
+  await lab.describe();
+  const ada = await visit();
+  await ada.signIn(lab);
+  const page = await ada.open('/configurations/new');
+  ada.expect(/409 POST .*\/job-configurations$/);
+  await choose(page, 'How to edit', 'JSON');
+  const other = { ...BRAIN, name: 'Brain volumes, with care' };
+  await page.getByRole('textbox', { name: 'The configuration as JSON' }).fill(JSON.stringify(other, null, 2));
+  await button(page, 'Register').click();
+  const conflict = page
+    .getByRole('alert')
+    .filter({ hasText: 'brain-volumes 1.0.0 is registered with other content' });
+  await conflict.getByText('Brain volumes, with care').waitFor();
+  await conflict.getByRole('button', { name: 'Make it version' }).click();
+  await button(page, 'Register').click();
+  await arrivesAt(page, '/configurations/brain-volumes');
+  await page.getByRole('heading', { name: 'Brain volumes, with care' }).waitFor();
+});
+
+test('what was typed is not lost by a click elsewhere', async ({ lab, visit }) => {
+  const ada = await visit();
+  await ada.signIn(lab);
+  const page = await ada.open('/configurations/new');
+  await field(page, 'Tag').first().fill('bones');
+  await page.getByRole('link', { name: 'Dashboard' }).click();
+  await button(dialog(page, 'Leave without registering it?'), 'Stay').click();
+  expect(await field(page, 'Tag').first().inputValue()).toBe('bones');
+  await page.getByRole('link', { name: 'Dashboard' }).click();
+  await button(dialog(page, 'Leave without registering it?'), 'Leave').click();
+  await soon(() => new URL(page.url()).pathname).toBe('/dashboard');
+});

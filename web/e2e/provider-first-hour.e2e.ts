@@ -1,0 +1,143 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import type { Page } from 'playwright-core';
+import { expect } from 'vitest';
+import { Lab, PASSWORD } from './support/people';
+import {
+  arrivesAt,
+  button,
+  choose,
+  copied,
+  dialog,
+  field,
+  isLive,
+  progressOf,
+  textOf,
+  typeSignIn,
+} from './support/steps';
+import { soon, test } from './support/test';
+
+const run = promisify(execFile);
+
+test("a provider's first hour, with the server killed in the middle", async ({ server, visit }) => {
+  const names = { firstName: 'Ada', lastName: 'Lindqvist' };
+  await server.addUser({ role: 'provider', email: 'ada@aurora.example', ...names, password: PASSWORD });
+  const ada = await visit();
+  ada.expectOutage();
+  const page = await ada.open('/');
+  await typeSignIn(page, 'ada@aurora.example', PASSWORD);
+  await arrivesAt(page, '/dashboard');
+  await page.getByRole('region', { name: 'Getting started' }).getByRole('link', { name: 'Go on' }).click();
+  await page.getByText('0 of 4 done').waitFor();
+
+  const key = await makeKey(page);
+  await page.getByText('1 of 4 done').waitFor();
+  const env = { ...process.env, MILEPOST_URL: server.url, MILEPOST_API_KEY: key };
+
+  await page.getByRole('link', { name: 'Use the form instead' }).click();
+  await describeByForm(page);
+  await describeByJson(page);
+  await page.getByRole('link', { name: 'Getting started' }).click();
+  await page.getByText('2 of 4 done').waitFor();
+
+  await button(page, 'Copy the commands: Open a job').click();
+  const openJob = await copied(page);
+  await run('bash', ['-euc', openJob], { env });
+  await page.getByRole('link', { name: 'Jobs', exact: true }).click();
+  await page.getByRole('link', { name: 'Bones from a CT' }).click();
+  await page.getByText('Nothing has been reported yet').waitFor();
+  await isLive(page);
+
+  await server.kill();
+  await page.getByRole('status').getByText('Offline').waitFor();
+  await server.restart();
+  await isLive(page);
+
+  const second = await ada.open('/getting-started');
+  await second.getByText('3 of 4 done').waitFor();
+  await button(second, 'Copy the commands: Report events').click();
+  const reporting = run('bash', ['-euc', await copied(second)], { env });
+  await progressOf(page).getByText('20 %', { exact: true }).waitFor();
+  await reporting;
+  await progressOf(page).getByText('Completed', { exact: true }).waitFor();
+  await second.getByText('4 of 4 done').waitFor();
+  await second.getByText('That is all: your job is on its way.').waitFor();
+  await second.getByRole('link', { name: 'Watch it live' }).click();
+  await progressOf(second).getByText('100 %').waitFor();
+
+  const lab = await Lab.return(server, 'ada@aurora.example');
+  for (const [language, program] of [
+    ['curl', ['bash', '-euc']],
+    ['Python', ['python3', '-c']],
+  ] as const) {
+    await page.goto('/configurations/liver');
+    await choose(page, 'Language', language);
+    await field(page, 'Your own id of the job').fill(`liver-${language}`);
+    await button(page, 'Copy all as one script').click();
+    await soon(() => copied(page)).toContain(`liver-${language}`);
+    await run(program[0], [program[1], await copied(page)], { env });
+    await soon(async () => (await lab.jobs()).find(job => job.provider_job_id === `liver-${language}`)?.status).toBe(
+      'completed',
+    );
+  }
+  await page.goto('/dashboard');
+  await page.getByRole('link', { name: '3 Finished today' }).waitFor();
+});
+
+/** Makes a key on the checklist; the secret is shown once. */
+async function makeKey(page: Page): Promise<string> {
+  await button(page, 'Create a key').click();
+  await field(dialog(page, 'Create a key'), 'What is it for?').fill('Scanner room 2');
+  await button(dialog(page, 'Create a key'), 'Create the key').click();
+  const shown = dialog(page, 'Copy your key now');
+  const key = await textOf(shown.getByRole('group', { name: 'the key' }));
+  await button(shown, 'I have stored it').click();
+  await shown.waitFor({ state: 'detached' });
+  expect(await page.content()).not.toContain(key);
+  return key;
+}
+
+async function describeByForm(page: Page): Promise<void> {
+  await field(page, 'Tag').first().fill('bones');
+  await field(page, 'Name').first().fill('Bones from a CT');
+  const [first, second] = [
+    page.getByRole('listitem', { name: /^Step 1/ }),
+    page.getByRole('listitem', { name: /^Step 2/ }),
+  ];
+  await field(first, 'Tag').fill('load');
+  await field(first, 'Name').fill('Load the images');
+  await field(first, 'Points').fill('20');
+  await button(page, 'Add a step').click();
+  await field(second, 'Tag').fill('two words');
+  await field(second, 'Name').fill('Measure');
+  await field(second, 'Points').fill('80');
+  await soon(() => field(second, 'Tag').getAttribute('aria-invalid')).toBe('true');
+  await field(second, 'Tag').fill('measure');
+  await soon(() => field(second, 'Tag').getAttribute('aria-invalid')).toBe('false');
+  await page.getByText('100 points').waitFor();
+  await button(page, 'Register').click();
+  await arrivesAt(page, '/configurations/bones');
+}
+
+async function describeByJson(page: Page): Promise<void> {
+  const step = {
+    tag: 'cut',
+    name: 'Cut it out',
+    points: 1,
+    metadata_configurations: [{ name: 'Volume', kind: 'number' }],
+  };
+  const liver = { tag: 'liver', name: 'Liver', version: '1.0.0', step_configurations: [step] };
+  await page.getByRole('link', { name: 'Configurations' }).click();
+  await page.getByRole('link', { name: 'New configuration' }).click();
+  await choose(page, 'How to edit', 'JSON');
+  const editor = page.getByRole('textbox', { name: 'The configuration as JSON' });
+  await editor.fill(JSON.stringify({ ...liver, step_configurations: [{ ...step, points: -1 }] }, null, 2));
+  await page.getByText('1 problem to mend').waitFor();
+  await editor.fill(`${JSON.stringify(liver, null, 2)},`);
+  await page.getByText('No JSON yet').waitFor();
+  await editor.fill(JSON.stringify(liver, null, 2));
+  await page.getByText('1 problem to mend').waitFor({ state: 'detached' });
+  await page.getByText('No JSON yet').waitFor({ state: 'detached' });
+  await button(page, 'Register').click();
+  await arrivesAt(page, '/configurations/liver');
+}
