@@ -101,7 +101,7 @@ test('the dialogs and menus', async ({ lab, visit }) => {
   await page.goto('/jobs');
   await button(page, 'Open a job').click();
   await look('Open a job');
-  await close('Open a job');
+  await button(dialog(page, 'Open a job'), 'Cancel').click();
   await page.getByRole('button', { name: /^Order/ }).click();
   await page.getByRole('menu').waitFor();
   found.push(...(await findings(page, 'the menu of orders')));

@@ -43,13 +43,18 @@ export class Lab extends Person {
   }
 
   /** Somebody who has an account already. */
-  static async return(server: Server, email: string): Promise<Lab> {
-    const { user, cookie } = await login(server, email, PASSWORD);
-    return new Lab(server, user, PASSWORD, cookie);
+  static async return(server: Server, email: string, password = PASSWORD): Promise<Lab> {
+    const { user, cookie } = await login(server, email, password);
+    return new Lab(server, user, password, cookie);
   }
 
   async describe(configuration: NewConfiguration = BRAIN): Promise<Configuration> {
     return told(this.api.POST('/api/v1/job-configurations', { body: configuration }));
+  }
+
+  /** The newest 200 versions of a tag, the newest first. */
+  async versions(tag: string): Promise<{ items: Configuration[] }> {
+    return told(this.api.GET('/api/v1/job-configurations', { params: { query: { tag, limit: 200 } } }));
   }
 
   async open(id: string, fields: { tag?: string; name?: string; for?: Person } = {}): Promise<Job> {
