@@ -9,7 +9,7 @@ import {
   IconRoute,
   IconUsers,
 } from '@tabler/icons-react';
-import { useQuery } from '@tanstack/react-query';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, Outlet, useLocation, useRouter } from '@tanstack/react-router';
 import { useEffect } from 'react';
 import { meQuery } from '../api/queries';
@@ -35,7 +35,7 @@ export function Shell() {
   const [opened, { toggle, close }] = useDisclosure();
   const path = useLocation({ select: location => location.pathname });
   const hasPages = me.role === 'provider';
-  useLeaveWhenSignedOut();
+  useFollowSession(me);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the menu closes because the page changes
   useEffect(close, [path]);
   return (
@@ -120,13 +120,17 @@ function Account({ me }: { me: User }) {
   );
 }
 
-/** A session that ends, here or in another tab, leads to the sign-in and back. */
-function useLeaveWhenSignedOut() {
-  const { data: me } = useQuery(meQuery);
+/** A session that ends, here or in another tab, leads to the sign-in and back; one of somebody else begins anew. */
+function useFollowSession(shown: User) {
+  const { data: me } = useQuery({ ...meQuery, refetchOnWindowFocus: 'always' });
+  const client = useQueryClient();
   const router = useRouter();
   useEffect(() => {
-    if (me === null) {
-      void router.invalidate();
+    if (me === undefined || me?.id === shown.id) {
+      return;
     }
-  }, [me, router]);
+    // What was read as the one before is not for the one who is signed in now.
+    client.removeQueries({ predicate: query => query.queryKey[0] !== meQuery.queryKey[0] });
+    void router.invalidate();
+  }, [me, shown.id, client, router]);
 }
