@@ -102,10 +102,6 @@ test('the dialogs and menus', async ({ lab, visit }) => {
   await button(page, 'Open a job').click();
   await look('Open a job');
   await button(dialog(page, 'Open a job'), 'Cancel').click();
-  await page.getByRole('button', { name: /^Order/ }).click();
-  await page.getByRole('menu').waitFor();
-  found.push(...(await findings(page, 'the menu of orders')));
-  await page.keyboard.press('Escape');
   await button(page, 'Opened').click();
   await page.getByText('Past 7 days').waitFor();
   found.push(...(await findings(page, 'the calendar', [DESKTOP])));

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { DESKTOP, launchBrowser, PHONE, Visitor } from './support/browser';
 import { Lab, Person as People, type Person } from './support/people';
 import { Server } from './support/server';
-import { button } from './support/steps';
+import { button, isLive } from './support/steps';
 import { soon } from './support/test';
 
 const FOLDER = resolve(import.meta.dirname, '../../docs/screenshots');
@@ -63,8 +63,11 @@ test('every page of the demo', async () => {
 
 async function everyPage(lab: Lab): Promise<Shot[]> {
   const jobs = await lab.jobs();
-  const pick = (status: string) => jobs.find(job => job.status === status && job.customer_id !== null)?.id;
-  const [running, failed, done] = [pick('running'), pick('error'), pick('completed')];
+  const pick = (status: string) => jobs.filter(job => job.status === status && job.customer_id !== null);
+  const [failed, done] = [pick('error')[0]?.id, pick('completed')[0]?.id];
+  // The one that is furthest of those that have news.
+  const lively = pick('running').filter(job => Date.now() - Date.parse(job.last_event_at ?? '') < 60_000);
+  const running = (lively.length > 0 ? lively : pick('running')).at(-1)?.id;
   const tag = jobs[0]?.tag ?? '';
   const { items: versions } = await lab.versions(tag);
   const [newest, before] = versions.map(known => known.version);
@@ -122,10 +125,13 @@ async function signIn(role: 'Provider' | 'Customer'): Promise<Person> {
   return People.signIn(server, email, password);
 }
 
-async function take(page: Page, { path, act }: Shot, file: string): Promise<void> {
+async function take(page: Page, { path, as, act }: Shot, file: string): Promise<void> {
   await page.goto(path);
   await page.getByRole('heading').first().waitFor();
   await soon(() => page.getByRole('status', { name: /^Loading/ }).count()).toBe(0);
+  if (as !== 'nobody') {
+    await isLive(page);
+  }
   await act?.(page);
   await page.evaluate(async () => {
     await document.fonts.ready;
