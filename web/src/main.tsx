@@ -2,13 +2,13 @@ import '@mantine/core/styles.css';
 import '@mantine/notifications/styles.css';
 import './app/style.css';
 import { MantineProvider } from '@mantine/core';
-import { Notifications } from '@mantine/notifications';
 import { QueryClientProvider } from '@tanstack/react-query';
 import { RouterProvider } from '@tanstack/react-router';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { newQueryClient } from './api/queries';
 import { styleNonce } from './app/nonce';
+import { Messages } from './app/notify';
 import { newRouter } from './app/router';
 import { theme } from './app/theme';
 
@@ -23,7 +23,7 @@ if (root !== null) {
   createRoot(root).render(
     <StrictMode>
       <MantineProvider theme={theme} defaultColorScheme="auto" getStyleNonce={styleNonce}>
-        <Notifications position="bottom-right" />
+        <Messages />
         <QueryClientProvider client={client}>
           <RouterProvider router={router} />
         </QueryClientProvider>

@@ -1,4 +1,4 @@
-import { AppShell, Burger, Button, Group, Menu, NavLink, Text } from '@mantine/core';
+import { Burger, Button, Group, Menu, NavLink, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import {
   IconAdjustments,
@@ -43,27 +43,29 @@ export function Shell() {
       <a className={classes.skip} href="#content">
         Skip to the content
       </a>
-      <AppShell
-        header={{ height: 52 }}
-        {...(hasPages && { navbar: { width: 208, breakpoint: 'sm', collapsed: { mobile: !opened } } })}
-        padding={{ base: 'sm', sm: 'lg' }}
-      >
-        <AppShell.Header className={classes.header}>
-          <Group h="100%" px="md" justify="space-between" wrap="nowrap">
-            <Group gap="sm" wrap="nowrap">
-              {hasPages && (
-                <Burger opened={opened} onClick={toggle} hiddenFrom="sm" size="sm" aria-label="Show the pages" />
-              )}
-              <Logo />
-            </Group>
-            <Group gap="md" wrap="nowrap">
-              <LiveLight />
-              <Account me={me} />
-            </Group>
-          </Group>
-        </AppShell.Header>
+      <header className={classes.header}>
+        <Group gap="sm" wrap="nowrap">
+          {hasPages && (
+            <Burger
+              opened={opened}
+              onClick={toggle}
+              hiddenFrom="sm"
+              size="sm"
+              aria-label={opened ? 'Hide the pages' : 'Show the pages'}
+              aria-expanded={opened}
+              aria-controls="pages"
+            />
+          )}
+          <Logo />
+        </Group>
+        <Group gap="md" wrap="nowrap">
+          <LiveLight />
+          <Account me={me} />
+        </Group>
+      </header>
+      <div className={classes.body}>
         {hasPages && (
-          <AppShell.Navbar p="xs" className={classes.navbar} aria-label="Pages">
+          <nav id="pages" className={classes.pages} data-opened={opened} aria-label="Pages">
             {PROVIDER_PAGES.map(({ to, label, icon: Icon }) => (
               <NavLink
                 key={to}
@@ -74,14 +76,14 @@ export function Shell() {
                 leftSection={<Icon size={17} stroke={1.7} />}
               />
             ))}
-          </AppShell.Navbar>
+          </nav>
         )}
-        <AppShell.Main id="content" tabIndex={-1} className={classes.main}>
+        <main id="content" tabIndex={-1} className={classes.main}>
           <div className={classes.content}>
             <Outlet />
           </div>
-        </AppShell.Main>
-      </AppShell>
+        </main>
+      </div>
     </LiveProvider>
   );
 }

@@ -1,4 +1,4 @@
-import { LiveConnection } from './connection';
+import type { LiveConnection } from './connection';
 import type { LiveMessage, TabMessage } from './messages';
 
 /**
@@ -59,12 +59,19 @@ function joinWorker(userId: string, receiver: (message: LiveMessage) => void): (
 }
 
 function connectAlone(receiver: (message: LiveMessage) => void): () => void {
-  const connection = new LiveConnection(fromFirstLive(receiver).receive);
-  const follow = () => (document.visibilityState === 'visible' ? connection.start() : connection.stop());
-  follow();
+  let connection: LiveConnection | undefined;
+  let hasLeft = false;
+  const follow = () =>
+    document.visibilityState === 'visible' && !hasLeft ? connection?.start() : connection?.stop();
+  // Loaded only where it is needed: the worker has its own.
+  void import('./connection').then(({ LiveConnection }) => {
+    connection = new LiveConnection(fromFirstLive(receiver).receive);
+    follow();
+  });
   document.addEventListener('visibilitychange', follow);
   return () => {
+    hasLeft = true;
     document.removeEventListener('visibilitychange', follow);
-    connection.stop();
+    connection?.stop();
   };
 }

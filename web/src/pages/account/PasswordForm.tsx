@@ -1,9 +1,9 @@
 import { Button, PasswordInput, Stack, Text } from '@mantine/core';
-import { notifications } from '@mantine/notifications';
 import { useMutation } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { answer, api, fieldErrors } from '../../api/client';
 import type { User } from '../../api/types';
+import { notify } from '../../app/notify';
 import { FormProblem } from '../../components/FormProblem';
 import { useFields } from '../../components/useFields';
 import { LONGEST_PASSWORD, PASSWORD_RULE, passwordProblem, repetitionProblem } from './passwords';
@@ -19,7 +19,7 @@ export function PasswordForm({ me }: { me: User }) {
     onSuccess: () => {
       set(EMPTY);
       setTried(false);
-      notifications.show({ message: 'Your password is changed. All your other sessions were signed out.' });
+      notify({ message: 'Your password is changed. All your other sessions were signed out.' });
     },
   });
   const refused = change.isError ? fieldErrors(change.error, ['current_password', 'new_password']) : {};

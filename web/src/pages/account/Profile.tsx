@@ -1,11 +1,11 @@
 import { Button, Divider, Stack, Text, TextInput, Title } from '@mantine/core';
-import { notifications } from '@mantine/notifications';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useRouter } from '@tanstack/react-router';
 import type { FormEvent } from 'react';
 import { answer, api, fieldErrors } from '../../api/client';
 import { meQuery } from '../../api/queries';
 import type { User } from '../../api/types';
+import { notify } from '../../app/notify';
 import { useMe } from '../../app/session';
 import { FormProblem } from '../../components/FormProblem';
 import { PageHeading } from '../../components/PageHeading';
@@ -45,7 +45,7 @@ function ProfileForm({ me }: { me: User }) {
     mutationFn: () => answer(api.PATCH('/api/v1/users/me', { body: filledIn(values) })),
     onSuccess: async user => {
       client.setQueryData(meQuery.queryKey, user);
-      notifications.show({ message: 'Your profile is saved.' });
+      notify({ message: 'Your profile is saved.' });
       await router.invalidate();
     },
   });

@@ -1,8 +1,8 @@
 import { Button, Group, List, Modal, Stack, Text } from '@mantine/core';
-import { notifications } from '@mantine/notifications';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { answer, api, fieldErrors } from '../../api/client';
 import type { Customer } from '../../api/types';
+import { notify } from '../../app/notify';
 import { FormProblem } from '../../components/FormProblem';
 import { useFocusBack } from '../../components/useFocusBack';
 import { customerTitle } from './customer';
@@ -15,7 +15,7 @@ export function UnlinkDialog({ customer, close }: { customer: Customer; close: (
   const unlink = useMutation({
     mutationFn: () => answer(api.DELETE('/api/v1/customers/{id}', { params: { path: { id: customer.id } } })),
     onSuccess: async () => {
-      notifications.show({ message: `${title} is unlinked.` });
+      notify({ message: `${title} is unlinked.` });
       close();
       await client.invalidateQueries({ queryKey: customersQuery.queryKey });
     },

@@ -42,7 +42,8 @@ describe('the chart of events', () => {
     [11, 20],
     [50, 50],
     [51, 100],
-    [201, 500],
+    [201, 300],
+    [301, 500],
     [900, 1000],
   ])('has a round number above %i: %i', (most, top) => {
     expect(niceTop(most)).toBe(top);

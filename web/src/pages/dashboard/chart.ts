@@ -34,13 +34,13 @@ export function bars(hours: Hour[]): { top: number; bars: Bar[] } {
   };
 }
 
-/** The next number that reads well: 1, 2 or 5 times a power of ten. */
+/** The next number that reads well: 1, 2, 3 or 5 times a power of ten. */
 export function niceTop(most: number): number {
   if (most <= 5) {
     return 5;
   }
   const power = 10 ** Math.floor(Math.log10(most));
-  return [1, 2, 5, 10].map(factor => factor * power).find(top => top >= most) ?? most;
+  return [1, 2, 3, 5, 10].map(factor => factor * power).find(top => top >= most) ?? most;
 }
 
 /** The chart in a sentence. */

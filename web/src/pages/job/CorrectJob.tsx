@@ -1,11 +1,11 @@
 import { Button, Group, Modal, Select, Stack, Text, TextInput } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
-import { notifications } from '@mantine/notifications';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { answer, api, fieldErrors } from '../../api/client';
 import { jobKeys } from '../../api/queries';
 import type { Job, JobDetail } from '../../api/types';
+import { notify } from '../../app/notify';
 import { type Correction, correctionOf, recipients } from './correction';
 import { recipientsQuery } from './queries';
 
@@ -36,7 +36,7 @@ function CorrectionForm({ job, close }: { job: Job; close: () => void }) {
     onSuccess: corrected => {
       client.setQueryData<JobDetail>(jobKeys.one(job.id), known => known && { ...known, ...corrected });
       void client.invalidateQueries({ queryKey: jobKeys.lists });
-      notifications.show({ message: 'The job is corrected.' });
+      notify({ message: 'The job is corrected.' });
       close();
     },
   });

@@ -1,10 +1,10 @@
 import { Alert, Anchor, Button, Group, Modal, Select, Stack, TextInput } from '@mantine/core';
-import { notifications } from '@mantine/notifications';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
 import { type FormEvent, useState } from 'react';
 import { answer, api, fieldErrors } from '../../api/client';
 import type { Customer } from '../../api/types';
+import { notify } from '../../app/notify';
 import { useFocusBack } from '../../components/useFocusBack';
 import { customerChoices, customerLabel, tagChoices } from './choices';
 
@@ -28,7 +28,7 @@ export function OpenJob({ onClose }: { onClose: () => void }) {
       return answer(api.POST('/api/v1/jobs', { body }));
     },
     onSuccess: job => {
-      notifications.show({ message: `${job.provider_job_name} is open.` });
+      notify({ message: `${job.provider_job_name} is open.` });
       void navigate({ to: '/jobs/$jobId', params: { jobId: job.id } });
     },
   });

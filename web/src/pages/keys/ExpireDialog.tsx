@@ -1,8 +1,8 @@
 import { Button, Group, Modal, Stack, Text } from '@mantine/core';
-import { notifications } from '@mantine/notifications';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { answer, api, fieldErrors } from '../../api/client';
 import type { ApiKey } from '../../api/types';
+import { notify } from '../../app/notify';
 import { FormProblem } from '../../components/FormProblem';
 import { Time } from '../../components/Time';
 import { useFocusBack } from '../../components/useFocusBack';
@@ -14,7 +14,7 @@ export function ExpireDialog({ apiKey, close }: { apiKey: ApiKey; close: () => v
   const expire = useMutation({
     mutationFn: () => answer(api.POST('/api/v1/api-keys/{id}/expire', { params: { path: { id: apiKey.id } } })),
     onSuccess: async () => {
-      notifications.show({ message: `The key “${apiKey.note}” has ended.` });
+      notify({ message: `The key “${apiKey.note}” has ended.` });
       close();
       await client.invalidateQueries({ queryKey: keysQuery.queryKey });
     },

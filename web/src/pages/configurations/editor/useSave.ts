@@ -1,9 +1,9 @@
-import { notifications } from '@mantine/notifications';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import type { RefObject } from 'react';
 import { ApiError, answer, api } from '../../../api/client';
 import type { NewConfiguration } from '../../../api/types';
+import { notify } from '../../../app/notify';
 import { configurationKeys } from '../queries';
 import type { ConflictOf } from './Conflict';
 import { type Problem, valueAt } from './check';
@@ -27,7 +27,7 @@ export function useSave(
     onSuccess: async ({ configuration: { tag, version }, isNew }) => {
       saved.current = true;
       await client.invalidateQueries({ queryKey: configurationKeys.all });
-      notifications.show({
+      notify({
         message: isNew ? `${tag} ${version} is registered.` : `${tag} ${version} exists already, unchanged.`,
       });
       await navigate({ to: '/configurations/$tag', params: { tag }, search: { version } });
