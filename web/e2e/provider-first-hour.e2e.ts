@@ -12,6 +12,7 @@ import {
   field,
   isLive,
   progressOf,
+  stepOf,
   textOf,
   typeSignIn,
 } from './support/steps';
@@ -100,20 +101,17 @@ async function makeKey(page: Page): Promise<string> {
 async function describeByForm(page: Page): Promise<void> {
   await field(page, 'Tag').first().fill('bones');
   await field(page, 'Name').first().fill('Bones from a CT');
-  const [first, second] = [
-    page.getByRole('listitem', { name: /^Step 1/ }),
-    page.getByRole('listitem', { name: /^Step 2/ }),
-  ];
-  await field(first, 'Tag').fill('load');
-  await field(first, 'Name').fill('Load the images');
-  await field(first, 'Points').fill('20');
+  const [first, second] = [stepOf(page, 1), stepOf(page, 2)];
+  await first.getByLabel(/^Tag/).fill('load');
+  await first.getByLabel(/^Name/).fill('Load the images');
+  await first.getByLabel(/^Points/).fill('20');
   await button(page, 'Add a step').click();
-  await field(second, 'Tag').fill('two words');
-  await field(second, 'Name').fill('Measure');
-  await field(second, 'Points').fill('80');
-  await soon(() => field(second, 'Tag').getAttribute('aria-invalid')).toBe('true');
-  await field(second, 'Tag').fill('measure');
-  await soon(() => field(second, 'Tag').getAttribute('aria-invalid')).toBe('false');
+  await second.getByLabel(/^Tag/).fill('two words');
+  await second.getByLabel(/^Name/).fill('Measure');
+  await second.getByLabel(/^Points/).fill('80');
+  await soon(() => second.getByLabel(/^Tag/).getAttribute('aria-invalid')).toBe('true');
+  await second.getByLabel(/^Tag/).fill('measure');
+  await soon(() => second.getByLabel(/^Tag/).getAttribute('aria-invalid')).toBe('false');
   await page.getByText('100 points').waitFor();
   await button(page, 'Register').click();
   await arrivesAt(page, '/configurations/bones');

@@ -22,7 +22,7 @@ export class Person {
     readonly password: string,
     readonly cookie: string,
   ) {
-    this.api = createClient<paths>({ baseUrl: server.url, headers: { cookie } });
+    this.api = createClient<paths>({ baseUrl: server.url, headers: { cookie }, fetch: fetchAgain });
   }
 
   get email(): string {
@@ -117,6 +117,12 @@ export class Lab extends Person {
   async welcome(email = 'ines@clinic.example', firstName = 'Ines', lastName = 'Moreau'): Promise<Person> {
     return this.accept(await this.invite(email), firstName, lastName);
   }
+}
+
+/** A connection that was kept open may have died with the server: then what was sent has reached nobody. */
+async function fetchAgain(request: Request): Promise<Response> {
+  const again = request.clone();
+  return fetch(request).catch(() => fetch(again));
 }
 
 /** The session's cookie is left out. */
