@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import type { Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import { expect } from 'vitest';
 import { Lab, PASSWORD } from './support/people';
 import {
@@ -37,7 +37,6 @@ test("a provider's first hour, with the server killed in the middle", async ({ s
 
   await page.getByRole('link', { name: 'Use the form instead' }).click();
   await describeByForm(page);
-  await describeByJson(page);
   await page.getByRole('link', { name: 'Getting started' }).click();
   await page.getByText('2 of 4 done').waitFor();
 
@@ -66,6 +65,7 @@ test("a provider's first hour, with the server killed in the middle", async ({ s
   await second.getByRole('link', { name: 'Watch it live' }).click();
   await progressOf(second).getByText('100 %').waitFor();
 
+  await describeByJson(page);
   const lab = await Lab.return(server, 'ada@aurora.example');
   for (const [language, program] of [
     ['curl', ['bash', '-euc']],
@@ -129,13 +129,21 @@ async function describeByJson(page: Page): Promise<void> {
   await page.getByRole('link', { name: 'New configuration' }).click();
   await choose(page, 'How to edit', 'JSON');
   const editor = page.getByRole('textbox', { name: 'The configuration as JSON' });
-  await editor.fill(JSON.stringify({ ...liver, step_configurations: [{ ...step, points: -1 }] }, null, 2));
+  await paste(page, editor, JSON.stringify({ ...liver, step_configurations: [{ ...step, points: -1 }] }, null, 2));
   await page.getByText('1 problem to mend').waitFor();
-  await editor.fill(`${JSON.stringify(liver, null, 2)},`);
-  await page.getByText('No JSON yet').waitFor();
-  await editor.fill(JSON.stringify(liver, null, 2));
+  await paste(page, editor, `${JSON.stringify(liver, null, 2)},`);
+  await page.getByText('No JSON yet', { exact: true }).waitFor();
+  await paste(page, editor, JSON.stringify(liver, null, 2));
   await page.getByText('1 problem to mend').waitFor({ state: 'detached' });
-  await page.getByText('No JSON yet').waitFor({ state: 'detached' });
+  await page.getByText('No JSON yet', { exact: true }).waitFor({ state: 'detached' });
   await button(page, 'Register').click();
   await arrivesAt(page, '/configurations/liver');
+}
+
+/** Puts text in the place of all that an editor has, as people do. */
+async function paste(page: Page, editor: Locator, text: string): Promise<void> {
+  await page.evaluate(copied => navigator.clipboard.writeText(copied), text);
+  await editor.click();
+  await page.keyboard.press('Control+a');
+  await page.keyboard.press('Control+v');
 }
