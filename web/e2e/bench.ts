@@ -29,22 +29,29 @@ afterAll(async () => {
 });
 
 test('from the request to the screen', async () => {
-  const job = await lab.open('bench-page', { tag: 'bench' });
-  await lab.report('bench-page', 'info', 's0');
   const ada = await visit();
-  const page = await ada.open(`/jobs/${job.id}`);
-  await isLive(page);
-  const perCent = await measure(page, 'bench-page', () =>
-    progressOf(page).getByText('0 %', { exact: true }).waitFor(),
-  );
-  say('a job: its per cent', perCent);
-
-  await lab.open('bench-row', { tag: 'bench' });
-  await lab.report('bench-row', 'info', 's0');
-  await page.goto('/jobs');
-  await isLive(page);
-  await rowOf(page, 'bench-row').waitFor();
-  say('the list: per cent in its row', await measure(page, 'bench-row', () => rowOf(page, 'bench-row').waitFor()));
+  const page = await ada.open('/jobs');
+  const [inRow, ofJob, ofBar]: number[][] = [[], [], []];
+  for (let round = 0; round < EVENTS / STEPS; round += 1) {
+    const [listed, opened] = [`row-${round}`, `page-${round}`];
+    await lab.open(listed, { tag: 'bench' });
+    await lab.report(listed, 'info', 's0');
+    await page.goto('/jobs');
+    await rowOf(page, listed).waitFor();
+    for (const { perCent } of await measure(page, listed, '[role=row]')) {
+      inRow?.push(perCent);
+    }
+    const job = await lab.open(opened, { tag: 'bench' });
+    await page.goto(`/jobs/${job.id}`);
+    await progressOf(page).getByText('0 %', { exact: true }).waitFor();
+    for (const { perCent, bar } of await measure(page, opened, '[aria-label=Progress]')) {
+      ofJob?.push(perCent);
+      ofBar?.push(bar);
+    }
+  }
+  say('the list: per cent in a row', inRow ?? []);
+  say('a job: its per cent', ofJob ?? []);
+  say('a job: its bar', ofBar ?? []);
   await ada.leave();
 });
 
@@ -94,52 +101,53 @@ async function visit(): Promise<Visitor> {
   return visitor;
 }
 
-/**
- * Milliseconds from before an event is sent until the page shows it, both by the clock of this machine. Each event
- * changes the per cent by less than one point of a hundred, so it is seen by the bar and its words as well.
- */
-async function measure(page: Page, id: string, isReady: () => Promise<void>): Promise<number[]> {
-  await isReady();
-  await page.evaluate(watchBars);
-  const times: number[] = [];
-  for (let number = 0; number < EVENTS; number += 1) {
-    await page.evaluate(() => (window as unknown as Watching).expect());
+type Times = { perCent: number; bar: number };
+type Watching = { seen: Promise<Times>; expect: (within: string, id: string, done: number) => void };
+
+/** Milliseconds from before each event is sent until the page shows it, both by the clock of this machine. */
+async function measure(page: Page, id: string, within: string): Promise<Times[]> {
+  await isLive(page);
+  await page.evaluate(watch);
+  const times: Times[] = [];
+  for (let done = 1; done <= STEPS; done += 1) {
+    await page.evaluate(args => (window as unknown as Watching).expect(...args), [within, id, done] as const);
     const sent = Date.now();
-    const [step, fraction] = [Math.floor(number / 2), number % 2 === 0 ? 0.5 : 1];
-    await lab.report(id, 'info', `s${step}`, { fraction });
-    times.push((await page.evaluate(() => (window as unknown as Watching).shown)) - sent);
-    // The page gathers what comes fast; news that comes alone is what is measured.
-    await new Promise(pause => setTimeout(pause, 60));
+    await lab.report(id, 'step', `s${done - 1}`);
+    const { perCent, bar } = await page.evaluate(() => (window as unknown as Watching).seen);
+    times.push({ perCent: perCent - sent, bar: bar - sent });
   }
   return times;
 }
 
-type Watching = { shown: Promise<number>; expect: () => void };
-
-/** Notes when a per cent or a segment of a bar has changed on the screen: the frame after the change. */
-function watchBars(): void {
+/** Notes the frame in which a job's per cent is what is expected, and the one in which its bar is. */
+function watch(): void {
   const watching = window as unknown as Watching;
-  let note: (at: number) => void = () => undefined;
-  watching.expect = () => {
-    watching.shown = new Promise(shown => {
-      note = shown;
+  let look = () => undefined as void;
+  watching.expect = (within, id, done) => {
+    const shown: Partial<Times> = {};
+    const hasPerCent = new RegExp(`(^|\\D)${done} %`);
+    watching.seen = new Promise(seen => {
+      const note = (what: keyof Times) =>
+        requestAnimationFrame(() => {
+          shown[what] ??= Date.now();
+          if (shown.perCent !== undefined && shown.bar !== undefined) {
+            seen({ perCent: shown.perCent, bar: shown.bar });
+          }
+        });
+      look = () => {
+        const place = [...document.querySelectorAll(within)].find(element => element.textContent?.includes(id));
+        if (hasPerCent.test(place?.textContent ?? '')) {
+          note('perCent');
+        }
+        if (place?.querySelector('[role=img]')?.getAttribute('aria-label')?.includes(`${done} of`)) {
+          note('bar');
+        }
+      };
+      look();
     });
   };
-  const isOfProgress = (target: Node) => {
-    const element = target instanceof Element ? target : target.parentElement;
-    return element?.closest('[role=img], [aria-label=Progress], [role=row]') != null;
-  };
-  new MutationObserver(changes => {
-    const isProgress = changes.some(({ target, type, attributeName }) => {
-      return (
-        isOfProgress(target) &&
-        (type === 'characterData' ? /%/.test(target.textContent ?? '') : attributeName === 'style')
-      );
-    });
-    if (isProgress) {
-      requestAnimationFrame(() => note(Date.now()));
-    }
-  }).observe(document.body, { subtree: true, characterData: true, attributes: true, attributeFilter: ['style'] });
+  const observed = { subtree: true, childList: true, characterData: true, attributes: true };
+  new MutationObserver(() => look()).observe(document.body, observed);
 }
 
 type Frames = { count: number; longest: number; slow: number; longTasks: number; blocked: number };
