@@ -158,7 +158,7 @@ test('no address leads the page to run or to go anywhere else', async ({ server,
       `/configurations/${text}?version=${text}&compare=${text}`,
       `/configurations/new?from=${text}`,
       `/invitations/${text}`,
-      `/${text}`,
+      `/nothing/${text}`,
       `/sign-in?next=${text}#email=${text}&password=${text}`,
     ]) {
       await page.goto(path);
