@@ -41,9 +41,13 @@ const invitation = createRoute({
   component: lazyRouteComponent(() => import('../pages/account/AcceptInvitation'), 'AcceptInvitation'),
 });
 
-/** Only paths of our own: a link must not lead away from here after the sign-in. */
+/**
+ * Only paths of our own: a link must not lead away from here after the sign-in. What does not fit is said to be
+ * undefined: of what is only left out the router keeps what the address has.
+ */
 function nextOf(next: unknown): { next?: string } {
-  return typeof next === 'string' && /^\/(?![/\\])/.test(next) ? { next } : {};
+  const isOurs = typeof next === 'string' && next.startsWith('/') && URL.canParse(next, location.origin);
+  return { next: isOurs && new URL(next, location.origin).origin === location.origin ? next : undefined };
 }
 
 /** Pages for those who are signed in; others sign in first and come back. */

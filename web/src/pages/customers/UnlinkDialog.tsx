@@ -4,10 +4,12 @@ import { answer, api, fieldErrors } from '../../api/client';
 import type { Customer } from '../../api/types';
 import { notify } from '../../app/notify';
 import { FormProblem } from '../../components/FormProblem';
+import { useFocusBack } from '../../components/useFocusBack';
 import { customerTitle } from './customer';
 import { customersQuery } from './queries';
 
 export function UnlinkDialog({ customer, close }: { customer: Customer; close: () => void }) {
+  useFocusBack();
   const client = useQueryClient();
   const title = customerTitle(customer);
   const unlink = useMutation({

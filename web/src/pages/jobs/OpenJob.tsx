@@ -5,12 +5,14 @@ import { type FormEvent, useState } from 'react';
 import { answer, api, fieldErrors } from '../../api/client';
 import type { Customer } from '../../api/types';
 import { notify } from '../../app/notify';
+import { useFocusBack } from '../../components/useFocusBack';
 import { customerChoices, customerLabel, tagChoices } from './choices';
 
 const FIELDS = ['tag', 'provider_job_id', 'provider_job_name', 'customer_id', 'customer_email'] as const;
 
 /** Opens a job by hand, as a program would with `POST /jobs`. */
 export function OpenJob({ onClose }: { onClose: () => void }) {
+  useFocusBack();
   const configurations = useQuery(tagChoices);
   const customers = useQuery(customerChoices);
   const navigate = useNavigate();

@@ -5,6 +5,7 @@ import { answer, api, fieldErrors } from '../../api/client';
 import type { Scope } from '../../api/types';
 import { useMe } from '../../app/session';
 import { FormProblem } from '../../components/FormProblem';
+import { useFocusBack } from '../../components/useFocusBack';
 import { expiresAt, LIFETIMES, type Lifetime } from './expiry';
 import { keysQuery } from './queries';
 import { type RevealedKey, RevealKey } from './RevealKey';
@@ -13,6 +14,7 @@ const EndDate = lazy(() => import('./EndDate'));
 
 /** Makes a key and shows its secret. */
 export function CreateKeyDialog({ close }: { close: () => void }) {
+  useFocusBack();
   const isProvider = useMe().role === 'provider';
   const [note, setNote] = useState('');
   const [scope, setScope] = useState<Scope>(isProvider ? 'write' : 'read');
