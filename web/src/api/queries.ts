@@ -20,7 +20,10 @@ export function newQueryClient(): QueryClient {
         retry: (failures, error) => isTemporary(error) && failures < 3,
         retryDelay: failures => Math.min(500 * 2 ** failures, 10_000),
         staleTime: 2_000,
+        // A server on this machine or in the house is reached without internet, whatever the browser thinks of it.
+        networkMode: 'always',
       },
+      mutations: { networkMode: 'always' },
     },
   });
   return client;

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
-import { isTemporary } from '../../api/client';
+import { isNotShown } from '../../api/client';
 import { jobQuery } from '../../api/queries';
 import { useMe } from '../../app/session';
 import { Failed, Loading } from '../../components/States';
@@ -30,7 +30,7 @@ function OneJob({ id }: { id: string }) {
   if (job === undefined) {
     return error === null ? <Loading lines={12} label="Loading the job" /> : <Failed error={error} retry={refetch} />;
   }
-  if (error !== null && !isTemporary(error)) {
+  if (isNotShown(error)) {
     return <NoLongerShared job={job} />;
   }
   const isProvider = me.role === 'provider';
