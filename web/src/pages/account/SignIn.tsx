@@ -1,7 +1,7 @@
 import { Button, PasswordInput, Stack, Text, TextInput } from '@mantine/core';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { getRouteApi, useRouter } from '@tanstack/react-router';
-import { type FormEvent, useEffect, useRef, useState } from 'react';
+import { type FormEvent, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { answer, api } from '../../api/client';
 import { meQuery } from '../../api/queries';
 import { useBeginSession } from '../../app/session';
@@ -88,11 +88,14 @@ function SignInForm({ filled }: { filled: Filled | null }) {
 /** What a link fills in, also one that is opened while the page is: its password stays out of the history. */
 function useFilledIn(): Filled | null {
   const [filled, setFilled] = useState(() => readFragment(location.hash));
-  useEffect(() => {
+  // Before the effect that leads on: the router takes either for a step of its own, and follows the last.
+  useLayoutEffect(() => {
     const take = () => {
       const found = readFragment(location.hash);
       setFilled(before => found ?? before);
-      history.replaceState(history.state, '', location.pathname + location.search);
+      if (location.hash !== '') {
+        history.replaceState(history.state, '', location.pathname + location.search);
+      }
     };
     take();
     addEventListener('hashchange', take);
