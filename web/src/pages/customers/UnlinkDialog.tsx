@@ -5,7 +5,7 @@ import type { Customer } from '../../api/types';
 import { notify } from '../../app/notify';
 import { FormProblem } from '../../components/FormProblem';
 import { customerTitle } from './customer';
-import { customersQuery } from './queries';
+import { customerKeys } from './queries';
 
 export function UnlinkDialog({ customer, close }: { customer: Customer; close: () => void }) {
   const client = useQueryClient();
@@ -15,7 +15,7 @@ export function UnlinkDialog({ customer, close }: { customer: Customer; close: (
     onSuccess: async () => {
       notify({ message: `${title} is unlinked.` });
       close();
-      await client.invalidateQueries({ queryKey: customersQuery.queryKey });
+      await client.invalidateQueries({ queryKey: customerKeys.all });
     },
   });
   return (
