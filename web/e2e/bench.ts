@@ -122,7 +122,7 @@ async function measure(page: Page, id: string, within: string): Promise<Times[]>
 /** Notes the frame in which a job's per cent is what is expected, and the one in which its bar is. */
 function watch(): void {
   const watching = window as unknown as Watching;
-  let look = () => undefined as void;
+  let look: () => void = () => undefined;
   watching.expect = (within, id, done) => {
     const shown: Partial<Times> = {};
     const hasPerCent = new RegExp(`(^|\\D)${done} %`);

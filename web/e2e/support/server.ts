@@ -8,7 +8,7 @@ const BINARY = process.env.MILEPOST_BIN ?? resolve(import.meta.dirname, '../../.
 const HOW_TO_BUILD = 'build it with `UI=required cargo build`, or name another by MILEPOST_BIN';
 const START_LIMIT = 60_000;
 /** The last line of what the demo says. */
-const DEMO_IS_READY = /by hand, at (http:\/\/[\d.]+:\d+)[^]*gone with Ctrl-C/;
+const DEMO_IS_READY = /by hand, at (http:\/\/[\d.]+:\d+).*gone with Ctrl-C/s;
 
 // The last act below is for `exit`, which a signal alone would skip.
 process.once('SIGTERM', () => process.exit(143));

@@ -24,7 +24,7 @@ export async function answer<T>(call: Promise<{ data?: T; error?: unknown; respo
   try {
     settled = await call;
   } catch {
-    throw new ApiError(0, 'The server cannot be reached. We keep trying.');
+    throw new ApiError(0, 'The server cannot be reached.');
   }
   if (settled.response.ok && settled.data !== undefined) {
     return settled.data;
@@ -40,7 +40,12 @@ function problemOf(status: number, body: unknown): ApiError {
 
 /** Whether it may help to try again. */
 export function isTemporary(error: unknown): boolean {
-  return error instanceof ApiError && (error.status === 0 || error.status >= 500);
+  return error instanceof ApiError && (error.status === 0 || error.status === 429 || error.status >= 500);
+}
+
+/** Whether the server does not show something, or not any more: the same answer as for what does not exist. */
+export function isNotShown(error: unknown): boolean {
+  return error instanceof ApiError && (error.status === 404 || error.status === 403);
 }
 
 /**

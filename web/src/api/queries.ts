@@ -20,7 +20,10 @@ export function newQueryClient(): QueryClient {
         retry: (failures, error) => isTemporary(error) && failures < 3,
         retryDelay: failures => Math.min(500 * 2 ** failures, 10_000),
         staleTime: 2_000,
+        // A server on this machine or in the house is reached without internet, whatever the browser thinks of it.
+        networkMode: 'always',
       },
+      mutations: { networkMode: 'always' },
     },
   });
   return client;
@@ -88,6 +91,9 @@ export function jobQuery(id: string) {
 export function eventsQuery(id: string, kinds: EventKind[] | undefined) {
   return infiniteQueryOptions({
     queryKey: [...jobKeys.events(id), kinds],
+    // The live line adds to it while it is shown: then it is not read again, and afterwards not kept.
+    staleTime: Number.POSITIVE_INFINITY,
+    gcTime: 0,
     queryFn: ({ pageParam, signal }) => {
       const query = { order: 'desc' as const, kind: kinds?.join(','), limit: 200, cursor: pageParam };
       return answer(api.GET('/api/v1/jobs/{id}/events', { params: { path: { id }, query }, signal }));

@@ -1,29 +1,28 @@
-import type { NotificationData } from '@mantine/notifications';
-import { lazy, Suspense, useEffect, useState } from 'react';
+import type { NotificationData, Notifications } from '@mantine/notifications';
+import { useEffect, useState } from 'react';
 
-const library = () => import('@mantine/notifications');
-const Notifications = lazy(async () => ({ default: (await library()).Notifications }));
-
-let mount: (() => void) | undefined;
+let mount: ((component: typeof Notifications) => void) | undefined;
 
 /** Says something quietly at the edge of the page. What shows it is loaded with the first time. */
 export function notify(message: NotificationData): void {
-  mount?.();
-  void library().then(({ notifications }) => notifications.show(message));
+  void import('@mantine/notifications').then(
+    ({ Notifications, notifications }) => {
+      mount?.(Notifications);
+      notifications.show(message);
+    },
+    // A server that is away, or newer than this page, does not have it: the page goes on without the message.
+    () => undefined,
+  );
 }
 
 /** Where {@link notify} is shown; once in the page. */
 export function Messages() {
-  const [isWanted, setWanted] = useState(false);
+  const [component, setComponent] = useState<{ Notifications: typeof Notifications }>();
   useEffect(() => {
-    mount = () => setWanted(true);
+    mount = loaded => setComponent({ Notifications: loaded });
     return () => {
       mount = undefined;
     };
   }, []);
-  return isWanted ? (
-    <Suspense>
-      <Notifications position="bottom-right" />
-    </Suspense>
-  ) : null;
+  return component === undefined ? null : <component.Notifications position="bottom-right" />;
 }

@@ -6,12 +6,15 @@ import {
   lazyRouteComponent,
   Outlet,
   redirect,
+  useRouter,
 } from '@tanstack/react-router';
+import { ApiError } from '../api/client';
 import { meQuery } from '../api/queries';
 import type { User } from '../api/types';
 import { Empty, Failed, Loading } from '../components/States';
 import { readEventFilter } from '../pages/job/filter';
 import { readJobFilter } from '../pages/jobs/filter';
+import { nextOf } from './next';
 import { Shell } from './Shell';
 
 type Context = { client: QueryClient };
@@ -40,15 +43,6 @@ const invitation = createRoute({
   path: '/invitations/$token',
   component: lazyRouteComponent(() => import('../pages/account/AcceptInvitation'), 'AcceptInvitation'),
 });
-
-/**
- * Only paths of our own: a link must not lead away from here after the sign-in. What does not fit is said to be
- * undefined: of what is only left out the router keeps what the address has.
- */
-function nextOf(next: unknown): { next?: string } {
-  const isOurs = typeof next === 'string' && next.startsWith('/') && URL.canParse(next, location.origin);
-  return { next: isOurs && new URL(next, location.origin).origin === location.origin ? next : undefined };
-}
 
 /** Pages for those who are signed in; others sign in first and come back. */
 const signedIn = createRoute({
@@ -160,12 +154,19 @@ const tree = root.addChildren([
   ]),
 ]);
 
+/** What a page cannot go on from. What is read is read again; a part of the page itself comes only with all of it. */
+function Broken({ error }: { error: unknown }) {
+  const router = useRouter();
+  const retry = () => (error instanceof ApiError ? void router.invalidate() : location.reload());
+  return <Failed error={error} retry={retry} />;
+}
+
 export function newRouter(client: QueryClient) {
   return createRouter({
     routeTree: tree,
     context: { client },
     defaultPendingComponent: () => <Loading />,
-    defaultErrorComponent: ({ error, reset }) => <Failed error={error} retry={reset} />,
+    defaultErrorComponent: Broken,
     defaultPreload: 'intent',
     scrollRestoration: true,
     // Filters read `?status=error,running`, not JSON.

@@ -1,8 +1,9 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, useRouter } from '@tanstack/react-router';
-import { answer, api } from '../api/client';
+import { answer, api, isTemporary } from '../api/client';
 import { meQuery } from '../api/queries';
 import type { User } from '../api/types';
+import { notify } from './notify';
 
 const signedIn = getRouteApi('/signed-in');
 
@@ -23,12 +24,19 @@ export function useBeginSession(): (user: User, next?: string) => Promise<void> 
   };
 }
 
-/** Ends the session here and on the server. */
+/** Ends the session on the server, and then here: who cannot be signed out is told so. */
 export function useSignOut(): () => Promise<void> {
   const client = useQueryClient();
   const router = useRouter();
   return async () => {
-    await answer(api.POST('/api/v1/logout')).catch(() => undefined);
+    try {
+      await answer(api.POST('/api/v1/logout'));
+    } catch (error) {
+      if (isTemporary(error)) {
+        notify({ color: 'red', message: 'You are still signed in: the server did not answer. Try again.' });
+        return;
+      }
+    }
     client.clear();
     client.setQueryData(meQuery.queryKey, null);
     await router.navigate({ to: '/sign-in' });

@@ -1,6 +1,6 @@
 import { Button, Center, Skeleton, Stack, Text, Title } from '@mantine/core';
 import type { ReactNode } from 'react';
-import { ApiError } from '../api/client';
+import { isNotShown } from '../api/client';
 
 /** Nothing here yet: says what would be here, and what to do. */
 export function Empty({ title, children, action }: { title: string; children?: ReactNode; action?: ReactNode }) {
@@ -21,7 +21,7 @@ export function Empty({ title, children, action }: { title: string; children?: R
 
 /** What could not be read, and what to do about it. A 404 is also what one gets for what is no longer one's own. */
 export function Failed({ error, retry }: { error: unknown; retry: () => void }) {
-  if (error instanceof ApiError && (error.status === 404 || error.status === 403)) {
+  if (isNotShown(error)) {
     return (
       <Empty title="Not available">
         This does not exist, or it is not (or no longer) shared with you. If you expected to see it, ask whoever sent

@@ -151,10 +151,13 @@ describe('requests', () => {
     expect(rowsOf({})[0]?.steps).toEqual(STEPS);
   });
 
-  test('are made again after the server was away', async () => {
+  test.each([
+    ['was away', () => Promise.reject(new ApiError(0, 'away'))],
+    ['was too busy', async () => ({ error: {}, response: new Response(null, { status: 429 }) })],
+  ])('are made again after the server %s', async (_, refusal) => {
     show({}, [[job('a', 1)]]);
     stored = [event('a', 1, 1, { steps: STEPS })];
-    vi.mocked(api.GET).mockRejectedValueOnce(new ApiError(0, 'away'));
+    vi.mocked(api.GET).mockImplementationOnce(refusal as never);
     cache.apply([event('a', 1, 1)]);
     await vi.advanceTimersByTimeAsync(20);
     expect(rowsOf({})[0]?.steps).toBeUndefined();
@@ -230,6 +233,15 @@ describe('an answer that an event has overtaken', () => {
     await vi.advanceTimersByTimeAsync(300);
     expect(client.getQueryState(queryKey)?.isInvalidated).toBe(true);
   });
+});
+
+test('a list that has grown all day is read anew from its beginning', async () => {
+  const rows = Array.from({ length: 2_001 }, (_, index) => job(`job-${index}`, 1));
+  show({}, [rows, [job('last', 0)]]);
+  cache.apply([event('job-0', 1, 1)]);
+  await vi.advanceTimersByTimeAsync(20);
+  expect(rowsOf({})).toHaveLength(50);
+  expect(readAgain).toEqual([jobsQuery({}).queryKey]);
 });
 
 test('everything is read again when it may be outdated, and lists that nobody looks at are dropped', async () => {

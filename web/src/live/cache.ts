@@ -13,6 +13,10 @@ const MOST_IDS = 200;
 /** How long an event may overtake the answer to a request that was sent before it. */
 const OVERTAKING = 60_000;
 const MOST_RECENT = 5_000;
+/** So many rows on the first page have come while somebody looked: the list is read anew, from its beginning. */
+const MOST_ROWS = 2_000;
+/** So many of them stay until it has been. */
+const KEPT = 50;
 
 type ListQuery = Query<JobPages>;
 
@@ -115,6 +119,16 @@ export class LiveCache {
     }
   }
 
+  /** What comes in a day, and what has left the filter since, is not kept for ever. */
+  #shorten(query: ListQuery): void {
+    const [first] = query.state.data?.pages ?? [];
+    if (first !== undefined && first.items.length > MOST_ROWS) {
+      const items = first.items.slice(0, KEPT);
+      this.#setLists(query, { pages: [{ items, next: null }], pageParams: [undefined] });
+      void this.client.invalidateQueries({ queryKey: query.queryKey, exact: true });
+    }
+  }
+
   /** Puts rows in place without saying that the list was read just now. */
   #setLists(query: ListQuery, lists: JobPages): void {
     if (lists !== query.state.data) {
@@ -168,6 +182,7 @@ export class LiveCache {
       return;
     }
     const active = this.#lists().filter(query => query.isActive());
+    active.forEach(query => void this.#shorten(query));
     const listed = new Set(active.flatMap(query => (query.state.data ? [...listedIds(query.state.data)] : [])));
     const rows = take(this.#changed, id => listed.has(id));
     const details = take(this.#changedDetails, () => true);

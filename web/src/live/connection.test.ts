@@ -17,7 +17,8 @@ class Server {
   };
 
   stream(): Response {
-    return new Response(new ReadableStream<Uint8Array>({ start: stream => void this.#streams.push(stream) }));
+    const body = new ReadableStream<Uint8Array>({ start: stream => void this.#streams.push(stream) });
+    return new Response(body, { headers: { 'content-type': 'text/event-stream' } });
   }
 
   async send(text: string): Promise<void> {
@@ -189,6 +190,23 @@ describe('the live line', () => {
     await vi.advanceTimersByTimeAsync(A_WHILE);
     expect(server.requests.at(-1)?.lastId).toBeNull();
     expect(told().at(-1)).toBe('live');
+  });
+
+  test('keeps its position when the server is only too busy', async () => {
+    await start();
+    await server.send(READY);
+    server.answerWith = () => new Response(null, { status: 429 });
+    await server.breakOff();
+    await vi.advanceTimersByTimeAsync(A_WHILE);
+    expect(server.requests.at(-1)?.lastId).toBe('7');
+  });
+
+  test('does not take the page of a proxy for a line', async () => {
+    server.answerWith = () => new Response('<html>', { headers: { 'content-type': 'text/html' } });
+    await start();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(told()).not.toContain('live');
+    expect(server.requests.length).toBeLessThanOrEqual(60 / 3.75 + 5);
   });
 
   test('stops when told to, and resumes where it was when started again', async () => {

@@ -70,9 +70,10 @@ export class LiveConnection {
         this.#lastId = undefined;
         return 'signed-out';
       }
-      if (!response.ok || response.body === null) {
+      const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') === true;
+      if (!response.ok || !isStream || response.body === null) {
         // A position that the server refuses would be refused for ever.
-        this.#lastId = response.status < 500 ? undefined : this.#lastId;
+        this.#lastId = response.status === 400 || response.status === 422 ? undefined : this.#lastId;
         void response.body?.cancel();
         return 'lost';
       }

@@ -22,7 +22,7 @@ export function AcceptInvitation() {
   const failed = isVoid ? me : invitation.isError ? invitation : me;
   return (
     <AccountPage title={isVoid ? 'This invitation is not valid' : 'Invitation'}>
-      {failed.isError ? (
+      {failed.isError && failed.data === undefined ? (
         <Failed error={failed.error} retry={() => void failed.refetch()} />
       ) : me.data === undefined || (!isVoid && invitation.data === undefined) ? (
         <Loading lines={4} />

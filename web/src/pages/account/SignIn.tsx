@@ -1,7 +1,7 @@
 import { Button, PasswordInput, Stack, Text, TextInput } from '@mantine/core';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { getRouteApi, useRouter } from '@tanstack/react-router';
-import { type FormEvent, useEffect, useRef, useState } from 'react';
+import { type FormEvent, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { answer, api } from '../../api/client';
 import { meQuery } from '../../api/queries';
 import { useBeginSession } from '../../app/session';
@@ -11,15 +11,19 @@ import { useFields } from '../../components/useFields';
 import { AccountPage } from './AccountPage';
 import { ForgottenPassword } from './ForgottenPassword';
 import { serverQuery } from './queries';
-import { isSentOn, readFragment, signInProblem } from './signIn';
+import { type Filled, isSentOn, readFragment, signInProblem } from './signIn';
 
 const route = getRouteApi('/sign-in');
 
 export function SignIn() {
+  const filled = useFilledIn();
+  return <SignInForm key={filled?.email} filled={filled} />;
+}
+
+function SignInForm({ filled }: { filled: Filled | null }) {
   const { next = '/' } = route.useSearch();
   const { data: me } = useQuery(meQuery);
   const { data: server } = useQuery(serverQuery);
-  const [filled] = useState(() => readFragment(location.hash));
   const { values, field } = useFields(filled ?? { email: '', password: '' });
   const password = useRef<HTMLInputElement>(null);
   const begin = useBeginSession();
@@ -28,8 +32,6 @@ export function SignIn() {
     onSuccess: user => begin(user, next),
     onError: () => password.current?.select(),
   });
-  // The password of a filled-in link stays out of the address and its history.
-  useEffect(() => history.replaceState(history.state, '', location.pathname + location.search), []);
   useSentOn(signIn.isIdle && isSentOn(me, filled), next);
   const submit = (event: FormEvent) => {
     event.preventDefault();
@@ -81,6 +83,25 @@ export function SignIn() {
       </form>
     </AccountPage>
   );
+}
+
+/** What a link fills in, also one that is opened while the page is: its password stays out of the history. */
+function useFilledIn(): Filled | null {
+  const [filled, setFilled] = useState(() => readFragment(location.hash));
+  // Before the effect that leads on: the router takes either for a step of its own, and follows the last.
+  useLayoutEffect(() => {
+    const take = () => {
+      const found = readFragment(location.hash);
+      setFilled(before => found ?? before);
+      if (location.hash !== '') {
+        history.replaceState(history.state, '', location.pathname + location.search);
+      }
+    };
+    take();
+    addEventListener('hashchange', take);
+    return () => removeEventListener('hashchange', take);
+  }, []);
+  return filled;
 }
 
 /** Leads somebody on who has no business here. */

@@ -19,7 +19,9 @@ export function SignUp() {
   return (
     <AccountPage title="Sign up">
       {server.isPending && <Loading lines={4} />}
-      {server.isError && <Failed error={server.error} retry={() => void server.refetch()} />}
+      {server.isError && server.data === undefined && (
+        <Failed error={server.error} retry={() => void server.refetch()} />
+      )}
       {server.data?.signup === 'open' && <SignUpForm />}
       {server.data?.signup === 'invitation' && (
         <>

@@ -24,11 +24,12 @@ export function ConfigurationPage() {
   const { version = 'latest' } = route.useSearch();
   const configuration = useQuery(configurationQuery(tag, version));
   const versions = useQuery(versionsQuery(tag));
-  if (configuration.isError) {
-    return <Failed error={configuration.error} retry={() => void configuration.refetch()} />;
-  }
-  if (configuration.isPending) {
-    return <Loading label="Loading the configuration" />;
+  if (configuration.data === undefined) {
+    return configuration.isError ? (
+      <Failed error={configuration.error} retry={() => void configuration.refetch()} />
+    ) : (
+      <Loading label="Loading the configuration" />
+    );
   }
   return <Shown configuration={configuration.data} versions={versions.data ?? [configuration.data]} />;
 }

@@ -22,7 +22,7 @@ export function Configurations() {
         actions={rows.length > 0 && <NewButton />}
       />
       {list.isPending && <Loading />}
-      {list.isError && <Failed error={list.error} retry={() => void list.refetch()} />}
+      {list.isError && rows.length === 0 && <Failed error={list.error} retry={() => void list.refetch()} />}
       {list.isSuccess && rows.length === 0 && <NoConfigurations />}
       {rows.length > 0 && (
         <Stack>

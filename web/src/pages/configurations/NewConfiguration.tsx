@@ -13,11 +13,12 @@ export function NewConfigurationPage() {
   const { from } = route.useSearch();
   const beginning = readFrom(from);
   const schema = useQuery(schemaQuery);
-  if (schema.isError) {
-    return <Failed error={schema.error} retry={() => void schema.refetch()} />;
-  }
-  if (schema.isPending) {
-    return <Loading label="Loading the editor" />;
+  if (schema.data === undefined) {
+    return schema.isError ? (
+      <Failed error={schema.error} retry={() => void schema.refetch()} />
+    ) : (
+      <Loading label="Loading the editor" />
+    );
   }
   if (typeof beginning === 'object') {
     return <NewVersion {...beginning} schema={schema.data} key={from} />;
@@ -38,12 +39,14 @@ export function NewConfigurationPage() {
 function NewVersion({ tag, version, schema }: { tag: string; version: string; schema: object }) {
   const configuration = useQuery(configurationQuery(tag, version));
   const versions = useQuery(versionsQuery(tag));
-  const failed = [configuration, versions].find(query => query.isError);
-  if (failed !== undefined) {
-    return <Failed error={failed.error} retry={() => void failed.refetch()} />;
-  }
-  if (!configuration.isSuccess || !versions.isSuccess) {
-    return <Loading label="Loading the configuration" />;
+  // Once both are there a failure to read them again must not take away what somebody types.
+  if (configuration.data === undefined || versions.data === undefined) {
+    const failed = [configuration, versions].find(query => query.isError);
+    return failed === undefined ? (
+      <Loading label="Loading the configuration" />
+    ) : (
+      <Failed error={failed.error} retry={() => void failed.refetch()} />
+    );
   }
   const taken = versions.data.map(known => known.version);
   const base = configuration.data.version;

@@ -1,11 +1,13 @@
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
 import { ApiError, answer, api } from '../../api/client';
+import { readPages } from '../../api/pages';
 import type { Configuration, Page } from '../../api/types';
 import { newestFirst } from './semver';
 
 export const configurationKeys = {
   all: ['configurations'] as const,
   newest: ['configurations', 'newest'] as const,
+  choices: ['configurations', 'choices'] as const,
   one: (tag: string, version: string) => ['configurations', 'one', tag, version] as const,
   versions: (tag: string) => ['configurations', 'versions', tag] as const,
 };
@@ -17,6 +19,20 @@ export const newestQuery = infiniteQueryOptions({
     answer(api.GET('/api/v1/job-configurations', { params: { query: { cursor: pageParam } }, signal })),
   initialPageParam: undefined as string | undefined,
   getNextPageParam: page => page.next ?? undefined,
+});
+
+/** So many pages of tags are read to choose one from: 2,000 tags. */
+const MOST_PAGES = 10;
+
+/** The newest version of each tag, for choosing one. */
+export const tagChoices = queryOptions({
+  queryKey: configurationKeys.choices,
+  queryFn: ({ signal }) =>
+    readPages(
+      cursor => answer(api.GET('/api/v1/job-configurations', { params: { query: { limit: 200, cursor } }, signal })),
+      MOST_PAGES,
+    ),
+  staleTime: 30_000,
 });
 
 /** One version of a tag, or its `latest`. */
@@ -45,15 +61,10 @@ export function versionsQuery(tag: string) {
   return queryOptions({
     queryKey: configurationKeys.versions(tag),
     queryFn: async ({ signal }): Promise<KnownVersion[]> => {
-      const found: KnownVersion[] = [];
-      let cursor: string | undefined;
-      do {
-        const query = { tag, cursor };
-        const page = await answer(api.GET('/api/v1/job-configurations', { params: { query }, signal }));
-        found.push(...page.items.map(({ version, created_at }) => ({ version, created_at })));
-        cursor = page.next ?? undefined;
-      } while (cursor !== undefined);
-      return newestFirst(found);
+      const found = await readPages(cursor =>
+        answer(api.GET('/api/v1/job-configurations', { params: { query: { tag, cursor, limit: 200 } }, signal })),
+      );
+      return newestFirst(found.map(({ version, created_at }) => ({ version, created_at })));
     },
   });
 }

@@ -1,8 +1,8 @@
 import { Button, Group, Modal, Stack, Text, Title } from '@mantine/core';
-import { useBlocker } from '@tanstack/react-router';
 import type { Customer } from '../../api/types';
 import { useMe } from '../../app/session';
 import { Time } from '../../components/Time';
+import { useStay } from '../../components/useStay';
 import { Verbatim } from '../../components/Verbatim';
 import { customerTitle, invitationLetter } from './customer';
 
@@ -20,7 +20,7 @@ export function HandOver({ invited, close }: { invited: Invited; close: () => vo
 
 function LinkDialog({ invited, link, close }: { invited: Customer; link: string; close: () => void }) {
   const me = useMe();
-  useBlocker({ shouldBlockFn: () => true, enableBeforeUnload: true });
+  useStay(true);
   return (
     <Modal
       opened

@@ -5,8 +5,9 @@ import { answer, api, fieldErrors } from '../../api/client';
 import type { Customer } from '../../api/types';
 import { FormProblem } from '../../components/FormProblem';
 import { useFocusBack } from '../../components/useFocusBack';
+import { useStay } from '../../components/useStay';
 import { HandOver, type Invited } from './HandOver';
-import { customersQuery } from './queries';
+import { customerKeys } from './queries';
 
 /** Invites somebody, or somebody again, and hands the link over. */
 export function InviteDialog({ again, close }: { again?: Customer; close: () => void }) {
@@ -19,10 +20,13 @@ export function InviteDialog({ again, close }: { again?: Customer; close: () => 
     mutationFn: () => answer(api.POST('/api/v1/customers', { body: { email } })),
     onSuccess: customer => {
       setInvited(customer);
-      void client.invalidateQueries({ queryKey: customersQuery.queryKey });
+      void client.invalidateQueries({ queryKey: customerKeys.all });
     },
     gcTime: 0,
   });
+  // An answer that nobody sees would be a secret lost.
+  useStay(invite.isPending);
+  const leave = () => invite.isPending || close();
   if (invited !== null) {
     return <HandOver invited={invited} close={close} />;
   }
@@ -32,7 +36,7 @@ export function InviteDialog({ again, close }: { again?: Customer; close: () => 
     invite.mutate();
   };
   return (
-    <Modal opened onClose={close} title={again ? 'Invite again' : 'Invite a customer'}>
+    <Modal opened onClose={leave} title={again ? 'Invite again' : 'Invite a customer'}>
       <form onSubmit={submit}>
         <Stack>
           {again ? (
@@ -61,7 +65,7 @@ export function InviteDialog({ again, close }: { again?: Customer; close: () => 
             />
           )}
           <Group justify="flex-end">
-            <Button variant="default" onClick={close}>
+            <Button variant="default" onClick={leave} disabled={invite.isPending}>
               Cancel
             </Button>
             <Button type="submit" loading={invite.isPending} data-autofocus={again !== undefined || undefined}>

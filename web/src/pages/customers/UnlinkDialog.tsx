@@ -6,7 +6,7 @@ import { notify } from '../../app/notify';
 import { FormProblem } from '../../components/FormProblem';
 import { useFocusBack } from '../../components/useFocusBack';
 import { customerTitle } from './customer';
-import { customersQuery } from './queries';
+import { customerKeys } from './queries';
 
 export function UnlinkDialog({ customer, close }: { customer: Customer; close: () => void }) {
   useFocusBack();
@@ -17,7 +17,7 @@ export function UnlinkDialog({ customer, close }: { customer: Customer; close: (
     onSuccess: async () => {
       notify({ message: `${title} is unlinked.` });
       close();
-      await client.invalidateQueries({ queryKey: customersQuery.queryKey });
+      await client.invalidateQueries({ queryKey: customerKeys.all });
     },
   });
   return (

@@ -21,6 +21,12 @@ export function customerPerson(customer: Customer): string | null {
   return customer.organization === null ? null : personOf(customer) || null;
 }
 
+/** What a customer is called where one is chosen: the title, and the address. */
+export function customerLabel(customer: Customer): string {
+  const title = customerTitle(customer);
+  return title === customer.email ? title : `${title} · ${customer.email}`;
+}
+
 function personOf({ first_name, last_name }: Pick<Customer, 'first_name' | 'last_name'>): string {
   return [first_name, last_name].filter(Boolean).join(' ');
 }

@@ -6,8 +6,9 @@ import { answer, api, fieldErrors } from '../../api/client';
 import { jobKeys } from '../../api/queries';
 import type { Job, JobDetail } from '../../api/types';
 import { notify } from '../../app/notify';
+import { FormProblem } from '../../components/FormProblem';
+import { customerChoices } from '../customers/queries';
 import { type Correction, correctionOf, recipients } from './correction';
-import { recipientsQuery } from './queries';
 
 /** Lets a provider mend a job's name or give it to another customer. */
 export function CorrectJob({ job }: { job: Job }) {
@@ -17,7 +18,7 @@ export function CorrectJob({ job }: { job: Job }) {
       <Button variant="default" onClick={open}>
         Correct …
       </Button>
-      <Modal opened={opened} onClose={close} title="Correct this job" closeButtonProps={{ 'aria-label': 'Close' }}>
+      <Modal opened={opened} onClose={close} title="Correct this job">
         <CorrectionForm job={job} close={close} />
       </Modal>
     </>
@@ -26,7 +27,7 @@ export function CorrectJob({ job }: { job: Job }) {
 
 function CorrectionForm({ job, close }: { job: Job; close: () => void }) {
   const client = useQueryClient();
-  const customers = useQuery(recipientsQuery);
+  const customers = useQuery(customerChoices);
   const options = recipients(customers.data ?? [], job);
   const [name, setName] = useState(job.provider_job_name);
   const [recipient, setRecipient] = useState(options.current);
@@ -56,6 +57,7 @@ function CorrectionForm({ job, close }: { job: Job; close: () => void }) {
   return (
     <form onSubmit={submit} noValidate>
       <Stack>
+        <FormProblem>{errors['']}</FormProblem>
         <TextInput
           label="Name"
           data-autofocus
@@ -79,11 +81,6 @@ function CorrectionForm({ job, close }: { job: Job; close: () => void }) {
         />
         {customers.isError && (
           <Text c="var(--error)">Your customers could not be loaded: {customers.error.message}</Text>
-        )}
-        {errors[''] && (
-          <Text c="var(--error)" role="alert">
-            {errors['']}
-          </Text>
         )}
         <Group justify="flex-end">
           <Button variant="default" onClick={close}>

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
-import { isTemporary } from '../../api/client';
+import { ApiError, isNotShown } from '../../api/client';
 import { jobQuery } from '../../api/queries';
 import { useMe } from '../../app/session';
 import { Failed, Loading } from '../../components/States';
@@ -16,9 +16,15 @@ import { useJobEvents } from './useJobEvents';
 
 const route = getRouteApi('/signed-in/jobs/$jobId');
 
+/** The API has other addresses in the place of an id, such as the stream. */
+const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
+
 /** One job: how far it is, what it found, and what happened. */
 export function JobPage() {
   const { jobId } = route.useParams();
+  if (!UUID.test(jobId)) {
+    return <Failed error={new ApiError(404, 'There is no such job.')} retry={() => undefined} />;
+  }
   // Nothing of one job is kept for the next: neither what was announced nor what was unfolded.
   return <OneJob key={jobId} id={jobId} />;
 }
@@ -30,7 +36,7 @@ function OneJob({ id }: { id: string }) {
   if (job === undefined) {
     return error === null ? <Loading lines={12} label="Loading the job" /> : <Failed error={error} retry={refetch} />;
   }
-  if (error !== null && !isTemporary(error)) {
+  if (isNotShown(error)) {
     return <NoLongerShared job={job} />;
   }
   const isProvider = me.role === 'provider';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Event } from '../../api/types';
-import { type EventPages, lateness, withEvents } from './events';
+import { cut, type EventPages, lateness, withEvents } from './events';
 import { readEventFilter } from './filter';
 import { anEvent, secondsAgo } from './samples';
 
@@ -61,6 +61,22 @@ test('only the kinds asked for go in', () => {
   const data = pages(null, []);
   const events = [anEvent(1, 3, { kind: 'info' }), anEvent(2, 2, { kind: 'error' })];
   expect(sequences(withEvents(data, ['error'], events))).toEqual([[2]]);
+});
+
+test('of many events those go in that are not there', () => {
+  const data = pages(null, [anEvent(3, 10), anEvent(1, 30)]);
+  expect(sequences(withEvents(data, undefined, [anEvent(1, 30), anEvent(2, 20), anEvent(3, 10)]))).toEqual([
+    [3, 2, 1],
+  ]);
+  expect(withEvents(data, undefined, [anEvent(1, 30), anEvent(3, 10)])).toBe(data);
+});
+
+test('what comes all day does not stay for ever: the newest do', () => {
+  const many = Array.from({ length: 5_001 }, (_, index) => anEvent(6_000 - index, index));
+  expect(cut(pages('more', many.slice(1), [anEvent(1, 9_000)]))).toBeNull();
+  const short = cut(pages('more', many, [anEvent(1, 9_000)]));
+  expect(short?.pages.map(page => page.items.length)).toEqual([200]);
+  expect(short?.pages[0]?.items[0]?.sequence).toBe(6_000);
 });
 
 test('the pages before are left as they are', () => {

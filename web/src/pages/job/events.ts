@@ -11,14 +11,29 @@ const LATE = 60_000;
  * The pages, newest first, with events that came meanwhile at their places. What is there already is not put in
  * again; what belongs behind the last page read so far comes with the next one. The same object if nothing is new.
  */
-export function withEvents(data: EventPages, kinds: EventKind[] | undefined, events: Iterable<Event>): EventPages {
-  let pages = data.pages;
-  for (const event of events) {
-    if (kinds === undefined || kinds.includes(event.kind)) {
-      pages = inserted(pages, event);
-    }
-  }
+export function withEvents(data: EventPages, kinds: EventKind[] | undefined, events: readonly Event[]): EventPages {
+  const wanted = events.filter(event => kinds === undefined || kinds.includes(event.kind));
+  // The place of one event is soon found: it is new. Of many most are there already.
+  const known = wanted.length > 1 ? sequencesOf(data) : undefined;
+  const fresh = wanted.filter(event => known?.has(event.sequence) !== true);
+  const pages = fresh.reduce(inserted, data.pages);
   return pages === data.pages ? data : { ...data, pages };
+}
+
+function sequencesOf({ pages }: EventPages): Set<number> {
+  return new Set(pages.flatMap(page => page.items.map(event => event.sequence)));
+}
+
+/** So many events may have come while somebody looks before the list is read anew, and so many stay until then. */
+const MOST_CAME = 5_000;
+const KEPT = 200;
+
+/** The newest events alone, where those that came would fill the memory in time; else null. */
+export function cut({ pages: [first], pageParams: [param] }: EventPages): EventPages | null {
+  if (first === undefined || first.items.length <= MOST_CAME) {
+    return null;
+  }
+  return { pages: [{ items: first.items.slice(0, KEPT), next: null }], pageParams: [param] };
 }
 
 function inserted(pages: Page<Event>[], event: Event): Page<Event>[] {

@@ -1,7 +1,8 @@
 import { Select } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
-import { customerChoices, customerLabel } from './choices';
+import { customerLabel } from '../customers/customer';
+import { customerChoices } from '../customers/queries';
 
 type Props = { customer: string | undefined; onChange: (customer: string | undefined) => void };
 

@@ -1,12 +1,16 @@
 import { Alert, Anchor, Button, Group, Modal, Select, Stack, TextInput } from '@mantine/core';
-import { useMutation, useQuery } from '@tanstack/react-query';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
 import { type FormEvent, useState } from 'react';
 import { answer, api, fieldErrors } from '../../api/client';
+import { jobKeys } from '../../api/queries';
 import type { Customer } from '../../api/types';
 import { notify } from '../../app/notify';
+import { FormProblem } from '../../components/FormProblem';
 import { useFocusBack } from '../../components/useFocusBack';
-import { customerChoices, customerLabel, tagChoices } from './choices';
+import { tagChoices } from '../configurations/queries';
+import { customerLabel } from '../customers/customer';
+import { customerChoices } from '../customers/queries';
 
 const FIELDS = ['tag', 'provider_job_id', 'provider_job_name', 'customer_id', 'customer_email'] as const;
 
@@ -16,6 +20,7 @@ export function OpenJob({ onClose }: { onClose: () => void }) {
   const configurations = useQuery(tagChoices);
   const customers = useQuery(customerChoices);
   const navigate = useNavigate();
+  const client = useQueryClient();
   const [tag, setTag] = useState<string | null>(null);
   const [id, setId] = useState('');
   const [name, setName] = useState('');
@@ -29,7 +34,7 @@ export function OpenJob({ onClose }: { onClose: () => void }) {
     },
     onSuccess: job => {
       notify({ message: `${job.provider_job_name} is open.` });
-      void navigate({ to: '/jobs/$jobId', params: { jobId: job.id } });
+      void client.invalidateQueries({ queryKey: jobKeys.lists });
     },
   });
   const [missing, setMissing] = useState<Record<string, string>>({});
@@ -39,19 +44,18 @@ export function OpenJob({ onClose }: { onClose: () => void }) {
     const next = whatIsMissing(tag, id);
     setMissing(next);
     if (Object.keys(next).length === 0) {
-      opening.mutate();
+      // Not for somebody who has closed this meanwhile.
+      opening.mutate(undefined, {
+        onSuccess: job => void navigate({ to: '/jobs/$jobId', params: { jobId: job.id } }),
+      });
     }
   };
   const kinds = (configurations.data ?? []).map(one => ({ value: one.tag, label: `${one.name} · ${one.tag}` }));
   return (
-    <Modal opened onClose={onClose} title={<b>Open a job</b>} closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal opened onClose={onClose} title="Open a job">
       <form onSubmit={submit} noValidate>
         <Stack>
-          {problems[''] && (
-            <Alert color="red" role="alert">
-              {problems['']}
-            </Alert>
-          )}
+          <FormProblem>{problems['']}</FormProblem>
           <Select
             label="Configuration"
             description="Its newest version is used."

@@ -3,7 +3,7 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { jobKeys } from '../../api/queries';
 import type { JobPages } from '../../live/lists';
-import { tagChoices } from './choices';
+import { tagChoices } from '../configurations/queries';
 
 type Props = { tag: string | undefined; onChange: (tag: string | undefined) => void; isProvider: boolean };
 

@@ -6,6 +6,7 @@ import type { Scope } from '../../api/types';
 import { useMe } from '../../app/session';
 import { FormProblem } from '../../components/FormProblem';
 import { useFocusBack } from '../../components/useFocusBack';
+import { useStay } from '../../components/useStay';
 import { expiresAt, LIFETIMES, type Lifetime } from './expiry';
 import { keysQuery } from './queries';
 import { type RevealedKey, RevealKey } from './RevealKey';
@@ -33,6 +34,9 @@ export function CreateKeyDialog({ close }: { close: () => void }) {
     },
     gcTime: 0,
   });
+  // An answer that nobody sees would be a secret lost.
+  useStay(create.isPending);
+  const leave = () => create.isPending || close();
   if (revealed !== null) {
     return <RevealKey revealed={revealed} close={close} />;
   }
@@ -46,7 +50,7 @@ export function CreateKeyDialog({ close }: { close: () => void }) {
     }
   };
   return (
-    <Modal opened onClose={close} title="Create a key">
+    <Modal opened onClose={leave} title="Create a key">
       <form onSubmit={submit}>
         <Stack>
           <FormProblem>{errors['']}</FormProblem>
@@ -106,7 +110,7 @@ export function CreateKeyDialog({ close }: { close: () => void }) {
             </Text>
           )}
           <Group justify="flex-end">
-            <Button variant="default" onClick={close}>
+            <Button variant="default" onClick={leave} disabled={create.isPending}>
               Cancel
             </Button>
             <Button type="submit" loading={create.isPending}>

@@ -1,7 +1,7 @@
 import { Button, Group, Modal, Stack, Text, Title } from '@mantine/core';
-import { useBlocker } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import type { ApiKey } from '../../api/types';
+import { useStay } from '../../components/useStay';
 import { Verbatim } from '../../components/Verbatim';
 
 export type RevealedKey = ApiKey & { key: string };
@@ -16,7 +16,7 @@ export function RevealKey({
   close: () => void;
   children?: ReactNode;
 }) {
-  useBlocker({ shouldBlockFn: () => true, enableBeforeUnload: true });
+  useStay(true);
   return (
     <Modal
       opened

@@ -5,6 +5,7 @@ import { answer, api, fieldErrors } from '../../api/client';
 import type { ApiKey } from '../../api/types';
 import { FormProblem } from '../../components/FormProblem';
 import { useFocusBack } from '../../components/useFocusBack';
+import { useStay } from '../../components/useStay';
 import { exactTime } from '../../model/time';
 import { endOfOldKey, OVERLAPS } from './expiry';
 import { keysQuery } from './queries';
@@ -30,6 +31,9 @@ export function RotateDialog({ apiKey, close }: { apiKey: ApiKey; close: () => v
     },
     gcTime: 0,
   });
+  // An answer that nobody sees would be a secret lost.
+  useStay(rotate.isPending);
+  const leave = () => rotate.isPending || close();
   const end = endOfOldKey(apiKey, Number(overlap), new Date());
   if (revealed !== null) {
     return (
@@ -44,7 +48,7 @@ export function RotateDialog({ apiKey, close }: { apiKey: ApiKey; close: () => v
   }
   const errors = rotate.isError ? fieldErrors(rotate.error, ['overlap']) : {};
   return (
-    <Modal opened onClose={close} title="Rotate this key?">
+    <Modal opened onClose={leave} title="Rotate this key?">
       <Stack>
         <Text className="breakable">
           You get a new key in place of <strong>{apiKey.note}</strong> (<span className="mono">{apiKey.prefix}…</span>
@@ -66,7 +70,7 @@ export function RotateDialog({ apiKey, close }: { apiKey: ApiKey; close: () => v
           {overlap === '0' ? 'The old key ends at once.' : `The old key ends ${exactTime(end)}.`}
         </Text>
         <Group justify="flex-end">
-          <Button variant="default" onClick={close}>
+          <Button variant="default" onClick={leave} disabled={rotate.isPending}>
             Cancel
           </Button>
           <Button onClick={() => rotate.mutate()} loading={rotate.isPending}>

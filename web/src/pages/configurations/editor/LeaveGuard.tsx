@@ -11,9 +11,6 @@ export function LeaveGuard({ isChanged, saved }: { isChanged: boolean; saved: Re
       opened={blocker.status === 'blocked'}
       onClose={() => blocker.reset?.()}
       title="Leave without registering it?"
-      closeButtonProps={{ 'aria-label': 'Close' }}
-      // Locking the scroll takes a style element without a nonce.
-      lockScroll={false}
       centered
     >
       <Stack>

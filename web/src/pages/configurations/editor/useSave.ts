@@ -2,7 +2,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import type { RefObject } from 'react';
 import { ApiError, answer, api } from '../../../api/client';
-import type { NewConfiguration } from '../../../api/types';
+import type { Configuration, NewConfiguration } from '../../../api/types';
 import { notify } from '../../../app/notify';
 import { configurationKeys } from '../queries';
 import type { ConflictOf } from './Conflict';
@@ -24,13 +24,11 @@ export function useSave(
       const configuration = await answer(call);
       return { configuration, isNew: (await call).response.status === 201 };
     },
-    onSuccess: async ({ configuration: { tag, version }, isNew }) => {
-      saved.current = true;
-      await client.invalidateQueries({ queryKey: configurationKeys.all });
+    onSuccess: ({ configuration: { tag, version }, isNew }) => {
+      void client.invalidateQueries({ queryKey: configurationKeys.all });
       notify({
         message: isNew ? `${tag} ${version} is registered.` : `${tag} ${version} exists already, unchanged.`,
       });
-      await navigate({ to: '/configurations/$tag', params: { tag }, search: { version } });
     },
     onError: (error, sent) => {
       if (error instanceof ApiError && error.fields.length > 0) {
@@ -40,6 +38,10 @@ export function useSave(
       }
     },
   });
+  const lead = ({ configuration: { tag, version } }: { configuration: Configuration }) => {
+    saved.current = true;
+    void navigate({ to: '/configurations/$tag', params: { tag }, search: { version } });
+  };
   const { error, variables: sent } = register;
   return {
     isSaving: register.isPending,
@@ -52,7 +54,8 @@ export function useSave(
       if (first !== undefined) {
         goTo(first.pointer);
       } else if (document !== undefined) {
-        register.mutate(document as NewConfiguration);
+        // Not for somebody who has left meanwhile.
+        register.mutate(document as NewConfiguration, { onSuccess: lead });
       }
     },
   };
