@@ -10,6 +10,7 @@ test.each([
   'https://evil.example/',
   '//evil.example/',
   '/\\evil.example/',
+  '/..//evil.example/',
   '/\t/evil.example/',
   '/\n\\evil.example/',
   'javascript:alert(1)',
