@@ -125,7 +125,7 @@ function watch(): void {
   let look: () => void = () => undefined;
   watching.expect = (within, id, done) => {
     const shown: Partial<Times> = {};
-    const hasPerCent = new RegExp(`(^|\\D)${done} %`);
+    const isPerCent = (element: Element) => element.childElementCount === 0 && element.textContent === `${done} %`;
     watching.seen = new Promise(seen => {
       const note = (what: keyof Times) =>
         requestAnimationFrame(() => {
@@ -136,7 +136,7 @@ function watch(): void {
         });
       look = () => {
         const place = [...document.querySelectorAll(within)].find(element => element.textContent?.includes(id));
-        if (hasPerCent.test(place?.textContent ?? '')) {
+        if ([...(place?.querySelectorAll('*') ?? [])].some(isPerCent)) {
           note('perCent');
         }
         if (place?.querySelector('[role=img]')?.getAttribute('aria-label')?.includes(`${done} of`)) {

@@ -225,6 +225,26 @@ test('an address that is no web address is no link, and the server refuses it as
   await isHarmless(page);
 });
 
+test('even a server that hands out other addresses makes no links of them', async ({ lab, visit }) => {
+  await lab.describe();
+  const job = await lab.open('scan-1');
+  await lab.report('scan-1', 'step', 'report', { event_metadata: { Report: 'https://reports.example/1' } });
+  const ada = await visit();
+  await ada.signIn(lab);
+  const page = await ada.open('/profile');
+  for (const address of ADDRESSES) {
+    await page.route('**/api/v1/jobs/**', async route => {
+      const answer = await route.fetch();
+      const body = (await answer.text()).replaceAll('"https://reports.example/1"', JSON.stringify(address));
+      await route.fulfill({ response: answer, body });
+    });
+    await page.goto(`/jobs/${job.id}`);
+    await page.getByRole('term').getByText('Report').first().waitFor();
+    await isHarmless(page);
+    await page.unrouteAll({ behavior: 'wait' });
+  }
+});
+
 /** Nothing has run, nothing of what was typed has become a part of the page, and no link leads elsewhere. */
 async function isHarmless(page: Page, shown?: string, within?: 'dialog'): Promise<void> {
   await soon(() => page.getByRole('status', { name: /^Loading/ }).count()).toBe(0);
