@@ -101,11 +101,7 @@ test('the dialogs and menus', async ({ lab, visit }) => {
   await page.goto('/jobs');
   await button(page, 'Open a job').click();
   await look('Open a job');
-  await close('Open a job');
-  await page.getByRole('button', { name: /^Order/ }).click();
-  await page.getByRole('menu').waitFor();
-  found.push(...(await findings(page, 'the menu of orders')));
-  await page.keyboard.press('Escape');
+  await button(dialog(page, 'Open a job'), 'Cancel').click();
   await button(page, 'Opened').click();
   await page.getByText('Past 7 days').waitFor();
   found.push(...(await findings(page, 'the calendar', [DESKTOP])));

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import { BRAIN } from './support/people';
-import { arrivesAt, button, choose, dialog, field } from './support/steps';
+import { arrivesAt, button, choose, dialog, field, stepOf } from './support/steps';
 import { soon, test } from './support/test';
 
 test('a new version is registered, compared, and shown', async ({ lab, visit }) => {
@@ -11,13 +11,12 @@ test('a new version is registered, compared, and shown', async ({ lab, visit }) 
   await page.getByRole('link', { name: 'Brain volumes', exact: true }).click();
   await page.getByText('100 points').first().waitFor();
   await page.getByRole('link', { name: 'New version' }).click();
-  await field(page, 'Version').waitFor();
+  await page.getByRole('heading', { name: 'New version of Brain volumes' }).waitFor();
   expect(await field(page, 'Version').inputValue()).not.toBe('1.0.0');
   await page.getByText('2.0.0', { exact: true }).click();
-  const check = page.getByRole('listitem', { name: 'Step 4: Check quality' });
-  await field(check, 'Points').fill('30');
-  await button(check, 'Move step 4 up').click();
-  await page.getByRole('listitem', { name: 'Step 3: Check quality' }).waitFor();
+  await field(stepOf(page, 4), 'Points').fill('30');
+  await button(page, 'Move step 4 up').click();
+  await soon(() => field(stepOf(page, 3), 'Tag').inputValue()).toBe('check');
   await button(page, 'Remove step 2').click();
   await page.getByText('95 points').waitFor();
   await button(page, 'Register').click();

@@ -39,8 +39,7 @@ test('filters and order are in the address, and the back button knows them', asy
   await page.goBack();
   await soon(() => ids(page)).toEqual(['three', 'two', 'one']);
 
-  await page.getByRole('button', { name: /^Order/ }).click();
-  await page.getByRole('menu').getByText('Opened, oldest first').click();
+  await field(page, 'Order').selectOption({ label: 'Opened, oldest first' });
   await soon(() => ids(page)).toEqual(['one', 'two', 'three']);
   expect(search(page).get('sort')).toBe('created_at');
   await page.getByRole('searchbox').fill('nothing like it');

@@ -44,6 +44,7 @@ async function countStreams(target: string) {
     const { method, headers } = incoming;
     const onward = request(`${target}${incoming.url}`, { method, headers }, answer => {
       outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+      outgoing.flushHeaders();
       answer.pipe(outgoing);
     });
     onward.once('error', () => outgoing.destroy());

@@ -70,9 +70,12 @@ fn place(path: &str) -> Place<'_> {
     let path = path.strip_prefix('/').unwrap_or(path);
     let (first, rest) = path.split_once('/').map_or((path, None), |(first, rest)| (first, Some(rest)));
     match (first, rest) {
-        ("api", _) => Place::Api,
+        // A probe that is asked for wrongly must not succeed by getting the page.
+        ("api" | "livez" | "readyz", _) => Place::Api,
         ("assets", _) => Place::File(path),
         (_, None) if first.contains('.') => Place::File(path),
+        // Browsers look below `.well-known` for things whose absence they must be told.
+        _ if first.starts_with('.') => Place::File(path),
         _ => Place::Page,
     }
 }
@@ -118,7 +121,8 @@ fn accepts(headers: &HeaderMap, coding: &str) -> bool {
     let mut by_wildcard = false;
     for choice in parts(headers, &header::ACCEPT_ENCODING) {
         let (name, weight) = choice.split_once(';').unwrap_or((choice, ""));
-        let weight = weight.trim().strip_prefix("q=").map_or(Ok(1.0), str::parse::<f32>);
+        let weight = weight.trim().to_ascii_lowercase();
+        let weight = weight.strip_prefix("q=").map_or(Ok(1.0), str::parse::<f32>);
         let is_admitted = weight.is_ok_and(|weight| weight > 0.0);
         match name.trim() {
             name if name.eq_ignore_ascii_case(coding) => return is_admitted,

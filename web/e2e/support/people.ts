@@ -22,7 +22,7 @@ export class Person {
     readonly password: string,
     readonly cookie: string,
   ) {
-    this.api = createClient<paths>({ baseUrl: server.url, headers: { cookie } });
+    this.api = createClient<paths>({ baseUrl: server.url, headers: { cookie }, fetch: fetchAgain });
   }
 
   get email(): string {
@@ -43,13 +43,18 @@ export class Lab extends Person {
   }
 
   /** Somebody who has an account already. */
-  static async return(server: Server, email: string): Promise<Lab> {
-    const { user, cookie } = await login(server, email, PASSWORD);
-    return new Lab(server, user, PASSWORD, cookie);
+  static async return(server: Server, email: string, password = PASSWORD): Promise<Lab> {
+    const { user, cookie } = await login(server, email, password);
+    return new Lab(server, user, password, cookie);
   }
 
   async describe(configuration: NewConfiguration = BRAIN): Promise<Configuration> {
     return told(this.api.POST('/api/v1/job-configurations', { body: configuration }));
+  }
+
+  /** The newest 200 versions of a tag, the newest first. */
+  async versions(tag: string): Promise<{ items: Configuration[] }> {
+    return told(this.api.GET('/api/v1/job-configurations', { params: { query: { tag, limit: 200 } } }));
   }
 
   async open(id: string, fields: { tag?: string; name?: string; for?: Person } = {}): Promise<Job> {
@@ -112,6 +117,12 @@ export class Lab extends Person {
   async welcome(email = 'ines@clinic.example', firstName = 'Ines', lastName = 'Moreau'): Promise<Person> {
     return this.accept(await this.invite(email), firstName, lastName);
   }
+}
+
+/** A connection that was kept open may have died with the server: then what was sent has reached nobody. */
+async function fetchAgain(request: Request): Promise<Response> {
+  const again = request.clone();
+  return fetch(request).catch(() => fetch(again));
 }
 
 /** The session's cookie is left out. */

@@ -6,7 +6,9 @@ import type { Role } from '../../src/api/types';
 
 const BINARY = process.env.MILEPOST_BIN ?? resolve(import.meta.dirname, '../../../target/debug/milepost');
 const HOW_TO_BUILD = 'build it with `UI=required cargo build`, or name another by MILEPOST_BIN';
-const START_LIMIT = 30_000;
+const START_LIMIT = 60_000;
+/** The last line of what the demo says. */
+const DEMO_IS_READY = /by hand, at (http:\/\/[\d.]+:\d+).*gone with Ctrl-C/s;
 
 // The last act below is for `exit`, which a signal alone would skip.
 process.once('SIGTERM', () => process.exit(143));
@@ -50,6 +52,15 @@ export class Server {
   /** What it has said so far. */
   get log(): string {
     return this.#log;
+  }
+
+  /** The people of the demo: whom it names in the links that fill in the sign-in. */
+  get demoPeople(): { role: string; email: string; password: string }[] {
+    const links = [...this.#log.matchAll(/^ {2}(Provider|Customer) +http\S+#(\S+)$/gm)];
+    return links.map(([, role = '', fragment]) => {
+      const filled = new URLSearchParams(fragment);
+      return { role, email: filled.get('email') ?? '', password: filled.get('password') ?? '' };
+    });
   }
 
   /** As when the machine loses its power. */
@@ -117,7 +128,8 @@ export class Server {
       const timer = setTimeout(() => fail(new Error(`milepost does not start:\n${this.#log}`)), START_LIMIT);
       const listening = (chunk: Buffer) => {
         this.#log += chunk.toString();
-        const [, url] = /(?:url=|running at )(http:\/\/[\d.]+:\d+)/.exec(this.#log.slice(begun)) ?? [];
+        const [, url] =
+          (this.command === 'serve' ? /url=(http:\/\/[\d.]+:\d+)/ : DEMO_IS_READY).exec(this.#log.slice(begun)) ?? [];
         if (url !== undefined) {
           clearTimeout(timer);
           found(url);

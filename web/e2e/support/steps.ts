@@ -51,6 +51,11 @@ export function rowOf(page: Page, id: string): Locator {
   return page.getByRole('row').filter({ has: page.getByText(id, { exact: true }) });
 }
 
+/** A step's row in the form of a configuration. */
+export function stepOf(page: Page, place: number): Locator {
+  return page.getByRole('listitem').filter({ has: button(page, `Remove step ${place}`) });
+}
+
 /** Chooses one of a few that are side by side. */
 export async function choose(on: Page, group: string, choice: string): Promise<void> {
   await on.getByRole('radiogroup', { name: group }).getByText(choice, { exact: true }).click();

@@ -1,4 +1,7 @@
-/** Where the sign-in leads on: only to pages of our own, and to nothing that a browser takes for another address. */
+/**
+ * Where the sign-in leads on: only to pages of our own, and to nothing that a browser takes for another address. What
+ * does not fit is said to be undefined: of what is only left out the router keeps what the address has.
+ */
 export function nextOf(next: unknown): { next?: string } {
-  return typeof next === 'string' && /^\/(?![/\\])[^\p{Cc}]*$/u.test(next) ? { next } : {};
+  return { next: typeof next === 'string' && /^\/(?![/\\])[^\p{Cc}]*$/u.test(next) ? next : undefined };
 }

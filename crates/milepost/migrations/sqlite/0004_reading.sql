@@ -27,3 +27,4 @@ create index jobs_of_provider_by_status_and_start on jobs (provider_id, status, 
 create index jobs_of_customer_by_status_and_start on jobs (customer_id, status, coalesce(started_at, created_at), id);
 create index jobs_of_provider_by_finish on jobs (provider_id, finished_at, id) where finished_at is not null;
 create index jobs_of_customer_by_finish on jobs (customer_id, finished_at, id) where finished_at is not null;
+create index jobs_of_customer_by_configuration on jobs (customer_id, job_configuration_id, created_at, id);

@@ -2,7 +2,8 @@
 //!
 //! Each event is resolved against its job and configuration and checked; what passes is written in one transaction a
 //! group: lock the jobs in the order of their ids, find what was recorded before under the same keys, fold the rest
-//! into the state, write the state, take positions in the log, count the events by hours, write them, commit. Only then is anybody answered.
+//! into the state, write the state, take positions in the log, count the events by hours, write them, commit. Only then
+//! is anybody answered.
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -151,10 +151,17 @@ on_both! {
         for path in [
             "/assets", "/assets/", "/assets/index-00000000.js", "/assets/a/b", "/assets/%2e%2e%2findex.html",
             "/index.html", "/robots.txt", "/.env", "/.fingerprint", "/files.rs",
+            "/.well-known/change-password",
         ] {
             let answer = get(&server, path).await;
             assert_eq!(answer.headers["cache-control"], "no-store", "{path}");
             answer.expect_problem(404, &[]);
+        }
+    }
+
+    async fn a_probe_that_is_misspelt_does_not_succeed(server: TestServer) {
+        for path in ["/livez/", "/readyz/", "/readyz/x"] {
+            get(&server, path).await.expect_problem(404, &[]);
         }
     }
 
@@ -182,6 +189,7 @@ on_both! {
             ("gzip", Some("gzip")),
             ("GZIP;q=0.5", Some("gzip")),
             ("br;q=0, gzip", Some("gzip")),
+            ("BR;Q=0, gzip;Q=1", Some("gzip")),
             ("br; q=0.000, *", Some("gzip")),
             ("*", Some("br")),
             ("identity", None),

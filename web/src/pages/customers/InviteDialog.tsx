@@ -4,14 +4,14 @@ import { type FormEvent, useState } from 'react';
 import { answer, api, fieldErrors } from '../../api/client';
 import type { Customer } from '../../api/types';
 import { FormProblem } from '../../components/FormProblem';
-import { useReturnFocus } from '../../components/useReturnFocus';
+import { useFocusBack } from '../../components/useFocusBack';
 import { useStay } from '../../components/useStay';
 import { HandOver, type Invited } from './HandOver';
 import { customerKeys } from './queries';
 
 /** Invites somebody, or somebody again, and hands the link over. */
 export function InviteDialog({ again, close }: { again?: Customer; close: () => void }) {
-  useReturnFocus();
+  useFocusBack();
   const [email, setEmail] = useState(again?.email ?? '');
   // The link is kept here only, and goes with the dialog.
   const [invited, setInvited] = useState<Invited | null>(null);

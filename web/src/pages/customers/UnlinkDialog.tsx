@@ -4,12 +4,12 @@ import { answer, api, fieldErrors } from '../../api/client';
 import type { Customer } from '../../api/types';
 import { notify } from '../../app/notify';
 import { FormProblem } from '../../components/FormProblem';
-import { useReturnFocus } from '../../components/useReturnFocus';
+import { useFocusBack } from '../../components/useFocusBack';
 import { customerTitle } from './customer';
 import { customerKeys } from './queries';
 
 export function UnlinkDialog({ customer, close }: { customer: Customer; close: () => void }) {
-  useReturnFocus();
+  useFocusBack();
   const client = useQueryClient();
   const title = customerTitle(customer);
   const unlink = useMutation({

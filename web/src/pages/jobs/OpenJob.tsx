@@ -7,7 +7,7 @@ import { jobKeys } from '../../api/queries';
 import type { Customer } from '../../api/types';
 import { notify } from '../../app/notify';
 import { FormProblem } from '../../components/FormProblem';
-import { useReturnFocus } from '../../components/useReturnFocus';
+import { useFocusBack } from '../../components/useFocusBack';
 import { tagChoices } from '../configurations/queries';
 import { customerLabel } from '../customers/customer';
 import { customerChoices } from '../customers/queries';
@@ -16,7 +16,7 @@ const FIELDS = ['tag', 'provider_job_id', 'provider_job_name', 'customer_id', 'c
 
 /** Opens a job by hand, as a program would with `POST /jobs`. */
 export function OpenJob({ onClose }: { onClose: () => void }) {
-  useReturnFocus();
+  useFocusBack();
   const configurations = useQuery(tagChoices);
   const customers = useQuery(customerChoices);
   const navigate = useNavigate();

@@ -16,9 +16,12 @@ export const SORTS: { sort: JobSort; label: string }[] = [
   { sort: 'finished_at', label: 'Finished, oldest first' },
 ];
 
-/** The filter and order of the list as the address has them. What does not fit is left out. */
+/**
+ * The filter and order of the list as the address has them. What does not fit is undefined: of what is only left out
+ * the router keeps what the address has.
+ */
 export function readJobFilter(search: Record<string, unknown>): JobFilter {
-  const filter: JobFilter = {};
+  const filter: JobFilter = Object.fromEntries([...TEXTS, 'status', 'sort'].map(name => [name, undefined]));
   for (const name of TEXTS) {
     const value = search[name];
     if (typeof value === 'string' && value.trim() !== '') {
@@ -36,7 +39,7 @@ export function readJobFilter(search: Record<string, unknown>): JobFilter {
 /** Newest first is what one gets without asking: the address does not name it. */
 export function withSort(filter: JobFilter, sort: JobSort | undefined): JobFilter {
   const { sort: _, ...rest } = filter;
-  return sort === undefined || sort === '-created_at' ? rest : { ...rest, sort };
+  return { ...rest, sort: sort === '-created_at' ? undefined : sort };
 }
 
 /** The filter with some of it changed. */

@@ -5,7 +5,7 @@ import { answer, api, fieldErrors } from '../../api/client';
 import type { Scope } from '../../api/types';
 import { useMe } from '../../app/session';
 import { FormProblem } from '../../components/FormProblem';
-import { useReturnFocus } from '../../components/useReturnFocus';
+import { useFocusBack } from '../../components/useFocusBack';
 import { useStay } from '../../components/useStay';
 import { expiresAt, LIFETIMES, type Lifetime } from './expiry';
 import { keysQuery } from './queries';
@@ -15,7 +15,7 @@ const EndDate = lazy(() => import('./EndDate'));
 
 /** Makes a key and shows its secret. */
 export function CreateKeyDialog({ close }: { close: () => void }) {
-  useReturnFocus();
+  useFocusBack();
   const isProvider = useMe().role === 'provider';
   const [note, setNote] = useState('');
   const [scope, setScope] = useState<Scope>(isProvider ? 'write' : 'read');

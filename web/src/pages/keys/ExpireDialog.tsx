@@ -5,11 +5,11 @@ import type { ApiKey } from '../../api/types';
 import { notify } from '../../app/notify';
 import { FormProblem } from '../../components/FormProblem';
 import { Time } from '../../components/Time';
-import { useReturnFocus } from '../../components/useReturnFocus';
+import { useFocusBack } from '../../components/useFocusBack';
 import { keysQuery } from './queries';
 
 export function ExpireDialog({ apiKey, close }: { apiKey: ApiKey; close: () => void }) {
-  useReturnFocus();
+  useFocusBack();
   const client = useQueryClient();
   const expire = useMutation({
     mutationFn: () => answer(api.POST('/api/v1/api-keys/{id}/expire', { params: { path: { id: apiKey.id } } })),

@@ -4,7 +4,7 @@ import { useState } from 'react';
 import { answer, api, fieldErrors } from '../../api/client';
 import type { ApiKey } from '../../api/types';
 import { FormProblem } from '../../components/FormProblem';
-import { useReturnFocus } from '../../components/useReturnFocus';
+import { useFocusBack } from '../../components/useFocusBack';
 import { useStay } from '../../components/useStay';
 import { exactTime } from '../../model/time';
 import { endOfOldKey, OVERLAPS } from './expiry';
@@ -13,7 +13,7 @@ import { type RevealedKey, RevealKey } from './RevealKey';
 
 /** Replaces a key: a new secret, and some time to bring it where the old one is used. */
 export function RotateDialog({ apiKey, close }: { apiKey: ApiKey; close: () => void }) {
-  useReturnFocus();
+  useFocusBack();
   const [overlap, setOverlap] = useState('86400');
   const [revealed, setRevealed] = useState<RevealedKey | null>(null);
   const client = useQueryClient();

@@ -7,6 +7,7 @@ use crate::support::{Person, on_both};
 
 mod distributions;
 mod lists;
+mod random_lists;
 mod summary;
 
 /// A provider with a kind of job `brain`, steps `load` for 1 point and `scan` for 3.
