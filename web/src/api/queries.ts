@@ -3,13 +3,13 @@ import { ApiError, answer, api, isTemporary } from './client';
 import type { EventKind, JobListItem, JobSort, JobStatus, Page } from './types';
 
 /**
- * Everything the page has read. What does not help is not tried again; what may, is. Whoever is refused for want of a
- * session is signed out, wherever that is noticed.
+ * Everything the page has read. What does not help is not tried again; what may, is. Wherever somebody is refused for
+ * want of a session, it is asked who is signed in: the password of a sign-in may only have been wrong.
  */
 export function newQueryClient(): QueryClient {
   const onError = (error: Error) => {
     if (error instanceof ApiError && error.status === 401 && client.getQueryData(meQuery.queryKey)) {
-      client.setQueryData(meQuery.queryKey, null);
+      void client.invalidateQueries({ queryKey: meQuery.queryKey });
     }
   };
   const client = new QueryClient({

@@ -11,6 +11,7 @@ import {
 import { ApiError } from '../api/client';
 import { meQuery } from '../api/queries';
 import type { User } from '../api/types';
+import { ButtonLink } from '../components/Links';
 import { Empty, Failed, Loading } from '../components/States';
 import { readEventFilter } from '../pages/job/filter';
 import { readJobFilter } from '../pages/jobs/filter';
@@ -22,7 +23,16 @@ type Context = { client: QueryClient };
 const root = createRootRouteWithContext<Context>()({
   component: Outlet,
   notFoundComponent: () => (
-    <Empty title="There is no such page">The address may be misspelt, or what it named may have moved.</Empty>
+    <Empty
+      title="There is no such page"
+      action={
+        <ButtonLink to="/" variant="default">
+          To the start page
+        </ButtonLink>
+      }
+    >
+      The address may be misspelt, or what it named may have moved.
+    </Empty>
   ),
 });
 

@@ -8,7 +8,7 @@ type Props = {
   progress: number | null;
   /** How the job is: what there is to show of one without steps. */
   status?: JobStatus;
-  /** How much room it has: beside a text, in a row of a list, or as the heading of a job. */
+  /** How much room it has: in a row of a list, or as the heading of a job. */
   size?: BarSize;
 };
 

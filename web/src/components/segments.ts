@@ -13,7 +13,7 @@ export type Segment = {
 };
 
 /** The most segments that can still be told apart, by how wide the bar is. */
-export const MOST_SEGMENTS = { mini: 20, row: 48, heading: 160 } as const;
+export const MOST_SEGMENTS = { row: 48, heading: 160 } as const;
 
 export type BarSize = keyof typeof MOST_SEGMENTS;
 
@@ -25,7 +25,7 @@ const WORDS: Record<StepStatus, string> = {
   skipped: 'skipped',
 };
 
-export function stepStatusWord(status: StepStatus): string {
+function stepStatusWord(status: StepStatus): string {
   return WORDS[status];
 }
 
@@ -61,8 +61,8 @@ function doneOf(step: StepBrief): number {
 }
 
 function describe(step: StepBrief): string {
-  const percent = step.status === 'running' && step.fraction > 0 ? `, ${Math.floor(step.fraction * 100)} %` : '';
-  return `${stepStatusWord(step.status)}${percent}`;
+  const done = step.status === 'running' && step.fraction > 0 ? `, ${percent(step.fraction)}` : '';
+  return `${stepStatusWord(step.status)}${done}`;
 }
 
 type Part = { segment: Segment; weight: number };

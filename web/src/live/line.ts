@@ -13,7 +13,7 @@ export function joinLine(userId: string, receive: (message: LiveMessage) => void
  * Passes messages on, and says `stale` once the line is live for the first time: what the tab read before may lack
  * what happened until then. `again`: the tab was away and has missed messages.
  */
-export function fromFirstLive(receive: (message: LiveMessage) => void) {
+function fromFirstLive(receive: (message: LiveMessage) => void) {
   let isFirst = true;
   return {
     receive: (message: LiveMessage) => {

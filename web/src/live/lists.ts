@@ -1,7 +1,7 @@
 import type { InfiniteData } from '@tanstack/react-query';
 import type { JobFilter } from '../api/queries';
 import type { Job, JobListItem, JobSort, Page } from '../api/types';
-import { compareInstants } from '../model/time';
+import { compareInstants } from '../model/instant';
 
 /** The pages of a list of jobs that have been read so far. */
 export type JobPages = InfiniteData<Page<JobListItem>>;

@@ -15,6 +15,11 @@ export function readable(value: number): string {
   return format.format(value === 0 ? 0 : value).replace('-', '−');
 }
 
+/** `1 step`, `3 steps`: a count with its noun. */
+export function counted(count: number, noun: string): string {
+  return `${count.toLocaleString('en')} ${noun}${count === 1 ? '' : 's'}`;
+}
+
 /** With its unit, where it has one. */
 export function withUnits(value: string, units: string | null): string {
   return units === null || units === '' ? value : `${value} ${units}`;

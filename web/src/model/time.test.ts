@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { between, compareInstants, duration, relativeTime, shortDay } from './time';
+import { duration, relativeTime, shortDay } from './time';
 
 const NOW = new Date('2026-11-22T12:00:00Z');
 
@@ -50,17 +50,7 @@ describe('a length of time', () => {
   });
 
   test('is never negative, whatever the clocks say', () => {
-    expect(between('2026-11-22T12:00:05Z', null, NOW)).toBe('0 ms');
-    expect(between('2026-11-22T11:59:00Z', null, NOW)).toBe('1 min');
-    expect(between('2026-11-22T11:00:00Z', '2026-11-22T11:00:30Z', NOW)).toBe('30 s');
-  });
-});
-
-describe('instants of the server', () => {
-  test('are compared to the microsecond, with as many digits as they have', () => {
-    expect(compareInstants('2026-11-22T12:00:00Z', '2026-11-22T12:00:00.5Z')).toBeLessThan(0);
-    expect(compareInstants('2026-11-22T12:00:00.000002Z', '2026-11-22T12:00:00.000001Z')).toBeGreaterThan(0);
-    expect(compareInstants('2026-11-22T12:00:00.120Z', '2026-11-22T12:00:00.12Z')).toBe(0);
+    expect(duration(-5_000)).toBe('0 ms');
   });
 });
 

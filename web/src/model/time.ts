@@ -63,25 +63,6 @@ export function duration(milliseconds: number): string {
     .join(' ');
 }
 
-/** From one instant to another, or to now. */
-export function between(start: string, end: string | null, now: Date): string {
-  return duration((end === null ? now : new Date(end)).getTime() - new Date(start).getTime());
-}
-
-/**
- * Which instant comes first: negative, zero or positive. To the microsecond: the server's times have more digits than
- * a `Date`, and as many of them as are needed.
- */
-export function compareInstants(one: string, other: string): number {
-  return Date.parse(one) - Date.parse(other) || microseconds(one) - microseconds(other);
-}
-
-/** What a `Date` cuts off. */
-function microseconds(at: string): number {
-  const fraction = /\.(\d+)/.exec(at)?.[1] ?? '';
-  return Number(fraction.padEnd(6, '0').slice(3, 6));
-}
-
 /** A day of a calendar, `2026-11-22`, as `22 Nov`; with its year unless that is this one. */
 export function shortDay(day: string, now = new Date()): string {
   const [year = 0, month = 1, date = 1] = day.split('-').map(Number);

@@ -7,13 +7,14 @@ import { ButtonLink, TextLink } from '../../components/Links';
 import { PageHeading } from '../../components/PageHeading';
 import { Failed, Loading } from '../../components/States';
 import { Time } from '../../components/Time';
+import { counted } from '../../model/number';
 import { Comparison } from './diff/Comparison';
 import { asDocument } from './document';
 import { FileActions } from './FileActions';
 import { configurationQuery, type KnownVersion, versionsQuery } from './queries';
 import { SharesBar } from './SharesBar';
 import { Steps } from './Steps';
-import { counted, pointsWord, totalPoints } from './shares';
+import { totalPoints } from './shares';
 import { Snippets } from './snippets/Snippets';
 import { VersionChoice } from './VersionChoice';
 
@@ -57,7 +58,7 @@ function Shown({ configuration, versions }: { configuration: Configuration; vers
       </div>
       <Stack gap={6}>
         <span>
-          <strong>{pointsWord(totalPoints(steps))}</strong> in {counted(steps.length, 'step')}
+          <strong>{counted(totalPoints(steps), 'point')}</strong> in {counted(steps.length, 'step')}
           <span className="quiet">
             {' '}
             · registered <Time at={created_at} /> ·{' '}

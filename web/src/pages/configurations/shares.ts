@@ -1,3 +1,5 @@
+import { counted } from '../../model/number';
+
 /** What share of a job each step is, as its progress counts it. */
 
 export type Weighted = { tag: string; name: string; points: number };
@@ -24,15 +26,6 @@ export function sharePercent(share: number): string {
   return `${tenths / 10} %`;
 }
 
-export function pointsWord(points: number): string {
-  return points === 1 ? '1 point' : `${points.toLocaleString('en')} points`;
-}
-
-/** `1 step`, `3 steps`: a count with its noun. */
-export function counted(count: number, noun: string): string {
-  return `${count.toLocaleString('en')} ${noun}${count === 1 ? '' : 's'}`;
-}
-
 /** The segments of a bar: one for each step, neighbours joined where there is no room for each. */
 export function shareSegments(steps: readonly Weighted[], most: number): Share[] {
   const shares = sharesOf(steps);
@@ -45,7 +38,7 @@ export function shareSegments(steps: readonly Weighted[], most: number): Share[]
     const name = group.length === 1 ? first?.name : `Steps ${start + 1}–${start + group.length}`;
     segments.push({
       key: `${start}`,
-      label: `${name}: ${pointsWord(totalPoints(group))}, ${sharePercent(share)}`,
+      label: `${name}: ${counted(totalPoints(group), 'point')}, ${sharePercent(share)}`,
       share,
     });
   }

@@ -4,13 +4,14 @@ import { useState } from 'react';
 import { ButtonLink } from '../../components/Links';
 import { PageHeading } from '../../components/PageHeading';
 import { Failed, Loading } from '../../components/States';
+import type { Language } from '../configurations/snippets/snippets';
 import { InviteDialog } from '../customers/InviteDialog';
 import { CreateKeyDialog } from '../keys/CreateKeyDialog';
 import { beginningsQuery } from './beginnings';
 import { ChecklistItem } from './ChecklistItem';
 import { type Beginnings, checklist, doneOf, nextStep, type StepName } from './checklist';
 import classes from './GettingStarted.module.css';
-import { exampleOf, type Language, snippet } from './snippets';
+import { exampleOf, snippet } from './snippets';
 import { useOnEvents } from './useOnEvents';
 
 export function GettingStarted() {

@@ -9,7 +9,7 @@ const configuration = {
   tag: 'brain-volumes',
   step_configurations: [{ tag: 'load' }, { tag: 'left.lobe' }],
 } as Configuration;
-const job = { provider_job_id: `it's "job" $HOME` } as Job;
+const job = { provider_job_id: `it's "job" $HOME TAG` } as Job;
 const fresh = exampleOf(address, NOTHING);
 const real = exampleOf(address, { ...NOTHING, configuration, job });
 
@@ -31,6 +31,13 @@ describe('the commands', () => {
   it('show no more than a few of many steps', () => {
     const many = { tag: 'big', step_configurations: Array.from({ length: 500 }, (_, n) => ({ tag: `s${n}` })) };
     expect(exampleOf(address, { ...NOTHING, configuration: many as Configuration }).steps).toHaveLength(8);
+  });
+
+  it('complete the job where its configuration has no steps', () => {
+    const bare = { tag: 'bare', step_configurations: [] as unknown[] } as Configuration;
+    const example = exampleOf(address, { ...NOTHING, configuration: bare });
+    expect(snippet('event', 'curl', example)).toContain('{"provider_job_id":"first-job","kind":"complete"}');
+    expect(snippet('event', 'python', example)).toContain('"kind": "complete"');
   });
 
   it('are nothing to type where a button does it', () => {
@@ -56,6 +63,6 @@ describe('an id with quotes in it', () => {
   });
 
   it('is text in Python', () => {
-    expect(snippet('job', 'python', real)).toContain(String.raw`"it's \"job\" $HOME"`);
+    expect(snippet('job', 'python', real)).toContain(String.raw`"it's \"job\" $HOME TAG"`);
   });
 });

@@ -1,6 +1,6 @@
+import { pythonLiteral, shellWord } from '../configurations/snippets/quoting';
+import type { Language } from '../configurations/snippets/snippets';
 import type { Beginnings, StepName } from './checklist';
-
-export type Language = 'curl' | 'python';
 
 /** What the commands are about: what is there already, else an example. */
 export type Example = { address: string; tag: string; steps: string[]; jobId: string };
@@ -34,20 +34,22 @@ function curl(step: StepName, { address, tag, steps, jobId }: Example): string |
     case 'key':
       return lines(
         'export MILEPOST_API_KEY=mp_…',
-        `curl -sS ${shell(`${address}/api/v1/api-keys/protected`)} -H "Authorization: Bearer $MILEPOST_API_KEY"`,
+        `curl -sS ${shellWord(`${address}/api/v1/api-keys/protected`)} -H "Authorization: Bearer $MILEPOST_API_KEY"`,
       );
     case 'configuration':
-      return post(address, 'job-configurations', shell(JSON.stringify(newConfiguration(tag), null, 2)));
+      return post(address, 'job-configurations', shellWord(JSON.stringify(newConfiguration(tag), null, 2)));
     case 'job':
-      return post(address, 'jobs', shell(JSON.stringify({ provider_job_id: jobId, tag })));
+      return post(address, 'jobs', shellWord(JSON.stringify({ provider_job_id: jobId, tag })));
     case 'event': {
-      const body = JSON.stringify({ provider_job_id: jobId, kind: 'step', tag: 'TAG' });
+      if (steps.length === 0) {
+        return post(address, 'events', shellWord(JSON.stringify({ provider_job_id: jobId, kind: 'complete' })));
+      }
       // The step's tag is put in by the shell; a tag holds nothing that would have to be quoted.
-      const [before = '', after = ''] = body.split('TAG');
+      const before = `{"provider_job_id":${JSON.stringify(jobId)},"kind":"step","tag":"`;
       return lines(
         `for step in ${steps.join(' ')}; do`,
         '  sleep 2',
-        ...post(address, 'events', `${shell(before)}"$step"${shell(after)}`)
+        ...post(address, 'events', `${shellWord(before)}"$step"'"}'`)
           .split('\n')
           .map(line => `  ${line}`),
         'done',
@@ -60,7 +62,7 @@ function curl(step: StepName, { address, tag, steps, jobId }: Example): string |
 
 function post(address: string, path: string, data: string): string {
   return lines(
-    `curl -sS ${shell(`${address}/api/v1/${path}`)} \\`,
+    `curl -sS ${shellWord(`${address}/api/v1/${path}`)} \\`,
     '  -H "Authorization: Bearer $MILEPOST_API_KEY" -H "Content-Type: application/json" \\',
     `  -d ${data}`,
   );
@@ -73,7 +75,7 @@ function python(step: StepName, { address, tag, steps, jobId }: Example): string
         'import os, time',
         'import requests',
         '',
-        `MILEPOST = ${text(`${address}/api/v1`)}`,
+        `MILEPOST = ${pythonLiteral(`${address}/api/v1`)}`,
         'session = requests.Session()',
         'session.headers["Authorization"] = "Bearer " + os.environ["MILEPOST_API_KEY"]',
         'session.get(MILEPOST + "/api-keys/protected").raise_for_status()',
@@ -81,12 +83,15 @@ function python(step: StepName, { address, tag, steps, jobId }: Example): string
     case 'configuration':
       return call('/job-configurations', JSON.stringify(newConfiguration(tag), null, 4));
     case 'job':
-      return call('/jobs', `{"provider_job_id": ${text(jobId)}, "tag": ${text(tag)}}`);
+      return call('/jobs', `{"provider_job_id": ${pythonLiteral(jobId)}, "tag": ${pythonLiteral(tag)}}`);
     case 'event':
+      if (steps.length === 0) {
+        return call('/events', `{"provider_job_id": ${pythonLiteral(jobId)}, "kind": "complete"}`);
+      }
       return lines(
-        `for step in [${steps.map(text).join(', ')}]:`,
+        `for step in [${steps.map(pythonLiteral).join(', ')}]:`,
         '    time.sleep(2)  # the work of the step',
-        `    event = {"provider_job_id": ${text(jobId)}, "kind": "step", "tag": step}`,
+        `    event = {"provider_job_id": ${pythonLiteral(jobId)}, "kind": "step", "tag": step}`,
         '    session.post(MILEPOST + "/events", json=event).raise_for_status()',
       );
     case 'customer':
@@ -100,16 +105,6 @@ function call(path: string, json: string): string {
 
 function newConfiguration(tag: string) {
   return { tag, name: 'My first configuration', version: '1.0.0', step_configurations: STEPS };
-}
-
-/** A word for the shell, whatever is in it. */
-function shell(word: string): string {
-  return `'${word.replaceAll("'", `'\\''`)}'`;
-}
-
-/** A string for Python: JSON's are. */
-function text(value: string): string {
-  return JSON.stringify(value);
 }
 
 function lines(...parts: string[]): string {

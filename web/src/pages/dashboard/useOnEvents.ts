@@ -1,16 +1,16 @@
 import { useEffect, useRef } from 'react';
+import { Batches } from '../../live/batches';
 import { useLiveEvents } from '../../live/LiveProvider';
-import { atMostEvery } from './pace';
 
-/** Acts when events come, at most once in every `pause` milliseconds. */
+/** Acts when events come while the page is seen, at most once in every `pause` milliseconds. */
 export function useOnEvents(pause: number, act: () => void): void {
   const latest = useRef(act);
   latest.current = act;
-  const paced = useRef<ReturnType<typeof atMostEvery>>(undefined);
+  const paced = useRef<Batches<void>>(undefined);
   useEffect(() => {
-    const own = atMostEvery(pause, () => latest.current());
+    const own = new Batches<void>(pause, () => document.visibilityState === 'visible' && latest.current());
     paced.current = own;
-    return own.stop;
+    return () => own.dispose();
   }, [pause]);
-  useLiveEvents(() => paced.current?.call());
+  useLiveEvents(() => paced.current?.add());
 }

@@ -3,10 +3,10 @@ import { StatusShape } from '../../components/Status';
 import { percent } from '../../components/segments';
 import { Duration } from '../../components/Time';
 import { clockTime } from '../../model/instant';
+import { counted } from '../../model/number';
 import { exactTime } from '../../model/time';
 import { Measurement } from './Measurement';
 import classes from './Steps.module.css';
-import { count } from './sentence';
 
 const WORDS: Record<JobStep['status'], string> = {
   pending: 'To do',
@@ -31,7 +31,7 @@ export function StepRow({ step, number, spreads }: Props) {
           <h3 className={classes.name}>
             <span className="quiet">{number}</span> {step.name}
           </h3>
-          <span className={classes.points}>{count(step.points, 'point')}</span>
+          <span className={classes.points}>{counted(step.points, 'point')}</span>
         </div>
         <div className={classes.facts}>
           <span className={classes.word}>

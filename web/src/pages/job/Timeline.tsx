@@ -2,11 +2,11 @@ import { getRouteApi } from '@tanstack/react-router';
 import { useMemo } from 'react';
 import type { EventKind, JobDetail } from '../../api/types';
 import { Failed, Loading } from '../../components/States';
+import { counted } from '../../model/number';
 import { EventList } from './EventList';
 import { EventMark, KIND_WORDS } from './EventMark';
 import { KINDS } from './filter';
 import pageClasses from './JobPage.module.css';
-import { count } from './sentence';
 import classes from './Timeline.module.css';
 import { useJobEvents } from './useJobEvents';
 
@@ -23,7 +23,7 @@ export function Timeline({ job }: { job: JobDetail }) {
     <section className={`${pageClasses.panel} ${pageClasses.staying} ${classes.panel}`} aria-labelledby="events">
       <div className={pageClasses.panelHead}>
         <h2 id="events">Events</h2>
-        <span className={pageClasses.note}>{count(job.last_sequence, 'event')}</span>
+        <span className={pageClasses.note}>{counted(job.last_sequence, 'event')}</span>
       </div>
       <KindFilter chosen={kind} />
       {isPending ? (

@@ -1,6 +1,5 @@
 import type { Distribution, JobStep } from '../../api/types';
-import { readable } from '../../model/number';
-import { count } from './sentence';
+import { counted, readable } from '../../model/number';
 
 /** With fewer others than this, shares and outliers say nothing. */
 const FEW = 5;
@@ -33,11 +32,11 @@ function place(spread: Distribution, value: number, below: number): string {
     return `the same as ${all}`;
   }
   if (others < FEW) {
-    return `within ${readable(spread.min)} to ${readable(spread.max)} of ${count(others, 'other job')}`;
+    return `within ${readable(spread.min)} to ${readable(spread.max)} of ${counted(others, 'other job')}`;
   }
   return below === 0
-    ? `equal to the lowest of ${count(others, 'job')}`
-    : `higher than ${Math.round(below * 100)} % of ${count(others, 'job')}`;
+    ? `equal to the lowest of ${counted(others, 'job')}`
+    : `higher than ${Math.round(below * 100)} % of ${counted(others, 'job')}`;
 }
 
 function outlier(spread: Distribution, value: number, below: number): Standing['outlier'] {
@@ -83,7 +82,7 @@ export function strip(spread: Distribution): Strip {
 export function describeSpread(spread: Distribution): string {
   const [lower = spread.min, median = spread.min, upper = spread.max] = spread.quartiles.map(readable);
   return (
-    `In ${count(spread.count, 'other job')} from ${readable(spread.min)} to ${readable(spread.max)}, ` +
+    `In ${counted(spread.count, 'other job')} from ${readable(spread.min)} to ${readable(spread.max)}, ` +
     `median ${median}, the middle half from ${lower} to ${upper}`
   );
 }

@@ -1,7 +1,7 @@
 import type { Event, JobDetail, JobStep } from '../../api/types';
 import { clockTime, millis } from '../../model/instant';
+import { counted } from '../../model/number';
 import { duration } from '../../model/time';
-import { count } from './sentence';
 
 /** A step in the job's time. Instants are milliseconds since 1970. */
 export type Row = {
@@ -26,9 +26,6 @@ export type Chart = {
   gaps: Gap[];
   /** When errors were reported that name no step. */
   errors: number[];
-  /** How long at least one step ran, and how long none did. */
-  busy: number;
-  idle: number;
 };
 
 /** The steps of a job in its time. `errors` are its error events. Null as long as nothing has begun. */
@@ -51,8 +48,7 @@ export function layOut(job: JobDetail, errors: Event[], now: number): Chart | nu
     const gap = gaps.find(({ to: until }) => until === row.bar?.from);
     row.gapBefore = gap === undefined ? 0 : gap.to - gap.from;
   }
-  const idle = gaps.reduce((sum, gap) => sum + gap.to - gap.from, 0);
-  return { from, to, isOpen, rows, gaps, errors: instants.get(null) ?? [], busy: to - from - idle, idle };
+  return { from, to, isOpen, rows, gaps, errors: instants.get(null) ?? [] };
 }
 
 function rowOf(step: JobStep, errors: number[], end: number, isOpen: boolean): Row {
@@ -141,7 +137,7 @@ export function describeRow({ step, bar, errors, gapBefore }: Row): string {
     parts.push('start inferred');
   }
   if (errors.length > 0) {
-    parts.push(`${count(errors.length, 'error')}, the last at ${exactClock(Math.max(...errors), bar.from)}`);
+    parts.push(`${counted(errors.length, 'error')}, the last at ${exactClock(Math.max(...errors), bar.from)}`);
   }
   if (gapBefore > 0) {
     parts.push(`nothing ran for ${duration(gapBefore)} before it`);

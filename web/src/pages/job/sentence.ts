@@ -1,4 +1,5 @@
 import type { JobDetail, JobStep } from '../../api/types';
+import { counted } from '../../model/number';
 import { duration } from '../../model/time';
 
 /** How far a job is, in one plain sentence. */
@@ -34,7 +35,7 @@ function underWay(job: JobDetail, now: Date): string {
     parts.push(`for ${since(current.started_at, now)}`);
   }
   const others = running.length - 1;
-  return `${parts.join(', ')}${others > 0 ? `, and ${count(others, 'other step')} at the same time` : ''}.`;
+  return `${parts.join(', ')}${others > 0 ? `, and ${counted(others, 'other step')} at the same time` : ''}.`;
 }
 
 function completed(job: JobDetail): string {
@@ -44,7 +45,7 @@ function completed(job: JobDetail): string {
       : `Completed in ${since(job.started_at, new Date(job.finished_at))}`;
   const skipped = job.steps.filter(step => step.status === 'skipped').length;
   if (skipped > 0) {
-    return `${took}. ${count(skipped, 'step')} ${skipped === 1 ? 'was' : 'were'} skipped.`;
+    return `${took}. ${counted(skipped, 'step')} ${skipped === 1 ? 'was' : 'were'} skipped.`;
   }
   return job.steps.some(step => step.metadata.length > 0) ? `${took}. All results are below.` : `${took}.`;
 }
@@ -78,9 +79,4 @@ function ago(at: string, now: Date): string {
 
 function lower(text: string): string {
   return text.charAt(0).toLowerCase() + text.slice(1);
-}
-
-/** `1 step`, `3 steps`. */
-export function count(number: number, noun: string): string {
-  return `${number.toLocaleString('en')} ${noun}${number === 1 ? '' : 's'}`;
 }

@@ -1,6 +1,7 @@
 import { Button } from '@mantine/core';
 import { useState } from 'react';
-import { pointsWord, sharePercent } from '../shares';
+import { counted } from '../../../model/number';
+import { sharePercent } from '../shares';
 import classes from './Comparison.module.css';
 import type { Diff, Side, StepDiff } from './diff';
 import { describeField, stepChanges } from './words';
@@ -70,7 +71,7 @@ function Cell({ label, side }: { label: string; side: Side | null }) {
       </span>
       <span className={`${classes.line} mono quiet breakable`}>{step.tag}</span>
       <span className={`${classes.line} quiet`}>
-        {pointsWord(step.points)}, {sharePercent(share)}
+        {counted(step.points, 'point')}, {sharePercent(share)}
       </span>
     </div>
   );

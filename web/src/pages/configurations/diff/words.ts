@@ -1,5 +1,6 @@
 import type { NewMetadata } from '../../../api/types';
-import { counted, sharePercent } from '../shares';
+import { counted } from '../../../model/number';
+import { sharePercent } from '../shares';
 import { type Diff, type FieldDiff, kindOf, type StepDiff, unitsOf } from './diff';
 
 /** What became of a step, a sentence for each change. */

@@ -1,6 +1,7 @@
 import { Button } from '@mantine/core';
+import { counted } from '../../../model/number';
 import { SharesBar } from '../SharesBar';
-import { counted, pointsWord, totalPoints } from '../shares';
+import { totalPoints } from '../shares';
 import classes from './Bar.module.css';
 import type { Editor } from './useEditor';
 
@@ -15,7 +16,7 @@ export function BottomBar({ editor, isSaving, save }: { editor: Editor; isSaving
           <span className="quiet">No preview yet</span>
         ) : (
           <>
-            <strong>{pointsWord(totalPoints(steps))}</strong>{' '}
+            <strong>{counted(totalPoints(steps), 'point')}</strong>{' '}
             <span className="quiet">in {counted(steps.length, 'step')}</span>
           </>
         )}

@@ -1,5 +1,5 @@
 import { Title } from '@mantine/core';
-import { counted } from '../shares';
+import { counted } from '../../../model/number';
 import classes from './Bar.module.css';
 import { placeWords } from './places';
 import type { Editor } from './useEditor';

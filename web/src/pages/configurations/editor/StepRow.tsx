@@ -1,6 +1,6 @@
 import { IconArrowDown, IconArrowUp, IconChevronDown, IconChevronRight, IconTrash } from '@tabler/icons-react';
 import { type Dispatch, type KeyboardEvent, memo } from 'react';
-import { counted } from '../shares';
+import { counted } from '../../../model/number';
 import type { Problem } from './check';
 import { type Change, type DraftStep, pointsValue } from './draft';
 import classes from './Form.module.css';
