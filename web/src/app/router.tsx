@@ -1,3 +1,4 @@
+import { Text } from '@mantine/core';
 import type { QueryClient } from '@tanstack/react-query';
 import {
   createRootRouteWithContext,
@@ -9,7 +10,9 @@ import {
 } from '@tanstack/react-router';
 import { meQuery } from '../api/queries';
 import type { User } from '../api/types';
-import { Empty, Failed, Loading } from '../components/States';
+import { ButtonLink } from '../components/Links';
+import { Failed, Loading } from '../components/States';
+import { AccountPage } from '../pages/account/AccountPage';
 import { readEventFilter } from '../pages/job/filter';
 import { readJobFilter } from '../pages/jobs/filter';
 import { Shell } from './Shell';
@@ -19,7 +22,12 @@ type Context = { client: QueryClient };
 const root = createRootRouteWithContext<Context>()({
   component: Outlet,
   notFoundComponent: () => (
-    <Empty title="There is no such page">The address may be misspelt, or what it named may have moved.</Empty>
+    <AccountPage title="There is no such page">
+      <Text>The address may be misspelt, or what it named may have moved.</Text>
+      <ButtonLink to="/" variant="default">
+        Back to the start
+      </ButtonLink>
+    </AccountPage>
   ),
 });
 
@@ -161,7 +169,7 @@ export function newRouter(client: QueryClient) {
     routeTree: tree,
     context: { client },
     defaultPendingComponent: () => <Loading />,
-    defaultErrorComponent: ({ error, reset }) => <Failed error={error} retry={reset} />,
+    defaultErrorComponent: ({ error, reset }) => <Failed error={error} retry={reset} isPage />,
     defaultPreload: 'intent',
     scrollRestoration: true,
     // Filters read `?status=error,running`, not JSON.

@@ -25,7 +25,7 @@ export function ConfigurationPage() {
   const configuration = useQuery(configurationQuery(tag, version));
   const versions = useQuery(versionsQuery(tag));
   if (configuration.isError) {
-    return <Failed error={configuration.error} retry={() => void configuration.refetch()} />;
+    return <Failed error={configuration.error} retry={() => void configuration.refetch()} isPage />;
   }
   if (configuration.isPending) {
     return <Loading label="Loading the configuration" />;

@@ -14,7 +14,7 @@ export function NewConfigurationPage() {
   const beginning = readFrom(from);
   const schema = useQuery(schemaQuery);
   if (schema.isError) {
-    return <Failed error={schema.error} retry={() => void schema.refetch()} />;
+    return <Failed error={schema.error} retry={() => void schema.refetch()} isPage />;
   }
   if (schema.isPending) {
     return <Loading label="Loading the editor" />;
@@ -40,7 +40,7 @@ function NewVersion({ tag, version, schema }: { tag: string; version: string; sc
   const versions = useQuery(versionsQuery(tag));
   const failed = [configuration, versions].find(query => query.isError);
   if (failed !== undefined) {
-    return <Failed error={failed.error} retry={() => void failed.refetch()} />;
+    return <Failed error={failed.error} retry={() => void failed.refetch()} isPage />;
   }
   if (!configuration.isSuccess || !versions.isSuccess) {
     return <Loading label="Loading the configuration" />;
