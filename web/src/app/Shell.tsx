@@ -91,7 +91,7 @@ export function Shell() {
 function Account({ me }: { me: User }) {
   const signOut = useSignOut();
   return (
-    <Menu position="bottom-end" width={230}>
+    <Menu position="bottom-end" width={270} withInitialFocusPlaceholder={false}>
       <Menu.Target>
         <Button variant="subtle" color="gray" size="compact-sm" rightSection={<IconChevronDown size={14} />}>
           <span className={classes.who}>

@@ -76,6 +76,11 @@ export function SignIn() {
               </TextLink>
             </Text>
           )}
+          {server?.signup === 'invitation' && (
+            <Text size="sm" c="var(--quiet)">
+              No account yet? Your provider sends you a link to make one.
+            </Text>
+          )}
           <ForgottenPassword />
         </Stack>
       </form>

@@ -24,10 +24,10 @@ function place(spread: Distribution, value: number, below: number): string {
   const others = spread.count;
   const all = others === 1 ? 'the one other job' : `all ${others.toLocaleString('en')} others`;
   if (value > spread.max) {
-    return `higher than ${all}`;
+    return `above ${all}`;
   }
   if (value < spread.min) {
-    return `lower than ${all}`;
+    return `below ${all}`;
   }
   if (spread.min === spread.max) {
     return `the same as ${all}`;
@@ -37,7 +37,7 @@ function place(spread: Distribution, value: number, below: number): string {
   }
   return below === 0
     ? `equal to the lowest of ${count(others, 'job')}`
-    : `higher than ${Math.round(below * 100)} % of ${count(others, 'job')}`;
+    : `above ${Math.round(below * 100)} % of ${count(others, 'job')}`;
 }
 
 function outlier(spread: Distribution, value: number, below: number): Standing['outlier'] {
