@@ -186,6 +186,8 @@ test('after the sign-in nobody is led away', async ({ server, lab, visit }) => {
     'data:text/html,evil',
     '%2F%2Fevil.example',
   ]) {
+    // What the page still asks for must not go out without the session.
+    await page.goto('about:blank');
     await ada.context.clearCookies();
     await page.goto(`/sign-in?next=${encodeURIComponent(next)}`);
     await typeSignIn(page, lab.email, PASSWORD);
@@ -197,6 +199,7 @@ test('after the sign-in nobody is led away', async ({ server, lab, visit }) => {
     expect(new URL(page.url()).origin).toBe(server.url);
     await isHarmless(page);
   }
+  await page.goto('about:blank');
   await ada.context.clearCookies();
   await page.goto('/sign-in?next=/customers');
   await typeSignIn(page, lab.email, PASSWORD);

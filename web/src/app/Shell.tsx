@@ -44,7 +44,7 @@ export function Shell() {
         Skip to the content
       </a>
       <header className={classes.header}>
-        <Group gap="sm" wrap="nowrap">
+        <Group gap="sm" wrap="nowrap" className={classes.brand}>
           {hasPages && (
             <Burger
               opened={opened}
@@ -58,7 +58,7 @@ export function Shell() {
           )}
           <Logo />
         </Group>
-        <Group gap="md" wrap="nowrap">
+        <Group gap="md" wrap="nowrap" className={classes.tools}>
           <LiveLight />
           <Account me={me} />
         </Group>
@@ -91,9 +91,9 @@ export function Shell() {
 function Account({ me }: { me: User }) {
   const signOut = useSignOut();
   return (
-    <Menu position="bottom-end" width={230} withInitialFocusPlaceholder={false}>
+    <Menu position="bottom-end" width={270} withInitialFocusPlaceholder={false}>
       <Menu.Target>
-        <Button variant="subtle" color="gray" size="compact-sm" rightSection={<IconChevronDown size={14} />}>
+        <Button variant="subtle" color="gray" size="compact-sm" miw={0} rightSection={<IconChevronDown size={14} />}>
           <span className={classes.who}>
             {me.first_name} {me.last_name}
           </span>

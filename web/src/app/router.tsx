@@ -1,3 +1,4 @@
+import { Text } from '@mantine/core';
 import type { QueryClient } from '@tanstack/react-query';
 import {
   createRootRouteWithContext,
@@ -12,7 +13,8 @@ import { ApiError } from '../api/client';
 import { meQuery } from '../api/queries';
 import type { User } from '../api/types';
 import { ButtonLink } from '../components/Links';
-import { Empty, Failed, Loading } from '../components/States';
+import { Failed, Loading } from '../components/States';
+import { AccountPage } from '../pages/account/AccountPage';
 import { readEventFilter } from '../pages/job/filter';
 import { readJobFilter } from '../pages/jobs/filter';
 import { nextOf } from './next';
@@ -23,16 +25,12 @@ type Context = { client: QueryClient };
 const root = createRootRouteWithContext<Context>()({
   component: Outlet,
   notFoundComponent: () => (
-    <Empty
-      title="There is no such page"
-      action={
-        <ButtonLink to="/" variant="default">
-          To the start page
-        </ButtonLink>
-      }
-    >
-      The address may be misspelt, or what it named may have moved.
-    </Empty>
+    <AccountPage title="There is no such page">
+      <Text>The address may be misspelt, or what it named may have moved.</Text>
+      <ButtonLink to="/" variant="default">
+        Back to the start
+      </ButtonLink>
+    </AccountPage>
   ),
 });
 
@@ -168,7 +166,7 @@ const tree = root.addChildren([
 function Broken({ error }: { error: unknown }) {
   const router = useRouter();
   const retry = () => (error instanceof ApiError ? void router.invalidate() : location.reload());
-  return <Failed error={error} retry={retry} />;
+  return <Failed error={error} retry={retry} isPage />;
 }
 
 export function newRouter(client: QueryClient) {

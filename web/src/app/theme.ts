@@ -14,10 +14,24 @@ const accent: MantineColorsTuple = [
   '#1a3653',
 ];
 
+/** The greys of the dark scheme are those of its panels and lines, not Mantine's warmer ones. */
+const dark: MantineColorsTuple = [
+  '#d0d4da',
+  '#b6bcc6',
+  '#a3abb8',
+  '#6f7783',
+  '#464c56',
+  '#363a41',
+  '#282b31',
+  '#1d1f23',
+  '#17191c',
+  '#141518',
+];
+
 export const theme = createTheme({
   primaryColor: 'accent',
   primaryShade: { light: 7, dark: 6 },
-  colors: { accent },
+  colors: { accent, dark },
   autoContrast: true,
   luminanceThreshold: 0.35,
   fontFamily: 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif',
@@ -31,11 +45,13 @@ export const theme = createTheme({
   cursorType: 'pointer',
   respectReducedMotion: true,
   components: {
-    Table: { defaultProps: { verticalSpacing: 6, horizontalSpacing: 'sm' } },
+    Table: { defaultProps: { verticalSpacing: 7, horizontalSpacing: 14 } },
     Button: { defaultProps: { size: 'sm' } },
     Tooltip: { defaultProps: { openDelay: 250, withArrow: true } },
+    InputWrapper: { defaultProps: { styles: { description: { lineHeight: 1.4 } } } },
     Modal: {
       defaultProps: {
+        size: 480,
         closeButtonProps: { 'aria-label': 'Close' },
         styles: { title: { fontWeight: 600, fontSize: rem(17) } },
       },

@@ -12,6 +12,7 @@ export function FormProblem({ children }: { children: string | null | undefined 
       variant="outline"
       role="alert"
       p="xs"
+      styles={{ icon: { marginInlineEnd: 8 } }}
       icon={<StatusShape status="error" />}
       className="breakable"
     >

@@ -9,7 +9,7 @@ export function PageHeading(props: { title: string; tab?: string; lead?: ReactNo
   }, [tab]);
   return (
     <Group justify="space-between" align="flex-start" mb="md" gap="sm">
-      <Stack gap={2}>
+      <Stack gap={2} flex={{ base: '0 1 auto', sm: '1 1 0' }} miw={0}>
         <Title order={1} className="breakable">
           {title}
         </Title>

@@ -20,7 +20,14 @@ export const SegmentedBar = memo(function SegmentedBar({ steps, progress, status
   }, [steps, progress, status, size]);
   const count = { '--count': parts.length } as CSSProperties;
   return (
-    <div className={classes.bar} data-size={size} style={count} role="img" aria-label={describeBar(steps, progress)}>
+    <div
+      className={classes.bar}
+      data-size={size}
+      data-settled={(status === 'completed' && size !== 'heading') || undefined}
+      style={count}
+      role="img"
+      aria-label={describeBar(steps, progress)}
+    >
       {parts.map(part => (
         <BarSegment key={part.key} part={part} />
       ))}

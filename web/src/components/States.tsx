@@ -1,29 +1,54 @@
-import { Button, Center, Skeleton, Stack, Text, Title } from '@mantine/core';
-import type { ReactNode } from 'react';
+import { Box, Button, Center, Skeleton, Stack, Text, Title } from '@mantine/core';
+import { type ReactNode, useEffect } from 'react';
 import { isNotShown } from '../api/client';
+import { ButtonLink } from './Links';
+
+type EmptyProps = {
+  title: string;
+  children?: ReactNode;
+  action?: ReactNode;
+  /** Whether it stands in place of a whole page: then its title is the page's. */
+  isPage?: boolean;
+};
 
 /** Nothing here yet: says what would be here, and what to do. */
-export function Empty({ title, children, action }: { title: string; children?: ReactNode; action?: ReactNode }) {
+export function Empty({ title, children, action, isPage = false }: EmptyProps) {
+  useEffect(() => {
+    if (isPage) {
+      document.title = `${title} · Milepost`;
+    }
+  }, [title, isPage]);
   return (
     <Center py={48} px="md">
       <Stack align="center" gap="xs" maw={460}>
-        <Title order={2} ta="center">
+        <Title order={isPage ? 1 : 2} size="h2" ta="center">
           {title}
         </Title>
         <Text c="var(--quiet)" ta="center">
           {children}
         </Text>
-        {action}
+        {action && <Box mt={4}>{action}</Box>}
       </Stack>
     </Center>
   );
 }
 
 /** What could not be read, and what to do about it. A 404 is also what one gets for what is no longer one's own. */
-export function Failed({ error, retry }: { error: unknown; retry: () => void }) {
+export function Failed(props: { error: unknown; retry: () => void; isPage?: boolean }) {
+  const { error, retry, isPage = false } = props;
   if (isNotShown(error)) {
     return (
-      <Empty title="Not available">
+      <Empty
+        title="Not available"
+        isPage={isPage}
+        action={
+          isPage && (
+            <ButtonLink to="/" variant="default">
+              Back to the start
+            </ButtonLink>
+          )
+        }
+      >
         This does not exist, or it is not (or no longer) shared with you. If you expected to see it, ask whoever sent
         you here.
       </Empty>
@@ -33,6 +58,7 @@ export function Failed({ error, retry }: { error: unknown; retry: () => void }) 
   return (
     <Empty
       title="This could not be loaded"
+      isPage={isPage}
       action={
         <Button variant="default" onClick={retry}>
           Try again

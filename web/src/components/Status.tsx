@@ -14,10 +14,10 @@ export function statusWord(status: JobStatus | StepStatus): string {
   return WORDS[status];
 }
 
-/** A status: a colour, a shape and a word. */
-export function Status({ status }: { status: JobStatus | StepStatus }) {
+/** A status: a colour, a shape and a word. In a list the word of what is completed is said quietly. */
+export function Status({ status, isListed }: { status: JobStatus | StepStatus; isListed?: boolean }) {
   return (
-    <span className={classes.status} data-status={status}>
+    <span className={classes.status} data-status={status} data-listed={isListed}>
       <StatusShape status={status} />
       {WORDS[status]}
     </span>

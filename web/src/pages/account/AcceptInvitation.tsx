@@ -58,8 +58,8 @@ function Open({ token, invitation, me }: { token: string; invitation: Invitation
   return (
     <Stack>
       <Text className="breakable">
-        <strong>{invitation.provider_name}</strong> invites <strong>{invitation.email}</strong> to watch the jobs they
-        do for you. The invitation ends <Time at={invitation.expires_at} />.
+        <strong>{invitation.provider_name}</strong> invites you, <strong>{invitation.email}</strong>, to watch the
+        jobs they do for you. The invitation ends <Time at={invitation.expires_at} />.
       </Text>
       <NextStep token={token} invitation={invitation} me={me} />
     </Stack>

@@ -78,6 +78,11 @@ function SignInForm({ filled }: { filled: Filled | null }) {
               </TextLink>
             </Text>
           )}
+          {server?.signup === 'invitation' && (
+            <Text size="sm" c="var(--quiet)">
+              No account yet? Your provider sends you a link to make one.
+            </Text>
+          )}
           <ForgottenPassword />
         </Stack>
       </form>

@@ -27,7 +27,7 @@ export function ConfigurationPage() {
   const versions = useQuery(versionsQuery(tag));
   if (configuration.data === undefined) {
     return configuration.isError ? (
-      <Failed error={configuration.error} retry={() => void configuration.refetch()} />
+      <Failed error={configuration.error} retry={() => void configuration.refetch()} isPage />
     ) : (
       <Loading label="Loading the configuration" />
     );

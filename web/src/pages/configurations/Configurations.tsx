@@ -66,7 +66,7 @@ function NoConfigurations() {
 
 function List({ rows }: { rows: Configuration[] }) {
   return (
-    <div>
+    <div className={classes.frame}>
       <div className={classes.head} aria-hidden="true">
         <span>Configuration</span>
         <span>Newest</span>

@@ -15,7 +15,7 @@ export function NewConfigurationPage() {
   const schema = useQuery(schemaQuery);
   if (schema.data === undefined) {
     return schema.isError ? (
-      <Failed error={schema.error} retry={() => void schema.refetch()} />
+      <Failed error={schema.error} retry={() => void schema.refetch()} isPage />
     ) : (
       <Loading label="Loading the editor" />
     );
@@ -45,7 +45,7 @@ function NewVersion({ tag, version, schema }: { tag: string; version: string; sc
     return failed === undefined ? (
       <Loading label="Loading the configuration" />
     ) : (
-      <Failed error={failed.error} retry={() => void failed.refetch()} />
+      <Failed error={failed.error} retry={() => void failed.refetch()} isPage />
     );
   }
   const taken = versions.data.map(known => known.version);

@@ -12,7 +12,7 @@ export function Steps({ steps }: { steps: Step[] }) {
     return <p className="quiet">No steps: its jobs have no progress until they are complete.</p>;
   }
   return (
-    <div>
+    <div className={classes.frame}>
       <div className={classes.head} aria-hidden="true">
         <span className={classes.number}>#</span>
         <span>Step</span>

@@ -15,38 +15,40 @@ type Props = {
 
 export function CustomerTable({ customers, ...acts }: Props) {
   return (
-    <Table>
-      <Table.Thead>
-        <Table.Tr>
-          <Table.Th>Customer</Table.Th>
-          <Table.Th>E-mail</Table.Th>
-          <Table.Th>State</Table.Th>
-          <Table.Th className={classes.short}>First invited</Table.Th>
-          <Table.Th>
-            <VisuallyHidden>What to do</VisuallyHidden>
-          </Table.Th>
-        </Table.Tr>
-      </Table.Thead>
-      <Table.Tbody>
-        {customers.map(customer => (
-          <Table.Tr key={customer.id}>
-            <Table.Td>
-              {customer.status === 'invited' ? <span className="quiet">–</span> : <Name customer={customer} />}
-            </Table.Td>
-            <Table.Td className="breakable">{customer.email}</Table.Td>
-            <Table.Td>
-              <State customer={customer} />
-            </Table.Td>
-            <Table.Td className={classes.short}>
-              <Time at={customer.created_at} />
-            </Table.Td>
-            <Table.Td>
-              <Acts customer={customer} {...acts} />
-            </Table.Td>
+    <div className={rows.table}>
+      <Table>
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th>Customer</Table.Th>
+            <Table.Th>E-mail</Table.Th>
+            <Table.Th>State</Table.Th>
+            <Table.Th className={classes.short}>First invited</Table.Th>
+            <Table.Th>
+              <VisuallyHidden>What to do</VisuallyHidden>
+            </Table.Th>
           </Table.Tr>
-        ))}
-      </Table.Tbody>
-    </Table>
+        </Table.Thead>
+        <Table.Tbody>
+          {customers.map(customer => (
+            <Table.Tr key={customer.id}>
+              <Table.Td>
+                {customer.status === 'invited' ? <span className="quiet">–</span> : <Name customer={customer} />}
+              </Table.Td>
+              <Table.Td className="breakable">{customer.email}</Table.Td>
+              <Table.Td>
+                <State customer={customer} />
+              </Table.Td>
+              <Table.Td className={classes.short}>
+                <Time at={customer.created_at} />
+              </Table.Td>
+              <Table.Td>
+                <Acts customer={customer} {...acts} />
+              </Table.Td>
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+    </div>
   );
 }
 

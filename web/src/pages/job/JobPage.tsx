@@ -34,7 +34,11 @@ function OneJob({ id }: { id: string }) {
   const { data: job, error, refetch } = useQuery(jobQuery(id));
   const errors = useJobEvents(id, ['error']);
   if (job === undefined) {
-    return error === null ? <Loading lines={12} label="Loading the job" /> : <Failed error={error} retry={refetch} />;
+    return error === null ? (
+      <Loading lines={12} label="Loading the job" />
+    ) : (
+      <Failed error={error} retry={refetch} isPage />
+    );
   }
   if (isNotShown(error)) {
     return <NoLongerShared job={job} />;

@@ -9,6 +9,7 @@ export function NoLongerShared({ job }: { job: Job }) {
     <div role="alert">
       <Empty
         title="No longer shared with you"
+        isPage
         action={
           <Button component={Link} to="/jobs" variant="default">
             Back to the jobs

@@ -3,13 +3,13 @@ import { describeSpread, isOutdated, standing, strip } from './distribution';
 import { aSpread, aStep } from './samples';
 
 test.each([
-  [{ below: 0.92, value: 70 }, 'higher than 92 % of 41 jobs'],
-  [{ below: 1, value: 101 }, 'higher than all 41 others'],
-  [{ below: 0, value: -1 }, 'lower than all 41 others'],
+  [{ below: 0.92, value: 70 }, 'above 92 % of 41 jobs'],
+  [{ below: 1, value: 101 }, 'above all 41 others'],
+  [{ below: 0, value: -1 }, 'below all 41 others'],
   [{ below: 0, value: 0 }, 'equal to the lowest of 41 jobs'],
   [{ below: 0, value: 5, min: 5, max: 5, quartiles: [5, 5, 5], bins: [41] }, 'the same as all 41 others'],
   [{ below: 0.5, value: 5, count: 2, min: 3, max: 8.5 }, 'within 3 to 8.5 of 2 other jobs'],
-  [{ below: 1, value: 9, count: 1, min: 8, max: 8 }, 'higher than the one other job'],
+  [{ below: 1, value: 9, count: 1, min: 8, max: 8 }, 'above the one other job'],
 ])('%j: %s', (spread, words) => {
   expect(standing(aSpread(spread))?.words).toBe(words);
 });

@@ -23,10 +23,10 @@ function place(spread: Distribution, value: number, below: number): string {
   const others = spread.count;
   const all = others === 1 ? 'the one other job' : `all ${others.toLocaleString('en')} others`;
   if (value > spread.max) {
-    return `higher than ${all}`;
+    return `above ${all}`;
   }
   if (value < spread.min) {
-    return `lower than ${all}`;
+    return `below ${all}`;
   }
   if (spread.min === spread.max) {
     return `the same as ${all}`;
@@ -36,7 +36,7 @@ function place(spread: Distribution, value: number, below: number): string {
   }
   return below === 0
     ? `equal to the lowest of ${counted(others, 'job')}`
-    : `higher than ${Math.round(below * 100)} % of ${counted(others, 'job')}`;
+    : `above ${Math.round(below * 100)} % of ${counted(others, 'job')}`;
 }
 
 function outlier(spread: Distribution, value: number, below: number): Standing['outlier'] {

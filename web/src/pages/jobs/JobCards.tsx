@@ -41,7 +41,7 @@ const JobCard = memo(function JobCard({ job, isProvider }: { job: JobListItem; i
   const rowLink = useRowLink();
   const other = isProvider ? job.customer_email : job.provider_name;
   return (
-    <div className={classes.card} {...rowLink}>
+    <div className={classes.card} data-status={job.status} {...rowLink}>
       <div className={classes.line}>
         <Link to="/jobs/$jobId" params={{ jobId: job.id }} className={classes.link}>
           {job.provider_job_name}
@@ -53,7 +53,7 @@ const JobCard = memo(function JobCard({ job, isProvider }: { job: JobListItem; i
       </div>
       <div className={classes.line}>
         <span className={classes.state}>
-          <Status status={job.status} />
+          <Status status={job.status} isListed />
           {job.status !== 'completed' && (
             <span className={classes.cut}>
               <StepNow job={job} />

@@ -24,11 +24,12 @@ export const JobRow = memo(function JobRow({ job, index, top, height, isProvider
       role="row"
       className={classes.row}
       aria-rowindex={index + 2}
+      data-status={job.status}
       style={{ height, transform: `translateY(${top}px)` }}
       {...rowLink}
     >
       <div role="cell">
-        <Status status={job.status} />
+        <Status status={job.status} isListed />
       </div>
       <div role="cell">
         <Link to="/jobs/$jobId" params={{ jobId: job.id }} className={classes.link} title={job.provider_job_name}>

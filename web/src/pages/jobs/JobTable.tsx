@@ -12,7 +12,7 @@ import { JobRow } from './JobRow';
 import classes from './JobTable.module.css';
 import { useWindowRows } from './useWindowRows';
 
-const ROW_REM = 3.375;
+const ROW_REM = 3.5;
 
 type Props = {
   rows: JobListItem[];

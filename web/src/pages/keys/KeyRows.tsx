@@ -15,50 +15,52 @@ export const SCOPES: Record<Scope, string> = {
 
 export function KeyTable({ keys, ...acts }: Props) {
   return (
-    <Table>
-      <Table.Thead>
-        <Table.Tr>
-          <Table.Th>For</Table.Th>
-          <Table.Th>Key</Table.Th>
-          <Table.Th>May</Table.Th>
-          <Table.Th>Created</Table.Th>
-          <Table.Th>Last used</Table.Th>
-          <Table.Th>{acts.expire ? 'Ends' : 'Ended'}</Table.Th>
-          {acts.expire && (
-            <Table.Th>
-              <VisuallyHidden>What to do</VisuallyHidden>
-            </Table.Th>
-          )}
-        </Table.Tr>
-      </Table.Thead>
-      <Table.Tbody>
-        {keys.map(key => (
-          <Table.Tr key={key.id}>
-            <Table.Td className="breakable" fw={550} maw={320}>
-              {key.note}
-            </Table.Td>
-            <Table.Td>
-              <Prefix of={key} />
-            </Table.Td>
-            <Table.Td className={classes.short}>{SCOPES[key.scope]}</Table.Td>
-            <Table.Td className={classes.short}>
-              <Time at={key.created_at} />
-            </Table.Td>
-            <Table.Td className={classes.short}>
-              <Time at={key.last_used_at} fallback="Never" />
-            </Table.Td>
-            <Table.Td className={classes.short}>
-              <Ends apiKey={key} />
-            </Table.Td>
+    <div className={rows.table}>
+      <Table>
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th w="26%">For</Table.Th>
+            <Table.Th w="13%">Key</Table.Th>
+            <Table.Th w="14%">May</Table.Th>
+            <Table.Th w="11%">Created</Table.Th>
+            <Table.Th w="12%">Last used</Table.Th>
+            <Table.Th>{acts.expire ? 'Ends' : 'Ended'}</Table.Th>
             {acts.expire && (
-              <Table.Td>
-                <Buttons apiKey={key} {...acts} />
-              </Table.Td>
+              <Table.Th>
+                <VisuallyHidden>What to do</VisuallyHidden>
+              </Table.Th>
             )}
           </Table.Tr>
-        ))}
-      </Table.Tbody>
-    </Table>
+        </Table.Thead>
+        <Table.Tbody>
+          {keys.map(key => (
+            <Table.Tr key={key.id}>
+              <Table.Td className="breakable" fw={550} maw={320}>
+                {key.note}
+              </Table.Td>
+              <Table.Td>
+                <Prefix of={key} />
+              </Table.Td>
+              <Table.Td className={classes.short}>{SCOPES[key.scope]}</Table.Td>
+              <Table.Td className={classes.short}>
+                <Time at={key.created_at} />
+              </Table.Td>
+              <Table.Td className={classes.short}>
+                <Time at={key.last_used_at} fallback="Never" />
+              </Table.Td>
+              <Table.Td className={classes.short}>
+                <Ends apiKey={key} />
+              </Table.Td>
+              {acts.expire && (
+                <Table.Td>
+                  <Buttons apiKey={key} {...acts} />
+                </Table.Td>
+              )}
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+    </div>
   );
 }
 
