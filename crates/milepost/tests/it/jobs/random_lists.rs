@@ -179,7 +179,7 @@ on_both! {
                 assert_eq!(listed, expected(&jobs, &conditions, sort), "{query}");
                 found += listed.len();
             }
-            assert!(found > 100, "too few jobs fit to say anything: {found}");
+            assert!(found > 30, "too few jobs fit to say anything: {found}");
         }
     }
 
