@@ -80,7 +80,7 @@ fn place(path: &str) -> Place<'_> {
     }
 }
 
-/// The page under a nonce of its own. It is smaller than a packet, and so not compressed.
+/// The page under a nonce of its own, and so anew each time; it is too small to be worth compressing.
 fn send_page() -> Response {
     let nonce = format!("{:032x}", u128::from_ne_bytes(random_bytes()));
     let headers = [

@@ -22,8 +22,12 @@ use crate::values::{Email, Instant, Tag};
 const FEW: i64 = 2_000;
 /// The same, where the other way is to walk through all jobs of the tenant.
 const FEW_OF_ALL: i64 = 20_000;
+/// The most configurations that are named one by one: SQLite takes longer for each, and at most 32,766 values.
+const MAX_CONFIGURATIONS: usize = 1_000;
 /// The most values of a condition whose jobs are merged.
 const MAX_MERGED: usize = 64;
+
+const CONFIGURATION: &str = "jobs.job_configuration_id";
 
 /// A condition that an index serves: the column is, or compares with, one of the values.
 struct Condition {
@@ -108,7 +112,7 @@ pub(super) async fn find_page(tx: &mut Tx, tenant: Tenant, filter: &JobFilter) -
             alternatives.iter().map(|one| conditions[index].with_tenant(&of_tenant, one)).collect()
         }
     };
-    let mut checks = other_conditions(tenant, filter, &mut select)?;
+    let mut checks = other_conditions(tenant, filter, &conditions, &mut select)?;
     for (index, condition) in conditions.iter().enumerate() {
         let is_in_order = !condition.is_choice() && condition.ordered_by.contains(&time);
         match driver {
@@ -152,13 +156,12 @@ async fn resolve_conditions(tx: &mut Tx, tenant: Tenant, filter: &JobFilter) -> 
     let mut conditions = Vec::new();
     if filter.tag.is_some() || filter.version.is_some() {
         let ids = find_configurations(tx, tenant, filter).await?;
-        conditions.push(match tenant {
-            Tenant::Provider(_) => Condition::of_ids("jobs.job_configuration_id", ids),
-            Tenant::Customer(_) => {
-                let values = ids.into_iter().map(Bound::from).collect();
-                Condition::of_tenant("jobs.job_configuration_id", "in", values, &[Time::Created])
-            }
-        });
+        if ids.len() <= MAX_CONFIGURATIONS {
+            conditions.push(Condition {
+                of_tenant: matches!(tenant, Tenant::Customer(_)),
+                ..Condition::of_ids(CONFIGURATION, ids)
+            });
+        }
     }
     if let (Tenant::Provider(provider), Some(customer)) = (tenant, &filter.customer) {
         let (column, value) = customer_column(customer)?;
@@ -230,8 +233,22 @@ async fn find_few(tx: &mut Tx, tenant: Tenant, conditions: &[Condition], most: i
 }
 
 /// What no index serves.
-fn other_conditions(tenant: Tenant, filter: &JobFilter, select: &mut Select) -> Result<Vec<String>> {
+fn other_conditions(
+    tenant: Tenant,
+    filter: &JobFilter,
+    served: &[Condition],
+    select: &mut Select,
+) -> Result<Vec<String>> {
     let mut conditions = Vec::new();
+    if served.iter().all(|condition| condition.column != CONFIGURATION) {
+        let version = filter.version.as_ref().map(Version::to_string);
+        for (column, value) in [("tag", filter.tag.as_ref().map(Tag::to_string)), ("version", version)] {
+            conditions.extend(value.map(|value| {
+                let value = select.value(value);
+                format!("exists (select 1 from job_configurations f where f.id = {CONFIGURATION} and f.{column} = {value})")
+            }));
+        }
+    }
     if let (Tenant::Customer(_), Some(customer)) = (tenant, &filter.customer) {
         let (column, value) = customer_column(customer)?;
         let value = select.value(value);
@@ -260,7 +277,8 @@ fn customer_column(customer: &str) -> Result<(&'static str, Bound)> {
     }
 }
 
-/// The configurations that are asked for: the provider's own, or those of the customer's providers.
+/// The configurations that are asked for: the provider's own, or those of the customer's providers. At most one more
+/// than are named one by one.
 async fn find_configurations(tx: &mut Tx, tenant: Tenant, filter: &JobFilter) -> sqlx::Result<Vec<Uuid>> {
     let select = Select::new("select id from job_configurations where provider_id");
     let of_tenant = match tenant {
@@ -271,7 +289,8 @@ async fn find_configurations(tx: &mut Tx, tenant: Tenant, filter: &JobFilter) ->
     };
     let select = of_tenant
         .bind_some(" and tag = ", filter.tag.as_ref().map(Tag::to_string))
-        .bind_some(" and version = ", filter.version.as_ref().map(Version::to_string));
+        .bind_some(" and version = ", filter.version.as_ref().map(Version::to_string))
+        .push(&format!(" limit {}", MAX_CONFIGURATIONS + 1));
     fetch_ids(select, tx).await
 }
 

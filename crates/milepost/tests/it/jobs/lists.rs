@@ -153,6 +153,29 @@ on_both! {
         }
     }
 
+    async fn more_configurations_than_can_be_named_break_no_list(server: TestServer) {
+        let alice = ten_jobs(&server).await;
+        let bob = server.customer_of(&alice, "bob").await;
+        alice.open_job_for(&bob, "brain", "bobs").await;
+        alice.register("brain", "2.0.0", &[("load", 1)]).await;
+        alice.open_job_for(&bob, "brain", "newer").await;
+        let new_id = match server.database.kind {
+            crate::support::DatabaseKind::Sqlite => "randomblob(16)",
+            crate::support::DatabaseKind::Postgres => "gen_random_uuid()",
+        };
+        let columns = "provider_id, name, version, precedence, created_at, updated_at";
+        server.database.raw().await.execute(&format!(
+            "insert into job_configurations (id, tag, {columns})
+             with recursive numbers(n) as (select 1 union all select n + 1 from numbers where n < 1100)
+             select {new_id}, 'many-' || n, {columns} from job_configurations, numbers where version = '1.0.0'"
+        )).await.unwrap();
+        assert_eq!(paged(&alice, "version=1.0.0&sort=finished_at", 3).await, ["a", "e", "f", "g"]);
+        assert_eq!(paged(&alice, "version=1.0.0", 4).await.len(), 11);
+        assert_eq!(paged(&alice, "version=1.0.0&tag=brain&status=error", 4).await, ["h"]);
+        assert_eq!(listed(&bob, "version=1.0.0").await, ["bobs"]);
+        assert_eq!(listed(&bob, "version=2.0.0").await, ["newer"]);
+    }
+
     async fn a_cursor_of_another_order_is_refused(server: TestServer) {
         let alice = ten_jobs(&server).await;
         for sort in SORTS {
