@@ -5,7 +5,7 @@ import type { Job, JobDetail, JobListItem } from '../api/types';
 import { insertRows, isInRange, type JobPages, listedIds, mayFit, newer, patchRows } from './lists';
 
 /** The least time between two requests for what an event does not carry: the steps, and whether a filter fits. */
-const PAUSE = 250;
+const PAUSE = 150;
 /** The same after the server could not answer. */
 const PAUSE_AFTER_FAILURE = 3_000;
 /** The most ids that a request may name. */
