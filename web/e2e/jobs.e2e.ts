@@ -46,6 +46,10 @@ test('filters and order are in the address, and the back button knows them', asy
   await page.getByRole('heading', { name: 'No job fits' }).waitFor();
   await button(page, 'Clear the filters').click();
   await soon(() => ids(page)).toEqual(['one', 'two', 'three']);
+
+  // What a link from elsewhere adds to the address disturbs nothing.
+  await page.goto('/jobs?utm_source=letter&status=error');
+  await soon(() => ids(page)).toEqual(['two']);
 });
 
 test('300 jobs are paged through without a gap or a repetition', async ({ lab, visit }) => {

@@ -7,6 +7,7 @@ import { jobKeys } from '../../api/queries';
 import type { Job, JobDetail } from '../../api/types';
 import { notify } from '../../app/notify';
 import { FormProblem } from '../../components/FormProblem';
+import { type JobPages, patchRows } from '../../live/lists';
 import { customerChoices } from '../customers/queries';
 import { type Correction, correctionOf, recipients } from './correction';
 
@@ -36,6 +37,9 @@ function CorrectionForm({ job, close }: { job: Job; close: () => void }) {
       answer(api.PATCH('/api/v1/jobs/{id}', { params: { path: { id: job.id } }, body })),
     onSuccess: corrected => {
       client.setQueryData<JobDetail>(jobKeys.one(job.id), known => known && { ...known, ...corrected });
+      // The rows at once, then what the correction moves into or out of the filters.
+      const rows = new Map([[corrected.id, corrected]]);
+      client.setQueriesData<JobPages>({ queryKey: jobKeys.lists }, lists => lists && patchRows(lists, rows));
       void client.invalidateQueries({ queryKey: jobKeys.lists });
       notify({ message: 'The job is corrected.' });
       close();

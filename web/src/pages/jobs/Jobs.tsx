@@ -6,6 +6,7 @@ import type { JobFilter } from '../../api/queries';
 import { useMe } from '../../app/session';
 import { PageHeading } from '../../components/PageHeading';
 import { FilterBar } from './FilterBar';
+import { readJobFilter } from './filter';
 import { JobList } from './JobList';
 
 const OpenJob = lazy(() => import('./OpenJob').then(module => ({ default: module.OpenJob })));
@@ -13,7 +14,8 @@ const OpenJob = lazy(() => import('./OpenJob').then(module => ({ default: module
 const route = getRouteApi('/signed-in/jobs');
 
 export function Jobs() {
-  const filter = route.useSearch();
+  // Not what else the address may hold: the API refuses names that it does not know.
+  const filter = route.useSearch({ select: readJobFilter, structuralSharing: true });
   const me = useMe();
   const navigate = useNavigate();
   const [isOpening, setOpening] = useState(false);
