@@ -77,11 +77,14 @@ export class LiveConnection {
         void response.body?.cancel();
         return 'lost';
       }
-      const isFirst = !this.#wasOpen;
-      this.#wasOpen = true;
       onOpen();
       this.#say('live');
-      const parser = createParser({ onEvent: message => this.#receive(message, isFirst) });
+      if (this.#wasOpen) {
+        // Events are made up for, but not what else happened meanwhile: a right that was lost, a job that was opened.
+        this.emit({ kind: 'stale' });
+      }
+      this.#wasOpen = true;
+      const parser = createParser({ onEvent: message => this.#receive(message) });
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
       for (let part = await reader.read(); !part.done && !stopped.aborted; part = await reader.read()) {
         clearTimeout(watchdog);
@@ -106,12 +109,11 @@ export class LiveConnection {
     return this.#lastId === undefined ? accept : { ...accept, 'last-event-id': this.#lastId };
   }
 
-  #receive(message: EventSourceMessage, isFirst: boolean): void {
+  #receive(message: EventSourceMessage): void {
     this.#lastId = message.id ?? this.#lastId;
     if (message.event === 'event') {
       this.emit({ kind: 'event', ...JSON.parse(message.data) });
-    } else if (message.event === 'access' || (message.event === 'ready' && !isFirst)) {
-      // `ready` on a line that is not the first: what happened between the two will not be told.
+    } else if (message.event === 'access') {
       this.emit({ kind: 'stale' });
     }
   }
