@@ -28,12 +28,13 @@ export function Status({ status, isListed }: { status: JobStatus | StepStatus; i
 export function StatusShape({ status }: { status: JobStatus | StepStatus }) {
   return (
     <svg className={classes.shape} data-status={status} viewBox="0 0 16 16" aria-hidden="true">
-      {shape(status)}
+      {statusShape(status)}
     </svg>
   );
 }
 
-function shape(status: JobStatus | StepStatus) {
+/** What a shape consists of, on a field of 16 by 16. */
+export function statusShape(status: JobStatus | StepStatus) {
   switch (status) {
     case 'pending':
       return <circle cx="8" cy="8" r="5.5" fill="none" stroke="currentColor" strokeWidth="2" />;

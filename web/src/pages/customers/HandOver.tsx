@@ -1,8 +1,8 @@
 import { Button, Group, Modal, Stack, Text, Title } from '@mantine/core';
 import type { Customer } from '../../api/types';
 import { useMe } from '../../app/session';
+import { ShownOnce } from '../../components/ShownOnce';
 import { Time } from '../../components/Time';
-import { useStay } from '../../components/useStay';
 import { Verbatim } from '../../components/Verbatim';
 import { customerTitle, invitationLetter } from './customer';
 
@@ -20,36 +20,20 @@ export function HandOver({ invited, close }: { invited: Invited; close: () => vo
 
 function LinkDialog({ invited, link, close }: { invited: Customer; link: string; close: () => void }) {
   const me = useMe();
-  useStay(true);
   return (
-    <Modal
-      opened
-      onClose={close}
-      title="Hand this link over"
-      size="lg"
-      withCloseButton={false}
-      closeOnClickOutside={false}
-      closeOnEscape={false}
-    >
-      <Stack>
-        <Text className="breakable">
-          For <strong>{invited.email}</strong>. It is shown this once, works once, and ends{' '}
-          <Time at={invited.invitation_expires_at} />. If it gets lost, invite them again.
-        </Text>
-        <Verbatim label="Copy the link" wrap>
-          {link}
-        </Verbatim>
-        <Title order={3}>Ready to paste into an e-mail</Title>
-        <Verbatim label="Copy the message" wrap>
-          {invitationLetter(me, link, invited.invitation_expires_at)}
-        </Verbatim>
-        <Group justify="flex-end">
-          <Button onClick={close} data-autofocus>
-            I have copied it
-          </Button>
-        </Group>
-      </Stack>
-    </Modal>
+    <ShownOnce title="Hand this link over" done="I have copied it" close={close}>
+      <Text className="breakable">
+        For <strong>{invited.email}</strong>. It is shown this once, works once, and ends{' '}
+        <Time at={invited.invitation_expires_at} />. If it gets lost, invite them again.
+      </Text>
+      <Verbatim label="Copy the link" wrap>
+        {link}
+      </Verbatim>
+      <Title order={3}>Ready to paste into an e-mail</Title>
+      <Verbatim label="Copy the message" wrap>
+        {invitationLetter(me, link, invited.invitation_expires_at)}
+      </Verbatim>
+    </ShownOnce>
   );
 }
 

@@ -1,4 +1,5 @@
 import type { EventKind } from '../../api/types';
+import { statusShape } from '../../components/Status';
 import classes from './EventMark.module.css';
 
 export const KIND_WORDS: Record<EventKind, string> = {
@@ -20,19 +21,9 @@ export function EventMark({ kind }: { kind: EventKind }) {
 function shape(kind: EventKind) {
   switch (kind) {
     case 'step':
-      return (
-        <>
-          <circle cx="8" cy="8" r="6.5" fill="currentColor" />
-          <path d="M5 8.3l2.1 2.1L11.2 6" fill="none" stroke="var(--panel)" strokeWidth="1.8" />
-        </>
-      );
+      return statusShape('finished');
     case 'error':
-      return (
-        <>
-          <path d="M8 1.2 15 14.3H1z" fill="currentColor" />
-          <path d="M8 6v4.2M8 11.3v1.6" stroke="var(--panel)" strokeWidth="1.7" />
-        </>
-      );
+      return statusShape('error');
     case 'info':
       return <circle cx="8" cy="8" r="3.4" fill="currentColor" />;
     case 'complete':
