@@ -1,6 +1,7 @@
 //! The server: its state, the router that merges the slices, serving and stopping.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::serve::ListenerExt;
-use axum::{Router, routing};
+use axum::{Router, ServiceExt as _, routing};
 use chrono::TimeDelta;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -21,10 +22,12 @@ use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
+use uuid::Uuid;
 
 use crate::auth::credentials::KeyUses;
 use crate::auth::origin::refuse_other_origins;
 use crate::auth::password::Passwords;
+use crate::caller::find_caller;
 use crate::config::Settings;
 use crate::db::{Db, on};
 use crate::error::{Error, Result};
@@ -140,6 +143,7 @@ fn router(app: App) -> Router {
         .layer(middleware::from_fn(no_store))
         .layer(middleware::from_fn(unread_body::discard))
         .layer(middleware::from_fn_with_state(app.clone(), name_request))
+        .layer(middleware::from_fn_with_state(app.clone(), find_caller))
         .with_state(app)
 }
 
@@ -152,10 +156,15 @@ fn reader() -> Router<App> {
     }))
 }
 
+/// The id of a request, under which the log and the audit log have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestId(pub Uuid);
+
 /// Gives each request an id, under which the log has what went wrong. The log names the route, never the path: paths
 /// may hold invitations.
-async fn name_request(State(app): State<App>, request: Request, next: Next) -> Response {
+async fn name_request(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let id = app.clock().new_id();
+    request.extensions_mut().insert(RequestId(id));
     let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str);
     let span = tracing::info_span!("request", %id, method = %request.method(), route);
     let mut response = next.run(request).instrument(span.clone()).await;
@@ -226,7 +235,8 @@ pub async fn serve(
             tracing::debug!(%error, "could not set TCP_NODELAY");
         }
     });
-    let serving = axum::serve(listener, tower::make::Shared::new(make_service)).with_graceful_shutdown(stopping);
+    let make_service = make_service.into_make_service_with_connect_info::<SocketAddr>();
+    let serving = axum::serve(listener, make_service).with_graceful_shutdown(stopping);
     let closed = app.0.closing.clone();
     let served = tokio::select! {
         served = serving.into_future() => served,

@@ -1,6 +1,8 @@
 //! What can go wrong in answering a request, and the only place that chooses a status code. What a client reads
 //! ([`Problem`], RFC 9457) and what the operator reads (the source of [`Error::Internal`]) are kept apart by type.
 
+use std::time::Duration;
+
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -51,6 +53,14 @@ pub enum Error {
     /// Values that are not acceptable.
     #[error("invalid: {0:?}")]
     Invalid(Vec<FieldError>),
+    /// The caller asks more often than it may.
+    #[error("too many requests: {detail}")]
+    TooManyRequests {
+        /// What there is too much of.
+        detail: &'static str,
+        /// When to come back.
+        retry_after: Duration,
+    },
     /// More is under way than the server takes on at once.
     #[error("busy: {0}")]
     Busy(&'static str),
@@ -150,6 +160,9 @@ impl Error {
                 "Unsupported media type",
             ),
             Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "urn:milepost:problem:invalid", "Invalid values"),
+            Self::TooManyRequests { .. } => {
+                (StatusCode::TOO_MANY_REQUESTS, "urn:milepost:problem:too-many-requests", "Too many requests")
+            }
             Self::Busy(_) | Self::Unavailable(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "urn:milepost:problem:unavailable", "Unavailable")
             }
@@ -159,10 +172,24 @@ impl Error {
         }
     }
 
+    /// After how many seconds trying again makes sense; none if it does not.
+    fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::TooManyRequests { retry_after, .. } => {
+                Some(retry_after.as_secs().saturating_add(u64::from(retry_after.subsec_nanos() > 0)).max(1))
+            }
+            Self::Busy(_) | Self::Unavailable(_) => Some(1),
+            _ => None,
+        }
+    }
+
     fn detail(&self) -> String {
         match self {
             Self::BadJson(reason) => format!("The body is not valid JSON: {reason}."),
-            Self::Unauthenticated(detail) | Self::Forbidden(detail) | Self::Busy(detail) => (*detail).to_owned(),
+            Self::Unauthenticated(detail)
+            | Self::Forbidden(detail)
+            | Self::Busy(detail)
+            | Self::TooManyRequests { detail, .. } => (*detail).to_owned(),
             Self::NotFound => "There is nothing here that you may see.".to_owned(),
             Self::ReferenceNotFound(error) => error.detail.clone(),
             Self::MethodNotAllowed => "This path does not take that method.".to_owned(),
@@ -220,8 +247,8 @@ impl IntoResponse for Error {
         let body = serde_json::to_vec(&self.problem()).unwrap_or_default();
         let mut response = (status, [(header::CONTENT_TYPE, PROBLEM_JSON)], body).into_response();
         let headers = response.headers_mut();
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        if let Some(wait) = self.retry_after() {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(wait));
         }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"milepost\""));

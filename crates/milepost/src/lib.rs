@@ -6,6 +6,7 @@ pub mod api_document;
 pub mod api_keys;
 pub mod app;
 pub mod auth;
+pub mod caller;
 pub mod cli;
 pub mod client;
 pub mod config;

@@ -35,7 +35,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the server
-    Serve(serve::Serve),
+    Serve(Box<serve::Serve>),
     /// Run a server with people, history and jobs under way, to try it out
     Demo(demo::Demo),
     /// Bring the database's tables up to date, or show what that would do

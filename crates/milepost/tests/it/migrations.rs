@@ -319,11 +319,19 @@ async fn a_bad_setting_stops_the_start_and_is_named() {
         ("public_url", "ftp://x.example"),
         ("public_url", "http://x.example/path"),
         ("signup", "sometimes"),
+        ("trusted_proxies", "10.0.0.0/8,nowhere"),
+        ("metrics_listen", "nowhere"),
+        ("log_format", "xml"),
+        ("max_connections", "0"),
+        ("header_timeout", "soon"),
+        ("session_idle", "0s"),
+        ("retention", "-1d"),
+        ("retention_action", "burn"),
     ] {
-        let flag = format!("--{}", setting.replace('_', "-"));
+        let flag = format!("--{}={bad}", setting.replace('_', "-"));
         let variable = format!("MILEPOST_{}", setting.to_uppercase());
         let file = format!("{setting} = \"{bad}\"\n");
-        expect_refused(serve(&[&flag, bad]), &["bad setting", setting]).await;
+        expect_refused(serve(&[&flag]), &["bad setting", setting]).await;
         expect_refused(serve(&[]).env(&variable, bad), &["bad setting", setting, "environment"]).await;
         expect_refused(serve(&[]).file("milepost.toml", &file), &["bad setting", setting, "milepost.toml"]).await;
     }

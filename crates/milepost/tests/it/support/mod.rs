@@ -24,13 +24,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use milepost::app::{self, App};
-use milepost::config::{Settings, Signup};
+use milepost::config::Settings;
 use milepost::db::Db;
 use milepost::sources::Clock;
 use tokio::net::{TcpListener, ToSocketAddrs};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use url::Url;
 
 /// Writes a test once and runs it on both databases:
 /// `on_both! { async fn a_job_can_be_opened(server: TestServer) { … } }`
@@ -84,12 +83,7 @@ impl TestServer {
     async fn start_at(address: impl ToSocketAddrs, database: Database, change: impl FnOnce(&mut Settings)) -> Self {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let mut settings = Settings {
-            listen: address,
-            database_url: database.url.parse().unwrap(),
-            public_url: Url::parse(&format!("http://{address}")).unwrap(),
-            signup: Signup::Invitation,
-        };
+        let mut settings = Settings::new(address, database.url.parse().unwrap()).unwrap();
         change(&mut settings);
         let db = Db::open(&settings.database_url).await.unwrap();
         db.migrate().await.unwrap();
