@@ -33,7 +33,9 @@ use crate::db::{Db, on};
 use crate::error::{Error, Result};
 use crate::live::Hub;
 use crate::sources::Clock;
-use crate::{api_document, api_keys, configurations, customers, events, jobs, live, server, ui, unread_body, users};
+use crate::{
+    api_document, api_keys, audit, configurations, customers, events, jobs, live, server, ui, unread_body, users,
+};
 
 /// Where the API lives.
 pub const API: &str = "/api/v1";
@@ -115,7 +117,8 @@ fn api() -> OpenApiRouter<App> {
         .merge(configurations::routes())
         .merge(jobs::routes())
         .merge(events::routes())
-        .merge(live::routes());
+        .merge(live::routes())
+        .merge(audit::routes());
     OpenApiRouter::with_openapi(api_document::Milepost::openapi()).nest(API, slices)
 }
 

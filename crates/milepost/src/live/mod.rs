@@ -25,6 +25,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::audit::{self, Actor, Part};
 use crate::auth::{Viewer, credentials};
 use crate::db::{Log, log_position};
 use crate::error::{Error, Result};
@@ -89,6 +90,7 @@ impl Resume {
 async fn stream_job(
     State(app): State<App>,
     viewer: Viewer,
+    actor: Actor,
     PathId(id): PathId,
     headers: HeaderMap,
     Query(resume): Query<Resume>,
@@ -99,6 +101,7 @@ async fn stream_job(
     visible.expect_credentials().await?;
     let viewer = &visible.viewer;
     let job = queries::find_detail(app.db(), viewer.tenant(), id).await?.ok_or(Error::NotFound)?;
+    audit::record_read(&app, &actor, &job.job, Part::Stream).await?;
     let newest = job.job.last_sequence;
     // An id from the future belongs to a history that a restored database no longer has: begin anew.
     let (snapshot, after) = match last_id {
@@ -123,6 +126,7 @@ async fn stream_job(
 async fn stream_jobs(
     State(app): State<App>,
     viewer: Viewer,
+    actor: Actor,
     headers: HeaderMap,
     Query(resume): Query<Resume>,
 ) -> Result<Response> {
@@ -130,6 +134,7 @@ async fn stream_jobs(
     let watcher = app.hub().watch(viewer.user_id(), &viewer);
     let mut visible = Visible { app: app.clone(), viewer, job_id: None };
     visible.expect_credentials().await?;
+    audit::record_read_of_all(&app, &actor, &visible.viewer).await?;
     let newest = log_position(app.db(), Log::Events).await?;
     let (ready, after) = match last_id {
         Some(last) if last <= newest => (None, last),
