@@ -15,11 +15,12 @@ use uuid::Uuid;
 
 use super::show_jobs;
 use crate::app::App;
-use crate::auth::credentials::{Secret, begin_session};
+use crate::auth::credentials::Secret;
 use crate::auth::{Account, Role};
 use crate::db::{On, Tx, on, record_access_change};
 use crate::error::{Error, Result};
 use crate::http::{Json, OptionalJson};
+use crate::sessions::{Browser, begin_session};
 use crate::users::{NewUser, User, find_user, find_user_by_email, insert_user};
 use crate::values::{Email, Name, Password};
 
@@ -88,6 +89,7 @@ async fn accept_invitation(
     State(app): State<App>,
     token: Result<Path<String>, PathRejection>,
     account: Result<Account>,
+    browser: Browser,
     OptionalJson(acceptance): OptionalJson<Acceptance>,
 ) -> Result<Response> {
     let token = hash_of(token)?;
@@ -99,7 +101,7 @@ async fn accept_invitation(
         }
         acceptance => {
             let new = acceptance.into_user(invitation.email.clone())?;
-            let (cookie, user) = accept_with_new_account(&app, &token, new).await?;
+            let (cookie, user) = accept_with_new_account(&app, &token, new, browser).await?;
             Ok((StatusCode::CREATED, CookieJar::new().add(cookie), Json(user)).into_response())
         }
     }
@@ -130,7 +132,12 @@ async fn accept_with_session(app: &App, token: &[u8], invitation: &Invitation, a
     Ok(user)
 }
 
-async fn accept_with_new_account(app: &App, token: &[u8], new: NewUser) -> Result<(Cookie<'static>, User)> {
+async fn accept_with_new_account(
+    app: &App,
+    token: &[u8],
+    new: NewUser,
+    browser: Browser,
+) -> Result<(Cookie<'static>, User)> {
     let exists = Error::Unauthenticated("There is an account with the invited address; sign in, then accept.");
     if find_user_by_email(app.db(), &new.email).await?.is_some() {
         return Err(exists);
@@ -142,7 +149,7 @@ async fn accept_with_new_account(app: &App, token: &[u8], new: NewUser) -> Resul
         inserted => inserted?,
     };
     link(app, &mut tx, token, user.id).await?;
-    let cookie = begin_session(app, &mut tx, user.id, app.clock().now()).await?;
+    let cookie = begin_session(app, &mut tx, user.id, false, browser).await?;
     tx.commit().await?;
     Ok((cookie, user))
 }

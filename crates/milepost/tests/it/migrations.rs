@@ -57,7 +57,13 @@ async fn fill(database: &Database, migrations: usize) {
             "insert into users values ({}, 'customer', 'c@x.example', 'hash', 'C', 'X', null, null, {now}, {now})",
             id(2)
         ),
-        format!("insert into sessions values ({}, {}, {}, {now}, {now}, {now})", id(3), id(1), bytes(3)),
+        format!(
+            "insert into sessions (id, user_id, token_hash, expires_at, created_at, updated_at)
+             values ({}, {}, {}, {now}, {now}, {now})",
+            id(3),
+            id(1),
+            bytes(3)
+        ),
         format!(
             "insert into api_keys values ({}, {}, {}, 'mp_', 'n', 'write', null, null, null, {now}, {now})",
             id(4),
@@ -122,7 +128,16 @@ async fn fill(database: &Database, migrations: usize) {
         format!("insert into access_changes values (1, {}, {now})", id(9)),
         "update log_positions set position = 3 where log = 'events'".to_owned(),
     ];
-    let trees = [&of_accounts[..], &of_configurations[..], &of_jobs[..]];
+    let hour = |n: u8, hour: &str, events: u8, errors: u8| {
+        format!(
+            "insert into event_hours values ({}, {}, '{hour}', {events}, {errors}, {now}, {now})",
+            id(0x30 + n),
+            id(1)
+        )
+    };
+    let of_reading = [hour(0, "2026-01-01T00:00:00+00:00", 1, 0), hour(1, "2026-01-01T01:00:00+00:00", 2, 1)];
+    let of_sessions = [format!("insert into throttles values ({}, 1)", bytes(5))];
+    let trees = [&of_accounts[..], &of_configurations[..], &of_jobs[..], &of_reading[..], &of_sessions[..]];
     for statement in trees.iter().take(migrations).copied().flatten() {
         raw.execute(statement).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
     }
