@@ -5,6 +5,7 @@
 pub mod api_document;
 pub mod api_keys;
 pub mod app;
+pub mod audit;
 pub mod auth;
 pub mod caller;
 pub mod cli;

@@ -15,10 +15,10 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::audit::Origin;
 use crate::auth::Account;
 use crate::auth::credentials::{Secret, removal_cookie, session_cookie, session_token};
 use crate::auth::uses;
-use crate::caller::Caller;
 use crate::config::SessionLimits;
 use crate::db::{Order, Select, Tx, Value, on, record_access_change, sql};
 use crate::error::{Error, Result};
@@ -158,16 +158,14 @@ async fn end_session(
     let (now, limits) = (app.clock().now(), &app.settings().sessions);
     let mut tx = app.db().begin().await?;
     let ended: Option<StoredSession> = on!(&mut tx, |c| {
-        sqlx::query_as(sql!(
-            "delete from sessions where {IS_ALIVE} and user_id = $4 and id = $5 returning {COLUMNS}"
-        ))
-        .bind(now)
-        .bind(limits.idle_since(true, now))
-        .bind(limits.idle_since(false, now))
-        .bind(account.user_id)
-        .bind(id)
-        .fetch_optional(c)
-        .await
+        sqlx::query_as(sql!("delete from sessions where {IS_ALIVE} and user_id = $4 and id = $5 returning {COLUMNS}"))
+            .bind(now)
+            .bind(limits.idle_since(true, now))
+            .bind(limits.idle_since(false, now))
+            .bind(account.user_id)
+            .bind(id)
+            .fetch_optional(c)
+            .await
     })?;
     let ended = ended.ok_or(Error::NotFound)?.seen_by(&account, limits);
     record_access_change(&mut tx, id, now).await?;
@@ -200,7 +198,8 @@ async fn end_other_sessions(State(app): State<App>, account: Account) -> Result<
 
 /// Where somebody signs in from.
 pub struct Browser {
-    address: String,
+    /// The address and the request.
+    pub origin: Origin,
     user_agent: Option<String>,
     /// What it showed until now.
     former: Option<Secret>,
@@ -210,10 +209,10 @@ impl FromRequestParts<App> for Browser {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
-        let caller = Caller::from_request_parts(parts, app).await?;
+        let origin = Origin::from_request_parts(parts, app).await?;
         let said = parts.headers.get(header::USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()));
         Ok(Self {
-            address: caller.address.to_string(),
+            origin,
             user_agent: said.map(|said| said.chars().take(USER_AGENT_LENGTH).collect()),
             former: session_token(&parts.headers, app.settings()),
         })
@@ -249,7 +248,7 @@ pub async fn begin_session(
         .bind(expires_at)
         .bind(remembered)
         .bind(now)
-        .bind(browser.address)
+        .bind(browser.origin.address().map(|address| address.to_string()))
         .bind(browser.user_agent)
         .execute(c)
         .await

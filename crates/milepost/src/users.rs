@@ -12,6 +12,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::audit::{Action, Actor, Entry, Origin, Subject, record};
 use crate::auth::credentials::removal_cookie;
 use crate::auth::{Account, Role, Viewer};
 use crate::config::Signup;
@@ -125,11 +126,11 @@ struct LoginForm {
 /// Only where the operator opened the sign-up; elsewhere providers are made by the operator and customers invited.
 #[utoipa::path(post, path = "/users", tag = "Accounts", operation_id = "sign_up", request_body = NewUser,
     responses((status = 201, description = "The account; sign in with it", body = User)), security(()))]
-async fn sign_up(State(app): State<App>, Json(new): Json<NewUser>) -> Result<Response> {
+async fn sign_up(State(app): State<App>, origin: Origin, Json(new): Json<NewUser>) -> Result<Response> {
     if app.settings().signup != Signup::Open {
         return Err(Error::Forbidden("Accounts are made by invitation here; ask your provider or the operator."));
     }
-    let user = add_user(&app, new).await?;
+    let user = add_user(&app, &origin.nobody(), new).await?;
     Ok((StatusCode::CREATED, Json(user)).into_response())
 }
 
@@ -140,11 +141,7 @@ async fn sign_up(State(app): State<App>, Json(new): Json<NewUser>) -> Result<Res
 #[utoipa::path(post, path = "/login", tag = "Accounts", operation_id = "log_in",
     request_body(content((Login = "application/json"), (LoginForm = "application/x-www-form-urlencoded"))),
     responses((status = 200, description = "Signed in", body = User)), security(()))]
-async fn log_in(
-    State(app): State<App>,
-    browser: Browser,
-    request: Request,
-) -> Result<(CookieJar, Json<User>)> {
+async fn log_in(State(app): State<App>, browser: Browser, request: Request) -> Result<(CookieJar, Json<User>)> {
     let Login { email, password, remember } = read_login(request).await?;
     let email = Email::try_from(email).ok();
     let refused = Error::Unauthenticated("E-mail address or password is wrong.");
@@ -329,17 +326,17 @@ pub async fn find_user_by_email(on: impl Into<On<'_>>, email: &Email) -> sqlx::R
 }
 
 /// Makes an account.
-pub async fn add_user(app: &App, new: NewUser) -> Result<User> {
+pub async fn add_user(app: &App, actor: &Actor, new: NewUser) -> Result<User> {
     let password = app.passwords().hash(new.password.clone()).await?;
     let mut tx = app.db().begin().await?;
-    let user = insert_user(app, &mut tx, new, password).await?;
+    let user = insert_user(app, &mut tx, actor, new, password).await?;
     tx.commit().await?;
     Ok(user)
 }
 
 /// Writes a new account with the hash of its password; an address that has one already is a conflict.
-pub async fn insert_user(app: &App, tx: &mut Tx, new: NewUser, password_hash: String) -> Result<User> {
-    let inserted: sqlx::Result<User> = on!(tx, |c| {
+pub async fn insert_user(app: &App, tx: &mut Tx, actor: &Actor, new: NewUser, password_hash: String) -> Result<User> {
+    let inserted: sqlx::Result<User> = on!(&mut *tx, |c| {
         sqlx::query_as(sql!(
             "insert into users (id, role, email, password, first_name, last_name, organization, created_at, updated_at)
              values ($1, $2, $3, $4, $5, $6, $7, $8, $8) returning {COLUMNS}"
@@ -355,12 +352,19 @@ pub async fn insert_user(app: &App, tx: &mut Tx, new: NewUser, password_hash: St
         .fetch_one(c)
         .await
     });
-    match inserted {
+    let user = match inserted {
         Err(sqlx::Error::Database(refusal)) if refusal.is_unique_violation() => {
-            Err(Error::conflict("There is an account with this e-mail address; sign in with it."))
+            return Err(Error::conflict("There is an account with this e-mail address; sign in with it."));
         }
-        inserted => Ok(inserted?),
-    }
+        inserted => inserted?,
+    };
+    record(app, tx, actor, of_account(Action::AccountCreated, user.id)).await?;
+    Ok(user)
+}
+
+/// An act about an account, in its own log.
+fn of_account(action: Action, id: Uuid) -> Entry {
+    Entry::new(action, id).about(Subject::Account(id))
 }
 
 /// What the operator sees of an account.
@@ -381,7 +385,7 @@ pub async fn list_users(db: &Db) -> sqlx::Result<Vec<ListedUser>> {
 }
 
 /// Gives an account another password and ends its sessions. False: there is no such account.
-pub async fn set_password(app: &App, email: &Email, password: Password) -> Result<bool> {
+pub async fn set_password(app: &App, actor: &Actor, email: &Email, password: Password) -> Result<bool> {
     let hash = app.passwords().hash(password).await?;
     let now = app.clock().now();
     let mut tx = app.db().begin().await?;
@@ -396,12 +400,13 @@ pub async fn set_password(app: &App, email: &Email, password: Password) -> Resul
             .map(drop)
     })?;
     end_sessions(app, &mut tx, user.id, None, now).await?;
+    record(app, &mut tx, actor, of_account(Action::PasswordReset, user.id)).await?;
     tx.commit().await?;
     Ok(true)
 }
 
 /// Disables an account or lets it in again. Disabling ends its sessions, keys and streams. False: no such account.
-pub async fn set_disabled(app: &App, email: &Email, disabled: bool) -> Result<bool> {
+pub async fn set_disabled(app: &App, actor: &Actor, email: &Email, disabled: bool) -> Result<bool> {
     let now = app.clock().now();
     let mut tx = app.db().begin().await?;
     let Some(user) = find_user_by_email(&mut tx, email).await? else { return Ok(false) };
@@ -418,6 +423,8 @@ pub async fn set_disabled(app: &App, email: &Email, disabled: bool) -> Result<bo
         end_keys(&mut tx, user.id, now).await?;
         end_sessions(app, &mut tx, user.id, None, now).await?;
     }
+    let action = if disabled { Action::AccountDisabled } else { Action::AccountEnabled };
+    record(app, &mut tx, actor, of_account(action, user.id)).await?;
     tx.commit().await?;
     Ok(true)
 }

@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::show_jobs;
 use crate::app::App;
+use crate::audit::{Action, Actor, Entry, Origin, Subject, record};
 use crate::auth::credentials::Secret;
 use crate::auth::{Account, Role};
 use crate::db::{On, Tx, on, record_access_change};
@@ -96,7 +97,7 @@ async fn accept_invitation(
     let invitation = find_invitation(app.db(), &token, app.clock().now()).await?.ok_or(Error::NotFound)?;
     match acceptance {
         Acceptance { first_name: None, last_name: None, organization: None, password: None } => {
-            let user = accept_with_session(&app, &token, &invitation, account?).await?;
+            let user = accept_with_session(&app, &token, &invitation, account?, browser.origin).await?;
             Ok(Json(user).into_response())
         }
         acceptance => {
@@ -121,13 +122,19 @@ impl Acceptance {
     }
 }
 
-async fn accept_with_session(app: &App, token: &[u8], invitation: &Invitation, account: Account) -> Result<User> {
+async fn accept_with_session(
+    app: &App,
+    token: &[u8],
+    invitation: &Invitation,
+    account: Account,
+    origin: Origin,
+) -> Result<User> {
     let mut tx = app.db().begin().await?;
     let user = find_user(&mut tx, account.user_id).await?.ok_or(Error::NotFound)?;
     if user.role != Role::Customer || user.email != invitation.email {
         return Err(Error::Forbidden("This invitation is for another address; sign in as the customer it names."));
     }
-    link(app, &mut tx, token, user.id).await?;
+    link(app, &mut tx, token, user.id, &origin.user(user.id)).await?;
     tx.commit().await?;
     Ok(user)
 }
@@ -144,11 +151,11 @@ async fn accept_with_new_account(
     }
     let password = app.passwords().hash(new.password.clone()).await?;
     let mut tx = app.db().begin().await?;
-    let user = match insert_user(app, &mut tx, new, password).await {
+    let user = match insert_user(app, &mut tx, &browser.origin.nobody(), new, password).await {
         Err(Error::Conflict { .. }) => return Err(exists),
         inserted => inserted?,
     };
-    link(app, &mut tx, token, user.id).await?;
+    link(app, &mut tx, token, user.id, &browser.origin.user(user.id)).await?;
     let cookie = begin_session(app, &mut tx, user.id, false, browser).await?;
     tx.commit().await?;
     Ok((cookie, user))
@@ -156,12 +163,12 @@ async fn accept_with_new_account(
 
 /// Uses the invitation up and shows the customer the jobs that were opened for them. Of two that accept at once, one
 /// finds nothing left.
-async fn link(app: &App, tx: &mut Tx, token: &[u8], user_id: Uuid) -> Result<()> {
+async fn link(app: &App, tx: &mut Tx, token: &[u8], user_id: Uuid, actor: &Actor) -> Result<()> {
     let now = app.clock().now();
-    let linked: Option<Uuid> = on!(&mut *tx, |c| {
-        sqlx::query_scalar(
+    let linked: Option<(Uuid, Uuid)> = on!(&mut *tx, |c| {
+        sqlx::query_as(
             "update customers set customer_id = $2, invitation_hash = null, invitation_expires_at = null, updated_at = $3
-             where invitation_hash = $1 and invitation_expires_at > $3 returning id",
+             where invitation_hash = $1 and invitation_expires_at > $3 returning id, provider_id",
         )
         .bind(token)
         .bind(user_id)
@@ -169,7 +176,11 @@ async fn link(app: &App, tx: &mut Tx, token: &[u8], user_id: Uuid) -> Result<()>
         .fetch_optional(c)
         .await
     })?;
-    show_jobs(tx, linked.ok_or(Error::NotFound)?, Some(user_id), now).await?;
+    let (link_id, provider_id) = linked.ok_or(Error::NotFound)?;
+    show_jobs(tx, link_id, Some(user_id), now).await?;
+    let entry = |tenant_id| Entry::new(Action::CustomerAccepted, tenant_id).about(Subject::Customer(link_id));
+    record(app, tx, actor, entry(provider_id).with("customer_id", user_id)).await?;
+    record(app, tx, actor, entry(user_id).with("provider_id", provider_id)).await?;
     record_access_change(tx, user_id, now).await?;
     Ok(())
 }

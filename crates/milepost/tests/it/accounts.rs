@@ -1,5 +1,6 @@
 //! Accounts: sign-in, sign-up, profile, and what the operator does with `milepost user`.
 
+use milepost::audit::Actor;
 use milepost::config::Signup;
 use milepost::users::set_password;
 use reqwest::Method;
@@ -314,7 +315,7 @@ on_both! {
         let people: Vec<Person> = (0..12).map(|_| server.nobody()).collect();
         let login = json!({"email": alice.email, "password": PASSWORD});
         let logins = futures::future::join_all(people.iter().map(|person| person.post("/login", login.clone())));
-        let change = set_password(&server.app, &email, "a new password".to_owned().try_into().unwrap());
+        let change = set_password(&server.app, &Actor::OPERATOR, &email, "a new password".to_owned().try_into().unwrap());
         let (_, changed) = tokio::join!(logins, change);
         assert!(changed.unwrap());
         for person in &people {
