@@ -22,6 +22,7 @@ pub mod live;
 pub mod paging;
 pub mod progress;
 pub mod server;
+pub mod sessions;
 pub mod sources;
 mod ui;
 mod unread_body;
