@@ -24,6 +24,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
 use uuid::Uuid;
 
+use crate::admission::Gates;
 use crate::auth::credentials::KeyUses;
 use crate::auth::origin::refuse_other_origins;
 use crate::auth::password::Passwords;
@@ -54,6 +55,7 @@ struct Inner {
     settings: Settings,
     clock: Clock,
     passwords: Passwords,
+    gates: Gates,
     key_uses: KeyUses,
     hub: Hub,
     closing: CancellationToken,
@@ -65,7 +67,9 @@ impl App {
         let closing = CancellationToken::new();
         let hub = Hub::new(closing.clone());
         let passwords = Passwords::new()?;
-        Ok(Self(Arc::new(Inner { db, settings, clock, passwords, key_uses: KeyUses::default(), hub, closing })))
+        let gates = Gates::new(&db, &settings.limits);
+        let key_uses = KeyUses::default();
+        Ok(Self(Arc::new(Inner { db, settings, clock, passwords, gates, key_uses, hub, closing })))
     }
 
     /// The database.
@@ -90,6 +94,12 @@ impl App {
     #[must_use]
     pub fn passwords(&self) -> &Passwords {
         &self.0.passwords
+    }
+
+    /// How much is taken on at once.
+    #[must_use]
+    pub fn gates(&self) -> &Gates {
+        &self.0.gates
     }
 
     /// Which keys were used lately.
