@@ -24,6 +24,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
 use uuid::Uuid;
 
+use crate::admission::Gates;
 use crate::auth::origin::refuse_other_origins;
 use crate::auth::password::Passwords;
 use crate::auth::uses::Uses;
@@ -57,6 +58,7 @@ struct Inner {
     clock: Clock,
     passwords: Passwords,
     uses: Uses,
+    gates: Gates,
     hub: Hub,
     closing: CancellationToken,
 }
@@ -67,7 +69,9 @@ impl App {
         let closing = CancellationToken::new();
         let hub = Hub::new(closing.clone());
         let passwords = Passwords::new()?;
-        Ok(Self(Arc::new(Inner { db, settings, clock, passwords, uses: Uses::default(), hub, closing })))
+        let gates = Gates::new(&db, &settings.limits);
+        let uses = Uses::default();
+        Ok(Self(Arc::new(Inner { db, settings, clock, passwords, uses, gates, hub, closing })))
     }
 
     /// The database.
@@ -92,6 +96,12 @@ impl App {
     #[must_use]
     pub fn passwords(&self) -> &Passwords {
         &self.0.passwords
+    }
+
+    /// How much is taken on at once.
+    #[must_use]
+    pub fn gates(&self) -> &Gates {
+        &self.0.gates
     }
 
     /// Which keys and sessions were used lately.

@@ -2,6 +2,7 @@
 //!
 //! `docs/ARCHITECTURE.md` is the map: the way of one event from the socket to the watcher's screen.
 
+pub mod admission;
 pub mod api_document;
 pub mod api_keys;
 pub mod app;
