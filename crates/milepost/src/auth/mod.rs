@@ -8,6 +8,7 @@
 pub mod credentials;
 pub mod origin;
 pub mod password;
+pub mod uses;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;

@@ -16,11 +16,12 @@ use uuid::Uuid;
 use super::show_jobs;
 use crate::app::App;
 use crate::audit::{Action, Actor, Entry, Origin, Subject, record};
-use crate::auth::credentials::{Secret, begin_session};
+use crate::auth::credentials::Secret;
 use crate::auth::{Account, Role};
 use crate::db::{On, Tx, on, record_access_change};
 use crate::error::{Error, Result};
 use crate::http::{Json, OptionalJson};
+use crate::sessions::{Browser, begin_session};
 use crate::users::{NewUser, User, find_user, find_user_by_email, insert_user};
 use crate::values::{Email, Name, Password};
 
@@ -89,19 +90,19 @@ async fn accept_invitation(
     State(app): State<App>,
     token: Result<Path<String>, PathRejection>,
     account: Result<Account>,
-    origin: Origin,
+    browser: Browser,
     OptionalJson(acceptance): OptionalJson<Acceptance>,
 ) -> Result<Response> {
     let token = hash_of(token)?;
     let invitation = find_invitation(app.db(), &token, app.clock().now()).await?.ok_or(Error::NotFound)?;
     match acceptance {
         Acceptance { first_name: None, last_name: None, organization: None, password: None } => {
-            let user = accept_with_session(&app, &token, &invitation, account?, origin).await?;
+            let user = accept_with_session(&app, &token, &invitation, account?, browser.origin).await?;
             Ok(Json(user).into_response())
         }
         acceptance => {
             let new = acceptance.into_user(invitation.email.clone())?;
-            let (cookie, user) = accept_with_new_account(&app, &token, new, origin).await?;
+            let (cookie, user) = accept_with_new_account(&app, &token, new, browser).await?;
             Ok((StatusCode::CREATED, CookieJar::new().add(cookie), Json(user)).into_response())
         }
     }
@@ -142,7 +143,7 @@ async fn accept_with_new_account(
     app: &App,
     token: &[u8],
     new: NewUser,
-    origin: Origin,
+    browser: Browser,
 ) -> Result<(Cookie<'static>, User)> {
     let exists = Error::Unauthenticated("There is an account with the invited address; sign in, then accept.");
     if find_user_by_email(app.db(), &new.email).await?.is_some() {
@@ -150,12 +151,12 @@ async fn accept_with_new_account(
     }
     let password = app.passwords().hash(new.password.clone()).await?;
     let mut tx = app.db().begin().await?;
-    let user = match insert_user(app, &mut tx, &origin.nobody(), new, password).await {
+    let user = match insert_user(app, &mut tx, &browser.origin.nobody(), new, password).await {
         Err(Error::Conflict { .. }) => return Err(exists),
         inserted => inserted?,
     };
-    link(app, &mut tx, token, user.id, &origin.user(user.id)).await?;
-    let cookie = begin_session(app, &mut tx, user.id, app.clock().now()).await?;
+    link(app, &mut tx, token, user.id, &browser.origin.user(user.id)).await?;
+    let cookie = begin_session(app, &mut tx, user.id, false, browser).await?;
     tx.commit().await?;
     Ok((cookie, user))
 }
