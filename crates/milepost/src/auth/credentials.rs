@@ -16,7 +16,7 @@ use super::{Role, Viewer};
 use crate::app::App;
 use crate::config::Settings;
 use crate::db::{Db, Tx, on};
-use crate::error::{Error, Result};
+use crate::error::{Cause, Error, Result};
 use crate::sources::random_bytes;
 
 /// How long a session lasts.
@@ -201,7 +201,7 @@ fn note_use(app: &App, key_id: Uuid, now: DateTime<Utc>) {
     let db = app.db().clone();
     tokio::spawn(async move {
         if let Err(error) = touch_key(&db, key_id, now).await {
-            tracing::warn!(%error, "could not note the use of a key");
+            tracing::warn!(error = %Cause(&error), "could not note the use of a key");
         }
     });
 }

@@ -125,7 +125,9 @@ impl FromRequestParts<App> for Viewer {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
-        credentials::authenticate(parts, app).await
+        let viewer = credentials::authenticate(parts, app).await?;
+        tracing::Span::current().record("account", tracing::field::display(viewer.user_id));
+        Ok(viewer)
     }
 }
 

@@ -91,10 +91,28 @@ impl FromStr for DatabaseUrl {
 }
 
 impl DatabaseUrl {
+    /// Which kind of database, in a word.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "sqlite",
+            Self::Postgres(_) => "postgres",
+        }
+    }
+
+    /// The file of SQLite.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Sqlite(options) => Some(options.get_filename()),
+            Self::Postgres(_) => None,
+        }
+    }
+
     /// Whether it is a SQLite file that is not there yet.
     #[must_use]
     pub fn is_missing_file(&self) -> bool {
-        matches!(self, Self::Sqlite(options) if !options.get_filename().exists())
+        self.file().is_some_and(|file| !file.exists())
     }
 }
 

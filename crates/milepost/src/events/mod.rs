@@ -214,7 +214,9 @@ async fn post_events(
         ));
     }
     let events = raw.into_iter().map(http::parse_object).collect();
-    let items = record::record(&app, provider, events).await.into_iter().map(BatchItem::from).collect();
+    let items: Vec<BatchItem> =
+        record::record(&app, provider, events).await.into_iter().map(BatchItem::from).collect();
+    items.iter().filter_map(|item| item.problem.as_ref()).for_each(|problem| app.metrics().count_refused(problem));
     Ok(Json(BatchAnswer { items }))
 }
 
