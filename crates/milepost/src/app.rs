@@ -23,9 +23,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
 use uuid::Uuid;
 
-use crate::auth::credentials::KeyUses;
+use crate::admission::Gates;
 use crate::auth::origin::refuse_other_origins;
 use crate::auth::password::Passwords;
+use crate::auth::uses::Uses;
 use crate::caller::find_caller;
 use crate::config::Settings;
 use crate::db::{Db, on};
@@ -35,7 +36,9 @@ use crate::observe::metrics::Metrics;
 use crate::observe::traces::Traces;
 use crate::observe::{page, watch_request};
 use crate::sources::Clock;
-use crate::{api_document, api_keys, configurations, customers, events, jobs, live, server, ui, unread_body, users};
+use crate::{
+    api_document, api_keys, configurations, customers, events, jobs, live, server, sessions, ui, unread_body, users,
+};
 
 /// Where the API lives.
 pub const API: &str = "/api/v1";
@@ -56,7 +59,8 @@ struct Inner {
     settings: Settings,
     clock: Clock,
     passwords: Passwords,
-    key_uses: KeyUses,
+    uses: Uses,
+    gates: Gates,
     hub: Hub,
     metrics: Metrics,
     traces: Traces,
@@ -75,8 +79,9 @@ impl App {
         let closing = CancellationToken::new();
         let hub = Hub::new(closing.clone(), metrics.clone());
         let passwords = Passwords::new()?;
-        let key_uses = KeyUses::default();
-        Ok(Self(Arc::new(Inner { db, settings, clock, passwords, key_uses, hub, metrics, traces, closing })))
+        let gates = Gates::new(&db, &settings.limits);
+        let uses = Uses::default();
+        Ok(Self(Arc::new(Inner { db, settings, clock, passwords, uses, gates, hub, metrics, traces, closing })))
     }
 
     /// The database.
@@ -103,10 +108,16 @@ impl App {
         &self.0.passwords
     }
 
-    /// Which keys were used lately.
+    /// How much is taken on at once.
     #[must_use]
-    pub fn key_uses(&self) -> &KeyUses {
-        &self.0.key_uses
+    pub fn gates(&self) -> &Gates {
+        &self.0.gates
+    }
+
+    /// Which keys and sessions were used lately.
+    #[must_use]
+    pub fn uses(&self) -> &Uses {
+        &self.0.uses
     }
 
     /// What is counted.
@@ -139,6 +150,7 @@ fn api() -> OpenApiRouter<App> {
     let slices = OpenApiRouter::new()
         .merge(server::routes())
         .merge(users::routes())
+        .merge(sessions::routes())
         .merge(api_keys::routes())
         .merge(customers::routes())
         .merge(configurations::routes())
@@ -280,7 +292,7 @@ async fn clear_expired(app: App) {
 async fn clear_once(app: &App) -> sqlx::Result<()> {
     let now = app.clock().now();
     let mut tx = app.db().begin().await?;
-    on!(&mut tx, |c| sqlx::query("delete from sessions where expires_at < $1").bind(now).execute(c).await.map(drop))?;
+    sessions::clear(&mut tx, &app.settings().sessions, now).await?;
     on!(&mut tx, |c| {
         sqlx::query("delete from access_changes where created_at < $1")
             .bind(now - ACCESS_CHANGES_KEPT)

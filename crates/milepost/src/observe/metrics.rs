@@ -46,6 +46,8 @@ pub struct Numbers {
     pub(super) database_connections: IntGaugeVec,
     pub(super) database_connections_max: IntGaugeVec,
     pub(super) database_size: IntGaugeVec,
+    pub(super) work_used: IntGaugeVec,
+    pub(super) work_room: IntGaugeVec,
     pub(super) disk_free: IntGaugeVec,
     pub(super) disk_size: IntGaugeVec,
     /// Times that spans could not be sent.
@@ -120,6 +122,12 @@ impl Numbers {
                 &["pool"],
             )?,
             database_size: new.gauges("database_size_bytes", "SQLite's file and its log.", &["file"])?,
+            work_used: new.gauges(
+                "work_used",
+                "Turns and places that are taken; who has a place and no turn waits.",
+                &["work", "of"],
+            )?,
+            work_room: new.gauges("work_room", "Turns and places that there are.", &["work", "of"])?,
             disk_free: new.gauges("disk_free_bytes", "What is free where SQLite's file is.", &["disk"])?,
             disk_size: new.gauges("disk_size_bytes", "The size of the disk where SQLite's file is.", &["disk"])?,
             trace_export_failures: new

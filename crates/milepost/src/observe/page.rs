@@ -12,6 +12,7 @@ use axum::{Router, routing};
 use prometheus::TextEncoder;
 use tokio::net::TcpListener;
 
+use crate::admission::Load;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::error::{Error, Result};
@@ -66,6 +67,12 @@ async fn look_up(app: &App) {
         numbers.with_label_values(&[pool.name, "idle"]).set(i64::from(pool.idle));
         numbers.with_label_values(&[pool.name, "used"]).set(i64::from(pool.size.saturating_sub(pool.idle)));
         metrics.database_connections_max.with_label_values(&[pool.name]).set(i64::from(pool.max));
+    }
+    for Load { work, used, room } in app.gates().loads().chain([app.passwords().load()]) {
+        for (numbers, count) in [(&metrics.work_used, used), (&metrics.work_room, room)] {
+            numbers.with_label_values(&[work.as_str(), "turns"]).set(i64::from(count.turns));
+            numbers.with_label_values(&[work.as_str(), "places"]).set(i64::from(count.places));
+        }
     }
     if let Some(file) = app.settings().database_url.file() {
         look_at_file(app, file);
