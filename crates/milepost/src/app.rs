@@ -32,6 +32,7 @@ use crate::caller::find_caller;
 use crate::config::Settings;
 use crate::db::{Db, on};
 use crate::error::{Error, Result};
+use crate::events::EventRates;
 use crate::live::Hub;
 use crate::sources::Clock;
 use crate::{api_document, api_keys, configurations, customers, events, jobs, live, server, ui, unread_body, users};
@@ -56,6 +57,7 @@ struct Inner {
     clock: Clock,
     passwords: Passwords,
     gates: Gates,
+    event_rates: EventRates,
     key_uses: KeyUses,
     hub: Hub,
     closing: CancellationToken,
@@ -68,8 +70,9 @@ impl App {
         let hub = Hub::new(closing.clone());
         let passwords = Passwords::new()?;
         let gates = Gates::new(&db, &settings.limits);
+        let event_rates = EventRates::new(&settings.limits, clock.clone());
         let key_uses = KeyUses::default();
-        Ok(Self(Arc::new(Inner { db, settings, clock, passwords, gates, key_uses, hub, closing })))
+        Ok(Self(Arc::new(Inner { db, settings, clock, passwords, gates, event_rates, key_uses, hub, closing })))
     }
 
     /// The database.
@@ -100,6 +103,12 @@ impl App {
     #[must_use]
     pub fn gates(&self) -> &Gates {
         &self.0.gates
+    }
+
+    /// How many events each key may report over time.
+    #[must_use]
+    pub fn event_rates(&self) -> &EventRates {
+        &self.0.event_rates
     }
 
     /// Which keys were used lately.
@@ -266,6 +275,7 @@ async fn clear_expired(app: App) {
     let mut ticks = tokio::time::interval(CLEARING);
     loop {
         ticks.tick().await;
+        app.event_rates().forget_idle();
         if let Err(error) = clear_once(&app).await {
             tracing::warn!(%error, "could not clear away what has expired");
         }
