@@ -25,9 +25,9 @@ use utoipa_swagger_ui::SwaggerUi;
 use uuid::Uuid;
 
 use crate::admission::Gates;
-use crate::auth::credentials::KeyUses;
 use crate::auth::origin::refuse_other_origins;
 use crate::auth::password::Passwords;
+use crate::auth::uses::Uses;
 use crate::caller::find_caller;
 use crate::config::Settings;
 use crate::db::{Db, on};
@@ -35,7 +35,9 @@ use crate::error::{Error, Result};
 use crate::events::EventRates;
 use crate::live::Hub;
 use crate::sources::Clock;
-use crate::{api_document, api_keys, configurations, customers, events, jobs, live, server, ui, unread_body, users};
+use crate::{
+    api_document, api_keys, configurations, customers, events, jobs, live, server, sessions, ui, unread_body, users,
+};
 
 /// Where the API lives.
 pub const API: &str = "/api/v1";
@@ -56,9 +58,9 @@ struct Inner {
     settings: Settings,
     clock: Clock,
     passwords: Passwords,
+    uses: Uses,
     gates: Gates,
     event_rates: EventRates,
-    key_uses: KeyUses,
     hub: Hub,
     closing: CancellationToken,
 }
@@ -71,8 +73,8 @@ impl App {
         let passwords = Passwords::new()?;
         let gates = Gates::new(&db, &settings.limits);
         let event_rates = EventRates::new(&settings.limits, clock.clone());
-        let key_uses = KeyUses::default();
-        Ok(Self(Arc::new(Inner { db, settings, clock, passwords, gates, event_rates, key_uses, hub, closing })))
+        let uses = Uses::default();
+        Ok(Self(Arc::new(Inner { db, settings, clock, passwords, uses, gates, event_rates, hub, closing })))
     }
 
     /// The database.
@@ -111,10 +113,10 @@ impl App {
         &self.0.event_rates
     }
 
-    /// Which keys were used lately.
+    /// Which keys and sessions were used lately.
     #[must_use]
-    pub fn key_uses(&self) -> &KeyUses {
-        &self.0.key_uses
+    pub fn uses(&self) -> &Uses {
+        &self.0.uses
     }
 
     /// What feeds the live streams.
@@ -129,6 +131,7 @@ fn api() -> OpenApiRouter<App> {
     let slices = OpenApiRouter::new()
         .merge(server::routes())
         .merge(users::routes())
+        .merge(sessions::routes())
         .merge(api_keys::routes())
         .merge(customers::routes())
         .merge(configurations::routes())
@@ -285,7 +288,7 @@ async fn clear_expired(app: App) {
 async fn clear_once(app: &App) -> sqlx::Result<()> {
     let now = app.clock().now();
     let mut tx = app.db().begin().await?;
-    on!(&mut tx, |c| sqlx::query("delete from sessions where expires_at < $1").bind(now).execute(c).await.map(drop))?;
+    sessions::clear(&mut tx, &app.settings().sessions, now).await?;
     on!(&mut tx, |c| {
         sqlx::query("delete from access_changes where created_at < $1")
             .bind(now - ACCESS_CHANGES_KEPT)
