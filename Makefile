@@ -6,10 +6,10 @@ TOOLS := $(CURDIR)/target/tools
 WEB_INSTALLED := web/node_modules/.package-lock.json web/codegen/node_modules/.package-lock.json
 
 .PHONY: help run demo build ui dev test test-rust test-examples test-web e2e lint lint-rust lint-web format openapi \
-	screenshots bench clean
+	screenshots bench bench-load bench-web clean
 
 # What is checked has the page in it; `make test-rust UI=` does without.
-lint lint-rust lint-web test test-rust test-examples e2e screenshots bench: export UI ?= required
+lint lint-rust lint-web test test-rust test-examples e2e screenshots bench-load bench-web: export UI ?= required
 
 help: ## List every command
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,7 +69,13 @@ screenshots: $(WEB_INSTALLED) ## Take every page into docs/screenshots
 	cargo build --locked
 	scripts/with-chromium npm --prefix web run screenshots
 
-bench: $(WEB_INSTALLED) ## Measure how long an event takes from the request to the screen
+bench: bench-load bench-web ## Measure: the server under load, and an event from the request to the screen
+
+bench-load: ## Measure the server under load; ARGS='fairness --database sqlite' measures some of it
+	cargo build --release --locked --workspace
+	scripts/with-postgres target/release/milepost-bench $(ARGS)
+
+bench-web: $(WEB_INSTALLED) ## Measure how long an event takes from the request to the screen
 	cargo build --locked
 	scripts/with-chromium npm --prefix web run bench
 

@@ -32,6 +32,7 @@ use crate::caller::find_caller;
 use crate::config::Settings;
 use crate::db::{Db, on};
 use crate::error::{Error, Result};
+use crate::events::EventRates;
 use crate::live::Hub;
 use crate::sources::Clock;
 use crate::{
@@ -59,6 +60,7 @@ struct Inner {
     passwords: Passwords,
     uses: Uses,
     gates: Gates,
+    event_rates: EventRates,
     hub: Hub,
     closing: CancellationToken,
 }
@@ -70,8 +72,9 @@ impl App {
         let hub = Hub::new(closing.clone());
         let passwords = Passwords::new()?;
         let gates = Gates::new(&db, &settings.limits);
+        let event_rates = EventRates::new(&settings.limits, clock.clone());
         let uses = Uses::default();
-        Ok(Self(Arc::new(Inner { db, settings, clock, passwords, uses, gates, hub, closing })))
+        Ok(Self(Arc::new(Inner { db, settings, clock, passwords, uses, gates, event_rates, hub, closing })))
     }
 
     /// The database.
@@ -102,6 +105,12 @@ impl App {
     #[must_use]
     pub fn gates(&self) -> &Gates {
         &self.0.gates
+    }
+
+    /// How many events each key may report over time.
+    #[must_use]
+    pub fn event_rates(&self) -> &EventRates {
+        &self.0.event_rates
     }
 
     /// Which keys and sessions were used lately.
@@ -269,6 +278,7 @@ async fn clear_expired(app: App) {
     let mut ticks = tokio::time::interval(CLEARING);
     loop {
         ticks.tick().await;
+        app.event_rates().forget_idle();
         if let Err(error) = clear_once(&app).await {
             tracing::warn!(%error, "could not clear away what has expired");
         }

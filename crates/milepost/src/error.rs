@@ -234,7 +234,8 @@ impl Error {
         match self {
             Self::Internal(source) => tracing::error!(error = %source, "internal error"),
             Self::Unavailable(source) => tracing::error!(error = %source, "database unavailable"),
-            Self::Busy(reason) => tracing::warn!(reason, "busy"),
+            // Whoever refuses says so, now and then: a line for each would make an overload worse.
+            Self::Busy(reason) => tracing::debug!(reason, "busy"),
             _ => {}
         }
     }

@@ -3,6 +3,7 @@
 pub mod hours;
 mod metadata;
 mod queries;
+mod rates;
 mod record;
 
 use axum::extract::{Request, State};
@@ -18,7 +19,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::auth::{ProviderWriter, Viewer};
+use crate::auth::Viewer;
 use crate::db::Order;
 use crate::error::{Error, Problem, Result};
 use crate::http::{self, Json, PathId, Query, Several};
@@ -29,6 +30,8 @@ use crate::values::{EventName, Fraction, IdempotencyKey, Instant, ProviderJobId,
 pub use hours::{EventHour, hour_of, load_hours_since};
 pub use metadata::measure;
 pub use queries::{StoredEvent, load_after_position, load_after_sequence, load_feed};
+pub use rates::EventRates;
+use rates::{AdmittedBatch, AdmittedEvent};
 pub use record::Recorded;
 
 /// The most events of a batch: more than a body can hold that are any.
@@ -151,12 +154,12 @@ fn recorded_status(is_new: bool) -> StatusCode {
         (status = 200, description = "Was recorded before", body = Event)))]
 async fn post_event(
     State(app): State<App>,
-    ProviderWriter(provider): ProviderWriter,
+    AdmittedEvent { provider, place }: AdmittedEvent,
     headers: HeaderMap,
     Json(mut event): Json<NewEvent>,
 ) -> Result<Response> {
     event.idempotency_key = idempotency_key(&headers, event.idempotency_key)?;
-    let results = record::record(&app, provider, vec![Ok(event)]).await;
+    let results = record::record(&app, provider, &place, vec![Ok(event)]).await;
     let result = results.into_iter().next().ok_or_else(|| Error::internal("an event got no answer"))?;
     let Recorded { event, is_new } = result?;
     Ok((recorded_status(is_new), Json(event)).into_response())
@@ -185,11 +188,7 @@ fn idempotency_key(headers: &HeaderMap, in_body: Option<IdempotencyKey>) -> Resu
 #[utoipa::path(post, path = "/events/batch", tag = "Events", operation_id = "post_events",
     request_body(content((Vec<NewEvent> = "application/json"), (String = "application/x-ndjson"))),
     responses((status = 200, description = "An answer for each event, in order", body = BatchAnswer)))]
-async fn post_events(
-    State(app): State<App>,
-    ProviderWriter(provider): ProviderWriter,
-    request: Request,
-) -> Result<Json<BatchAnswer>> {
+async fn post_events(State(app): State<App>, admitted: AdmittedBatch, request: Request) -> Result<Json<BatchAnswer>> {
     if request.headers().contains_key(IDEMPOTENCY_KEY) {
         let detail = "is for one event; in a batch give each event its own idempotency_key";
         return Err(Error::invalid("/Idempotency-Key", detail));
@@ -213,8 +212,10 @@ async fn post_events(
             format!("a batch has at most {MAX_BATCH} events, this one has {}", raw.len()),
         ));
     }
+    admitted.spend(&app, raw.len())?;
     let events = raw.into_iter().map(http::parse_object).collect();
-    let items = record::record(&app, provider, events).await.into_iter().map(BatchItem::from).collect();
+    let recorded = record::record(&app, admitted.provider(), &admitted.place, events).await;
+    let items = recorded.into_iter().map(BatchItem::from).collect();
     Ok(Json(BatchAnswer { items }))
 }
 

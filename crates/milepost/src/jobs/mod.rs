@@ -208,6 +208,7 @@ async fn open_job(
     ProviderWriter(provider): ProviderWriter,
     Json(new): Json<NewJob>,
 ) -> Result<Response> {
+    let _pass = app.gates().writes.enter(Some(provider.id())).await?;
     let existing = queries::find_by_provider_job_id(app.db(), provider, &new.provider_job_id).await?;
     if let Some(job) = existing {
         return same_again(&app, provider, &new, job).await;
@@ -301,6 +302,7 @@ async fn correct_job(
     PathId(id): PathId,
     Json(correction): Json<JobCorrection>,
 ) -> Result<Json<Job>> {
+    let _pass = app.gates().writes.enter(Some(provider.id())).await?;
     let now = app.clock().now();
     let mut tx = app.db().begin().await?;
     let tenant = Tenant::Provider(provider);

@@ -24,6 +24,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use crate::admission::Place;
 use crate::app::App;
 use crate::auth::{Viewer, credentials, uses};
 use crate::db::{Log, log_position};
@@ -96,8 +97,9 @@ async fn stream_job(
     Query(resume): Query<Resume>,
 ) -> Result<Response> {
     let last_id = resume.last_id(&headers)?;
+    let place = app.gates().streams.take(Some(viewer.user_id()), 1)?;
     let watcher = app.hub().watch(id, &viewer);
-    let mut visible = Visible { app: app.clone(), viewer, job_id: Some(id) };
+    let mut visible = Visible { app: app.clone(), viewer, job_id: Some(id), _place: place };
     visible.expect_credentials().await?;
     let viewer = &visible.viewer;
     let job = queries::find_detail(app.db(), viewer.tenant(), id).await?.ok_or(Error::NotFound)?;
@@ -129,8 +131,9 @@ async fn stream_jobs(
     Query(resume): Query<Resume>,
 ) -> Result<Response> {
     let last_id = resume.last_id(&headers)?;
+    let place = app.gates().streams.take(Some(viewer.user_id()), 1)?;
     let watcher = app.hub().watch(viewer.user_id(), &viewer);
-    let mut visible = Visible { app: app.clone(), viewer, job_id: None };
+    let mut visible = Visible { app: app.clone(), viewer, job_id: None, _place: place };
     visible.expect_credentials().await?;
     let newest = log_position(app.db(), Log::Events).await?;
     let (ready, after) = match last_id {
@@ -155,6 +158,8 @@ struct Visible {
     app: App,
     viewer: Viewer,
     job_id: Option<Uuid>,
+    /// Held for as long as the stream is open.
+    _place: Place,
 }
 
 impl Visible {

@@ -14,6 +14,7 @@ mod customers;
 mod events;
 mod jobs;
 mod kill;
+mod limits;
 mod live;
 mod migrations;
 mod openapi;
