@@ -36,7 +36,8 @@ use crate::events::EventRates;
 use crate::live::Hub;
 use crate::sources::Clock;
 use crate::{
-    api_document, api_keys, configurations, customers, events, jobs, live, server, sessions, ui, unread_body, users,
+    api_document, api_keys, audit, configurations, customers, events, jobs, live, server, sessions, ui, unread_body,
+    users,
 };
 
 /// Where the API lives.
@@ -137,7 +138,8 @@ fn api() -> OpenApiRouter<App> {
         .merge(configurations::routes())
         .merge(jobs::routes())
         .merge(events::routes())
-        .merge(live::routes());
+        .merge(live::routes())
+        .merge(audit::routes());
     OpenApiRouter::with_openapi(api_document::Milepost::openapi()).nest(API, slices)
 }
 

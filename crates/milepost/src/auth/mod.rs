@@ -180,6 +180,17 @@ pub struct Account {
     pub session_id: Uuid,
 }
 
+impl Account {
+    /// What the account may see.
+    #[must_use]
+    pub fn tenant(&self) -> Tenant {
+        match self.role {
+            Role::Provider => Tenant::Provider(ProviderId(self.user_id)),
+            Role::Customer => Tenant::Customer(CustomerId(self.user_id)),
+        }
+    }
+}
+
 impl FromRequestParts<App> for Account {
     type Rejection = Error;
 

@@ -1,6 +1,7 @@
 //! The command line: a file or folder for each command; `server.rs` and `text.rs` are what those share that talk to a
 //! server.
 
+mod audit;
 mod demo;
 mod migrate;
 mod openapi;
@@ -42,6 +43,8 @@ enum Command {
     Migrate(migrate::Migrate),
     /// Manage accounts, with or without a running server
     User(user::User),
+    /// Show the audit log: who did what, when, and from where
+    Audit(audit::Audit),
     /// Recompute the state of all jobs from their events and report every difference
     Rebuild(rebuild::Rebuild),
     /// Show a job live in the terminal
@@ -174,6 +177,7 @@ impl Command {
             Self::Demo(demo) => demo.run().await,
             Self::Migrate(migrate) => migrate.run().await,
             Self::User(user) => user.run().await,
+            Self::Audit(audit) => audit.run().await,
             Self::Rebuild(rebuild) => rebuild.run().await,
             Self::Watch(watch) => return watch.run().await,
             Self::Openapi => openapi::run(),

@@ -19,6 +19,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::audit::{self, Actor, Part};
 use crate::auth::Viewer;
 use crate::db::Order;
 use crate::error::{Error, Problem, Result};
@@ -259,6 +260,7 @@ enum EventOrder {
 async fn list_events(
     State(app): State<App>,
     viewer: Viewer,
+    actor: Actor,
     PathId(id): PathId,
     Query(filter): Query<EventFilter>,
 ) -> Result<Json<Page<Event>>> {
@@ -270,6 +272,7 @@ async fn list_events(
     let job = jobs::queries::find(app.db(), viewer.tenant(), id).await?.ok_or(Error::NotFound)?;
     let kinds = filter.kind.map(|Several(kinds)| kinds);
     let events = queries::list_of_job(app.db(), job.id, kinds.as_deref(), order, cursor, filter.limit).await?;
+    audit::record_read(&app, &actor, &job, Part::Events).await?;
     let cursor = |StoredEvent { event, .. }: &StoredEvent| {
         Cursor { at: event.occurred_at, tie: sequence_as_tie(event.sequence) }.in_order(name)
     };

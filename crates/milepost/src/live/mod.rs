@@ -26,6 +26,7 @@ use uuid::Uuid;
 
 use crate::admission::Place;
 use crate::app::App;
+use crate::audit::{self, Actor, Part};
 use crate::auth::{Viewer, credentials, uses};
 use crate::db::{Log, log_position};
 use crate::error::{Error, Result};
@@ -92,6 +93,7 @@ impl Resume {
 async fn stream_job(
     State(app): State<App>,
     viewer: Viewer,
+    actor: Actor,
     PathId(id): PathId,
     headers: HeaderMap,
     Query(resume): Query<Resume>,
@@ -103,6 +105,7 @@ async fn stream_job(
     visible.expect_credentials().await?;
     let viewer = &visible.viewer;
     let job = queries::find_detail(app.db(), viewer.tenant(), id).await?.ok_or(Error::NotFound)?;
+    audit::record_read(&app, &actor, &job.job, Part::Stream).await?;
     let newest = job.job.last_sequence;
     // An id from the future belongs to a history that a restored database no longer has: begin anew.
     let (snapshot, after) = match last_id {
@@ -127,6 +130,7 @@ async fn stream_job(
 async fn stream_jobs(
     State(app): State<App>,
     viewer: Viewer,
+    actor: Actor,
     headers: HeaderMap,
     Query(resume): Query<Resume>,
 ) -> Result<Response> {
@@ -135,6 +139,7 @@ async fn stream_jobs(
     let watcher = app.hub().watch(viewer.user_id(), &viewer);
     let mut visible = Visible { app: app.clone(), viewer, job_id: None, _place: place };
     visible.expect_credentials().await?;
+    audit::record_read_of_all(&app, &actor, &visible.viewer).await?;
     let newest = log_position(app.db(), Log::Events).await?;
     let (ready, after) = match last_id {
         Some(last) if last <= newest => (None, last),
