@@ -94,7 +94,7 @@ pub async fn back_up(db: &Db, file: &Path) -> Result<Copied, BackupError> {
         .bind(partial.path_as_text()?)
         .execute(read)
         .await
-        .map_err(|error| partial.cannot_write(error))?;
+        .map_err(|error| partial.cannot_write(&error))?;
     let copied = inspect_file(&partial).await?;
     partial.publish()?;
     Ok(copied)
@@ -155,7 +155,7 @@ impl Partial {
         self.file.path().to_str().ok_or_else(|| self.cannot_write("its name is not UTF-8"))
     }
 
-    fn cannot_write(&self, reason: impl ToString) -> BackupError {
+    fn cannot_write(&self, reason: &(impl ToString + ?Sized)) -> BackupError {
         BackupError::Write { path: self.target.clone(), reason: reason.to_string() }
     }
 
@@ -211,7 +211,7 @@ async fn copy(from: &Path, to: &Partial) -> Result<(), BackupError> {
     }
     let mut target = to.file.as_file();
     let mut rest = beginning.chain(source);
-    while io::copy(&mut (&mut rest).take(CHUNK), &mut target).map_err(|error| to.cannot_write(error))? > 0 {
+    while io::copy(&mut (&mut rest).take(CHUNK), &mut target).map_err(|error| to.cannot_write(&error))? > 0 {
         yield_now().await;
     }
     Ok(())
@@ -246,7 +246,7 @@ async fn renew(partial: &Partial) -> Result<Copied, BackupError> {
         tx.commit().await?;
         connection.close().await
     };
-    renewed.await.map_err(|error: sqlx::Error| partial.cannot_write(error))?;
+    renewed.await.map_err(|error: sqlx::Error| partial.cannot_write(&error))?;
     Ok(copied)
 }
 

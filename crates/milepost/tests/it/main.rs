@@ -25,6 +25,7 @@ mod races;
 mod rebuild;
 mod restore_drill;
 mod schema;
+mod sessions;
 mod storage;
 mod storage_full;
 mod tenants;
