@@ -2,10 +2,12 @@
 //! server.
 
 mod audit;
+mod backup;
 mod demo;
 mod migrate;
 mod openapi;
 mod rebuild;
+mod restore;
 mod serve;
 mod server;
 mod text;
@@ -21,7 +23,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::app::App;
 use crate::config::{BadSetting, SettingArgs, Settings};
-use crate::db::{Db, OpenError};
+use crate::db::{BackupError, Db, OpenError};
 use crate::error::Error;
 use crate::sources::Clock;
 
@@ -47,6 +49,10 @@ enum Command {
     Audit(audit::Audit),
     /// Recompute the state of all jobs from their events and report every difference
     Rebuild(rebuild::Rebuild),
+    /// Copy a SQLite database into a file, with or without a running server
+    Backup(backup::Backup),
+    /// Make a SQLite database of a backup
+    Restore(restore::Restore),
     /// Show a job live in the terminal
     Watch(watch::Watch),
     /// Print the OpenAPI document
@@ -98,6 +104,12 @@ impl From<BadSetting> for Failure {
 
 impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<BackupError> for Failure {
+    fn from(error: BackupError) -> Self {
         Self(error.to_string())
     }
 }
@@ -179,6 +191,8 @@ impl Command {
             Self::User(user) => user.run().await,
             Self::Audit(audit) => audit.run().await,
             Self::Rebuild(rebuild) => rebuild.run().await,
+            Self::Backup(backup) => backup.run().await,
+            Self::Restore(restore) => restore.run().await,
             Self::Watch(watch) => return watch.run().await,
             Self::Openapi => openapi::run(),
         }?;
