@@ -56,8 +56,9 @@ lint-rust: $(TOOLS)/bin/cargo-deny ## Check all but the page
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --quiet
 	$(TOOLS)/bin/cargo-deny check bans licenses sources
-	for script in scripts/with-postgres scripts/with-chromium scripts/test-examples scripts/drill-postgres scripts/check-docs .ci/run; do bash -n $$script || exit 1; done
+	for script in $$(grep -l "^#!.*bash" scripts/* .ci/run); do bash -n $$script || exit 1; done
 	scripts/check-docs
+	scripts/check-operations
 
 lint-web: $(WEB_INSTALLED) ## Check the page: lints, types, drift from the API, size
 	npm --prefix web run lint

@@ -20,6 +20,7 @@ pub mod events;
 pub mod http;
 pub mod jobs;
 pub mod live;
+pub mod observe;
 pub mod paging;
 pub mod progress;
 pub mod server;

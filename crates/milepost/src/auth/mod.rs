@@ -141,6 +141,7 @@ impl FromRequestParts<App> for Viewer {
         }
         let viewer = credentials::authenticate(parts, app).await?;
         parts.extensions.insert(viewer.clone());
+        tracing::Span::current().record("account", tracing::field::display(viewer.user_id));
         Ok(viewer)
     }
 }

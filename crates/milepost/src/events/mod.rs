@@ -216,7 +216,8 @@ async fn post_events(State(app): State<App>, admitted: AdmittedBatch, request: R
     admitted.spend(&app, raw.len())?;
     let events = raw.into_iter().map(http::parse_object).collect();
     let recorded = record::record(&app, admitted.provider(), &admitted.place, events).await;
-    let items = recorded.into_iter().map(BatchItem::from).collect();
+    let items: Vec<BatchItem> = recorded.into_iter().map(BatchItem::from).collect();
+    items.iter().filter_map(|item| item.problem.as_ref()).for_each(|problem| app.metrics().count_refused(problem));
     Ok(Json(BatchAnswer { items }))
 }
 
