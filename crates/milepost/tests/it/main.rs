@@ -12,6 +12,7 @@ mod configurations;
 mod connections;
 mod customers;
 mod events;
+mod fuzzing;
 mod jobs;
 mod kill;
 mod live;
