@@ -29,6 +29,7 @@ use crate::error::{Error, Result};
 use crate::http::{Json, PathId, present};
 use crate::progress::{JobStatus, StepStatus};
 use crate::values::{Email, Fraction, Name, ProviderJobId, Tag};
+pub(crate) use list::JobFilter;
 pub use list::{JobListItem, StepBrief};
 
 /// The routes of this slice.

@@ -15,6 +15,7 @@ mod configurations;
 mod connections;
 mod customers;
 mod events;
+mod fuzzing;
 mod jobs;
 mod kill;
 mod limits;
