@@ -31,13 +31,15 @@ use crate::caller::find_caller;
 use crate::config::Settings;
 use crate::db::{Db, on};
 use crate::error::{Cause, Error, Result};
+use crate::events::EventRates;
 use crate::live::Hub;
 use crate::observe::metrics::Metrics;
 use crate::observe::traces::Traces;
 use crate::observe::{page, watch_request};
 use crate::sources::Clock;
 use crate::{
-    api_document, api_keys, configurations, customers, events, jobs, live, server, sessions, ui, unread_body, users,
+    api_document, api_keys, audit, configurations, customers, events, jobs, live, server, sessions, ui, unread_body,
+    users,
 };
 
 /// Where the API lives.
@@ -61,6 +63,7 @@ struct Inner {
     passwords: Passwords,
     uses: Uses,
     gates: Gates,
+    event_rates: EventRates,
     hub: Hub,
     metrics: Metrics,
     traces: Traces,
@@ -80,8 +83,21 @@ impl App {
         let hub = Hub::new(closing.clone(), metrics.clone());
         let passwords = Passwords::new()?;
         let gates = Gates::new(&db, &settings.limits);
+        let event_rates = EventRates::new(&settings.limits, clock.clone());
         let uses = Uses::default();
-        Ok(Self(Arc::new(Inner { db, settings, clock, passwords, uses, gates, hub, metrics, traces, closing })))
+        Ok(Self(Arc::new(Inner {
+            db,
+            settings,
+            clock,
+            passwords,
+            uses,
+            gates,
+            event_rates,
+            hub,
+            metrics,
+            traces,
+            closing,
+        })))
     }
 
     /// The database.
@@ -112,6 +128,12 @@ impl App {
     #[must_use]
     pub fn gates(&self) -> &Gates {
         &self.0.gates
+    }
+
+    /// How many events each key may report over time.
+    #[must_use]
+    pub fn event_rates(&self) -> &EventRates {
+        &self.0.event_rates
     }
 
     /// Which keys and sessions were used lately.
@@ -156,7 +178,8 @@ fn api() -> OpenApiRouter<App> {
         .merge(configurations::routes())
         .merge(jobs::routes())
         .merge(events::routes())
-        .merge(live::routes());
+        .merge(live::routes())
+        .merge(audit::routes());
     OpenApiRouter::with_openapi(api_document::Milepost::openapi()).nest(API, slices)
 }
 
@@ -283,6 +306,7 @@ async fn clear_expired(app: App) {
     let mut ticks = tokio::time::interval(CLEARING);
     loop {
         ticks.tick().await;
+        app.event_rates().forget_idle();
         if let Err(error) = clear_once(&app).await {
             tracing::warn!(error = %Cause(&error), "could not clear away what has expired");
         }

@@ -13,6 +13,9 @@ use utoipa::ToSchema;
 /// The media type of every error.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
+/// The most values that an answer names as bad: a small request must not get a large answer.
+const MAX_ERRORS: usize = 100;
+
 /// The result of a handler.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -212,6 +215,9 @@ impl Error {
             Self::Invalid(errors) => match errors.as_slice() {
                 [FieldError { pointer, detail }] if pointer.is_empty() => detail.clone(),
                 [FieldError { pointer, detail }] => format!("{pointer}: {detail}"),
+                errors if errors.len() > MAX_ERRORS => {
+                    format!("{} values are not acceptable; the first {MAX_ERRORS} are named.", errors.len())
+                }
                 errors => format!("{} values are not acceptable.", errors.len()),
             },
             Self::Unavailable(_) => "The database cannot be reached at the moment; try again.".to_owned(),
@@ -231,7 +237,7 @@ impl Error {
             status: status.as_u16(),
             detail: self.detail(),
             errors: match self {
-                Self::Invalid(errors) => errors.clone(),
+                Self::Invalid(errors) => errors.iter().take(MAX_ERRORS).cloned().collect(),
                 Self::ReferenceNotFound(error) => vec![error.clone()],
                 _ => Vec::new(),
             },
@@ -250,7 +256,8 @@ impl Error {
                 None => tracing::error!(error = %source, "internal error"),
             },
             Self::Unavailable(source) => tracing::error!(error = %Cause(source), "database unavailable"),
-            Self::Busy(reason) => tracing::warn!(reason, "busy"),
+            // Whoever refuses says so, now and then: a line for each would make an overload worse.
+            Self::Busy(reason) => tracing::debug!(reason, "busy"),
             _ => {}
         }
     }

@@ -17,6 +17,8 @@ pub mod customers;
 pub mod db;
 pub mod error;
 pub mod events;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod http;
 pub mod jobs;
 pub mod live;

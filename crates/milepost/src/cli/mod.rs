@@ -1,10 +1,13 @@
 //! The command line: a file or folder for each command; `server.rs` and `text.rs` are what those share that talk to a
 //! server.
 
+mod audit;
+mod backup;
 mod demo;
 mod migrate;
 mod openapi;
 mod rebuild;
+mod restore;
 mod serve;
 mod server;
 mod text;
@@ -18,7 +21,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::app::App;
 use crate::config::{BadSetting, LogFormat, SettingArgs, Settings};
-use crate::db::{Db, OpenError};
+use crate::db::{BackupError, Db, OpenError};
 use crate::error::Error;
 use crate::observe::log;
 use crate::observe::traces::BadTraceSetting;
@@ -42,8 +45,14 @@ enum Command {
     Migrate(migrate::Migrate),
     /// Manage accounts, with or without a running server
     User(user::User),
+    /// Show the audit log: who did what, when, and from where
+    Audit(audit::Audit),
     /// Recompute the state of all jobs from their events and report every difference
     Rebuild(rebuild::Rebuild),
+    /// Copy a SQLite database into a file, with or without a running server
+    Backup(backup::Backup),
+    /// Make a SQLite database of a backup
+    Restore(restore::Restore),
     /// Show a job live in the terminal
     Watch(watch::Watch),
     /// Print the OpenAPI document
@@ -95,6 +104,12 @@ impl From<BadSetting> for Failure {
 
 impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<BackupError> for Failure {
+    fn from(error: BackupError) -> Self {
         Self(error.to_string())
     }
 }
@@ -163,7 +178,10 @@ impl Command {
             Self::Demo(demo) => demo.run().await,
             Self::Migrate(migrate) => migrate.run().await,
             Self::User(user) => user.run().await,
+            Self::Audit(audit) => audit.run().await,
             Self::Rebuild(rebuild) => rebuild.run().await,
+            Self::Backup(backup) => backup.run().await,
+            Self::Restore(restore) => restore.run().await,
             Self::Watch(watch) => return watch.run().await,
             Self::Openapi => openapi::run(),
         }?;

@@ -4,6 +4,7 @@
 //! Reading takes `impl Into<On>`: a `&Db` (on SQLite a pool of read-only connections) or a `&mut Tx`. Writing takes a
 //! [`Tx`]; there is no other way to write, and on SQLite the read-only pool enforces that.
 
+mod backup;
 pub(crate) mod bulk;
 mod migrations;
 mod open;
@@ -16,6 +17,7 @@ use sqlx::{PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool,
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+pub use backup::{BackupError, Copied, back_up, restore};
 pub(crate) use bulk::insert_rows;
 pub use migrations::{Applied, MigrationStatus, PendingMigration};
 pub use open::{DatabaseUrl, OpenError};

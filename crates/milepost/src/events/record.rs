@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{Event, NewEvent, StoredEvent, hours, metadata, queries};
+use crate::admission::Place;
 use crate::app::App;
 use crate::auth::ProviderId;
 use crate::configurations::{Step, load_steps};
@@ -62,7 +63,13 @@ struct NamedStep {
 }
 
 /// Records events and answers each, in their order. What was refused before comes through as it is.
-pub(super) async fn record(app: &App, provider: ProviderId, events: Vec<Result<NewEvent>>) -> Vec<Result<Recorded>> {
+/// Each group waits for a turn, so that others come between the groups of a large batch.
+pub(super) async fn record(
+    app: &App,
+    provider: ProviderId,
+    place: &Place,
+    events: Vec<Result<NewEvent>>,
+) -> Vec<Result<Recorded>> {
     let now = app.clock().now();
     let accepted = match resolve(app, provider, &events).await {
         Ok(known) => events.into_iter().map(|event| accept(&known, event?, now)).collect::<Vec<_>>(),
@@ -81,7 +88,10 @@ pub(super) async fn record(app: &App, provider: ProviderId, events: Vec<Result<N
     }
     for group in waiting.chunks(GROUP) {
         let events: Vec<Accepted> = group.iter().map(|(_, event)| event.clone()).collect();
-        let written = write_or_retry(app, provider, &events).await;
+        let written = match place.turn().await {
+            Ok(_turn) => write_or_retry(app, provider, &events).await,
+            Err(error) => fail_all(&error, events.len()),
+        };
         let is_away = written.iter().any(|answer| matches!(answer, Err(Error::Busy(_))));
         for ((index, _), answer) in group.iter().zip(written) {
             answers[*index] = Some(answer);
@@ -106,6 +116,7 @@ fn fail_all(error: &Error, count: usize) -> Vec<Result<Recorded>> {
     error.log();
     let again = || match error {
         Error::Unavailable(_) => AWAY,
+        Error::Busy(detail) => Error::Busy(detail),
         other => Error::internal(other.to_string()),
     };
     (0..count).map(|_| Err(again())).collect()

@@ -93,6 +93,28 @@ impl Milepost {
         (output, names.map(|name| name.into_string().unwrap()).collect())
     }
 
+    /// The same, but no file may grow beyond so many blocks of 512 bytes.
+    pub fn with_files_up_to(self, blocks: u32) -> Self {
+        let mut command = Command::new("sh");
+        // Told, not killed: as a full disk would.
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        command.arg("-c").arg(script).arg(self.command.get_program()).args(self.command.get_args());
+        command.current_dir(self.folder.path()).stdin(Stdio::null());
+        for (name, value) in self.command.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        Self { command, folder: self.folder }
+    }
+
+    /// Starts it and does not wait for it. What it says is lost.
+    pub fn start(mut self) -> Running {
+        self.command.stdout(Stdio::null()).stderr(Stdio::null());
+        Running { child: self.command.spawn().unwrap(), _folder: self.folder }
+    }
+
     /// Runs it to its end.
     pub async fn run(self) -> Output {
         self.run_with_input("").await
@@ -153,6 +175,44 @@ async fn finish(mut command: Command, input: &str) -> Output {
         }
     };
     tokio::task::spawn_blocking(run).await.unwrap()
+}
+
+/// A command under way; dropped, it is killed.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    _folder: TempDir,
+}
+
+impl Running {
+    /// Ends it by SIGKILL. True: it had ended by itself before.
+    pub fn kill(&mut self) -> bool {
+        let has_ended = self.child.try_wait().unwrap().is_some();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        has_ended
+    }
+
+    /// Ends it by SIGTERM, as an operator or the system does, and gives its exit code.
+    pub async fn terminate(&mut self) -> Option<i32> {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").arg(&id).status().unwrap().success());
+        self.wait().await
+    }
+
+    /// Waits for its end and gives its exit code.
+    pub async fn wait(&mut self) -> Option<i32> {
+        while self.child.try_wait().unwrap().is_none() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.kill();
+    }
 }
 
 /// `milepost serve` as a process of its own; dropped, it is killed.

@@ -10,6 +10,7 @@ mod database;
 mod line;
 mod people;
 mod raw;
+mod rows;
 mod sse;
 
 pub use answer::{Answer, SetCookie};
