@@ -14,7 +14,8 @@ fn corpus() -> PathBuf {
 #[test]
 fn every_input_of_the_corpus_is_taken_or_refused_well() {
     for (name, target) in TARGETS {
-        let files: Vec<PathBuf> = fs::read_dir(corpus().join(name)).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let files: Vec<PathBuf> =
+            fs::read_dir(corpus().join(name)).unwrap().map(|entry| entry.unwrap().path()).collect();
         assert!(files.len() >= 3, "{name} has hardly anything to go by");
         for file in files {
             let input = fs::read(&file).unwrap();

@@ -8,11 +8,13 @@ mod support;
 
 mod accounts;
 mod api_keys;
+mod attacks;
 mod configurations;
 mod connections;
 mod customers;
 mod events;
 mod fuzzing;
+mod injections;
 mod jobs;
 mod kill;
 mod live;
