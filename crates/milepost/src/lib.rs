@@ -22,6 +22,7 @@ pub mod fuzzing;
 pub mod http;
 pub mod jobs;
 pub mod live;
+pub mod observe;
 pub mod paging;
 pub mod progress;
 pub mod server;

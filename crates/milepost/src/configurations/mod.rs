@@ -221,6 +221,7 @@ async fn register_configuration(
     Json(sent): Json<NewConfiguration>,
 ) -> Result<Response> {
     check(&sent)?;
+    let _pass = app.gates().writes.enter(Some(provider.id())).await?;
     let version = sent.version.to_string();
     let mut is_new = false;
     let mut registered = find_version(app.db(), provider, &sent.tag, &version).await?;

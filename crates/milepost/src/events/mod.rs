@@ -3,6 +3,7 @@
 pub mod hours;
 mod metadata;
 mod queries;
+mod rates;
 mod record;
 
 use axum::extract::{Request, State};
@@ -18,7 +19,8 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::auth::{ProviderWriter, Viewer};
+use crate::audit::{self, Actor, Part};
+use crate::auth::Viewer;
 use crate::db::Order;
 use crate::error::{Error, Problem, Result};
 use crate::http::{self, Json, PathId, Query, Several};
@@ -30,6 +32,8 @@ pub use hours::{EventHour, hour_of, load_hours_since};
 pub use metadata::measure;
 pub(crate) use metadata::parse as parse_metadata;
 pub use queries::{StoredEvent, load_after_position, load_after_sequence, load_feed};
+pub use rates::EventRates;
+use rates::{AdmittedBatch, AdmittedEvent};
 pub use record::Recorded;
 
 /// The most events of a batch: more than a body can hold that are any.
@@ -153,12 +157,12 @@ fn recorded_status(is_new: bool) -> StatusCode {
         (status = 200, description = "Was recorded before", body = Event)))]
 async fn post_event(
     State(app): State<App>,
-    ProviderWriter(provider): ProviderWriter,
+    AdmittedEvent { provider, place }: AdmittedEvent,
     headers: HeaderMap,
     Json(mut event): Json<NewEvent>,
 ) -> Result<Response> {
     event.idempotency_key = idempotency_key(&headers, event.idempotency_key)?;
-    let results = record::record(&app, provider, vec![Ok(event)]).await;
+    let results = record::record(&app, provider, &place, vec![Ok(event)]).await;
     let result = results.into_iter().next().ok_or_else(|| Error::internal("an event got no answer"))?;
     let Recorded { event, is_new } = result?;
     Ok((recorded_status(is_new), Json(event)).into_response())
@@ -187,11 +191,7 @@ fn idempotency_key(headers: &HeaderMap, in_body: Option<IdempotencyKey>) -> Resu
 #[utoipa::path(post, path = "/events/batch", tag = "Events", operation_id = "post_events",
     request_body(content((Vec<NewEvent> = "application/json"), (String = "application/x-ndjson"))),
     responses((status = 200, description = "An answer for each event, in order", body = BatchAnswer)))]
-async fn post_events(
-    State(app): State<App>,
-    ProviderWriter(provider): ProviderWriter,
-    request: Request,
-) -> Result<Json<BatchAnswer>> {
+async fn post_events(State(app): State<App>, admitted: AdmittedBatch, request: Request) -> Result<Json<BatchAnswer>> {
     if request.headers().contains_key(IDEMPOTENCY_KEY) {
         let detail = "is for one event; in a batch give each event its own idempotency_key";
         return Err(Error::invalid("/Idempotency-Key", detail));
@@ -206,7 +206,10 @@ async fn post_events(
         Some(_) => return Err(Error::UnsupportedMediaType("application/json or application/x-ndjson")),
     };
     let events = parse_batch(&body, form)?;
-    let items = record::record(&app, provider, events).await.into_iter().map(BatchItem::from).collect();
+    admitted.spend(&app, events.len())?;
+    let recorded = record::record(&app, admitted.provider(), &admitted.place, events).await;
+    let items: Vec<BatchItem> = recorded.into_iter().map(BatchItem::from).collect();
+    items.iter().filter_map(|item| item.problem.as_ref()).for_each(|problem| app.metrics().count_refused(problem));
     Ok(Json(BatchAnswer { items }))
 }
 
@@ -280,6 +283,7 @@ enum EventOrder {
 async fn list_events(
     State(app): State<App>,
     viewer: Viewer,
+    actor: Actor,
     PathId(id): PathId,
     Query(filter): Query<EventFilter>,
 ) -> Result<Json<Page<Event>>> {
@@ -291,6 +295,7 @@ async fn list_events(
     let job = jobs::queries::find(app.db(), viewer.tenant(), id).await?.ok_or(Error::NotFound)?;
     let kinds = filter.kind.map(|Several(kinds)| kinds);
     let events = queries::list_of_job(app.db(), job.id, kinds.as_deref(), order, cursor, filter.limit).await?;
+    audit::record_read(&app, &actor, &job, Part::Events).await?;
     let cursor = |StoredEvent { event, .. }: &StoredEvent| {
         Cursor { at: event.occurred_at, tie: sequence_as_tie(event.sequence) }.in_order(name)
     };

@@ -57,6 +57,7 @@ pub(super) async fn read_summary(
     let now = app.clock().now();
     let since = query.since.map_or_else(|| now.date_naive().and_time(NaiveTime::MIN).and_utc(), |at| at.0);
     let first_hour = hour_of(now) - TimeDelta::hours(i64::from(HOURS - 1));
+    let _pass = app.gates().searches.enter(Some(provider.id())).await?;
     let mut snapshot = app.db().begin_reading().await?;
     let counts = count_jobs(&mut snapshot, provider, since, now - SILENCE).await?;
     let counted = load_hours_since(&mut snapshot, provider, first_hour).await?;

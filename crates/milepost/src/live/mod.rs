@@ -24,7 +24,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use crate::admission::Place;
 use crate::app::App;
+use crate::audit::{self, Actor, Part};
 use crate::auth::{Viewer, credentials, uses};
 use crate::db::{Log, log_position};
 use crate::error::{Error, Result};
@@ -97,16 +99,19 @@ pub(crate) fn parse_id(text: &str) -> Option<i64> {
 async fn stream_job(
     State(app): State<App>,
     viewer: Viewer,
+    actor: Actor,
     PathId(id): PathId,
     headers: HeaderMap,
     Query(resume): Query<Resume>,
 ) -> Result<Response> {
     let last_id = resume.last_id(&headers)?;
+    let place = app.gates().streams.take(Some(viewer.user_id()), 1)?;
     let watcher = app.hub().watch(id, &viewer);
-    let mut visible = Visible { app: app.clone(), viewer, job_id: Some(id) };
+    let mut visible = Visible { app: app.clone(), viewer, job_id: Some(id), _place: place };
     visible.expect_credentials().await?;
     let viewer = &visible.viewer;
     let job = queries::find_detail(app.db(), viewer.tenant(), id).await?.ok_or(Error::NotFound)?;
+    audit::record_read(&app, &actor, &job.job, Part::Stream).await?;
     let newest = job.job.last_sequence;
     // An id from the future belongs to a history that a restored database no longer has: begin anew.
     let (snapshot, after) = match last_id {
@@ -132,13 +137,16 @@ async fn stream_job(
 async fn stream_jobs(
     State(app): State<App>,
     viewer: Viewer,
+    actor: Actor,
     headers: HeaderMap,
     Query(resume): Query<Resume>,
 ) -> Result<Response> {
     let last_id = resume.last_id(&headers)?;
+    let place = app.gates().streams.take(Some(viewer.user_id()), 1)?;
     let watcher = app.hub().watch(viewer.user_id(), &viewer);
-    let mut visible = Visible { app: app.clone(), viewer, job_id: None };
+    let mut visible = Visible { app: app.clone(), viewer, job_id: None, _place: place };
     visible.expect_credentials().await?;
+    audit::record_read_of_all(&app, &actor, &visible.viewer).await?;
     let newest = log_position(app.db(), Log::Events).await?;
     let (ready, after) = match last_id {
         Some(last) if last <= newest => (None, last),
@@ -162,6 +170,8 @@ struct Visible {
     app: App,
     viewer: Viewer,
     job_id: Option<Uuid>,
+    /// Held for as long as the stream is open.
+    _place: Place,
 }
 
 impl Visible {

@@ -172,6 +172,7 @@ pub(super) async fn list_jobs(
     viewer: Viewer,
     Query(filter): Query<JobFilter>,
 ) -> Result<Json<Page<JobListItem>>> {
+    let _pass = app.gates().searches.enter(Some(viewer.user_id())).await?;
     let mut snapshot = app.db().begin_reading().await?;
     let page = page::find_page(&mut snapshot, viewer.tenant(), &filter).await?;
     let steps = if filter.steps {
