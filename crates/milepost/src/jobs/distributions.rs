@@ -76,6 +76,7 @@ pub(super) async fn read_distributions(
     actor: Actor,
     PathId(id): PathId,
 ) -> Result<Json<Distributions>> {
+    let _pass = app.gates().searches.enter(Some(provider.id())).await?;
     let mut snapshot = app.db().begin_reading().await?;
     let job = queries::find(&mut snapshot, Tenant::Provider(provider), id).await?.ok_or(Error::NotFound)?;
     let mut steps = configurations::load_steps(&mut snapshot, &[job.job_configuration_id]).await?;

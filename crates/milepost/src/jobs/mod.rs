@@ -29,6 +29,7 @@ use crate::error::{Error, Result};
 use crate::http::{Json, PathId, present};
 use crate::progress::{JobStatus, StepStatus};
 use crate::values::{Email, Fraction, Name, ProviderJobId, Tag};
+pub(crate) use list::JobFilter;
 pub use list::{JobListItem, StepBrief};
 
 /// The routes of this slice.
@@ -209,6 +210,7 @@ async fn open_job(
     ProviderWriter(provider): ProviderWriter,
     Json(new): Json<NewJob>,
 ) -> Result<Response> {
+    let _pass = app.gates().writes.enter(Some(provider.id())).await?;
     let existing = queries::find_by_provider_job_id(app.db(), provider, &new.provider_job_id).await?;
     if let Some(job) = existing {
         return same_again(&app, provider, &new, job).await;
@@ -310,6 +312,7 @@ async fn correct_job(
     PathId(id): PathId,
     Json(correction): Json<JobCorrection>,
 ) -> Result<Json<Job>> {
+    let _pass = app.gates().writes.enter(Some(provider.id())).await?;
     let now = app.clock().now();
     let mut tx = app.db().begin().await?;
     let tenant = Tenant::Provider(provider);
