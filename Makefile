@@ -5,7 +5,7 @@ CARGO_DENY := 0.20.2
 TOOLS := $(CURDIR)/target/tools
 WEB_INSTALLED := web/node_modules/.package-lock.json web/codegen/node_modules/.package-lock.json
 
-.PHONY: help run demo build ui dev test test-rust test-examples test-web e2e lint lint-rust lint-web format openapi \
+.PHONY: help run demo build ui dev test test-rust test-examples test-web test-slow e2e lint lint-rust lint-web format openapi \
 	screenshots bench clean
 
 # What is checked has the page in it; `make test-rust UI=` does without.
@@ -40,6 +40,10 @@ test-examples: ## Run the example programs against both databases
 test-web: $(WEB_INSTALLED) ## Run the page's unit tests
 	npm --prefix web test
 
+test-slow: ## Attack a server with 2,000 slow clients in three ways; takes some minutes, not part of `make test`
+	cargo build --locked
+	scripts/attack-slowly
+
 e2e: $(WEB_INSTALLED) ## Walk through the page in a real browser
 	cargo build --locked
 	scripts/with-chromium npm --prefix web run e2e
@@ -51,7 +55,7 @@ lint-rust: $(TOOLS)/bin/cargo-deny ## Check all but the page
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --quiet
 	$(TOOLS)/bin/cargo-deny check bans licenses sources
-	for script in scripts/with-postgres scripts/with-chromium scripts/test-examples scripts/check-docs .ci/run; do bash -n $$script || exit 1; done
+	for script in scripts/with-postgres scripts/with-chromium scripts/test-examples scripts/attack-slowly scripts/check-docs .ci/run; do bash -n $$script || exit 1; done
 	scripts/check-docs
 
 lint-web: $(WEB_INSTALLED) ## Check the page: lints, types, drift from the API, size

@@ -1607,6 +1607,15 @@ export interface operations {
                     "application/json": components["schemas"]["Server"];
                 };
             };
+            /** @description Not by plain http */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description A defect on our side */
             500: {
                 headers: {
@@ -1658,8 +1667,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body arrived too slowly */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1685,7 +1703,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type this takes */
+            /** @description Not a media type or an encoding this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -1750,7 +1768,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1819,8 +1837,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body arrived too slowly */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1837,7 +1864,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type this takes */
+            /** @description Not a media type or an encoding this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -1915,8 +1942,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body arrived too slowly */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1933,7 +1969,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type this takes */
+            /** @description Not a media type or an encoding this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2012,8 +2048,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body arrived too slowly */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2030,7 +2075,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type this takes */
+            /** @description Not a media type or an encoding this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2095,7 +2140,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2156,7 +2201,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2234,8 +2279,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body arrived too slowly */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2252,7 +2306,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type this takes */
+            /** @description Not a media type or an encoding this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2317,7 +2371,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2376,7 +2430,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2457,7 +2511,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2468,6 +2522,15 @@ export interface operations {
             };
             /** @description Not there, or not the caller's: the answer is the same */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body arrived too slowly */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2493,7 +2556,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type this takes */
+            /** @description Not a media type or an encoding this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2563,7 +2626,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2650,8 +2713,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body arrived too slowly */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2668,7 +2740,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type this takes */
+            /** @description Not a media type or an encoding this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2736,7 +2808,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2793,6 +2865,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Invitation"];
+                };
+            };
+            /** @description Not by plain http */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not there, or not the caller's: the answer is the same */
@@ -2876,7 +2957,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2894,6 +2975,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The body arrived too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Too large */
             413: {
                 headers: {
@@ -2903,7 +2993,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type this takes */
+            /** @description Not a media type or an encoding this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2977,7 +3067,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3064,8 +3154,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body arrived too slowly */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3091,7 +3190,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type this takes */
+            /** @description Not a media type or an encoding this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3147,6 +3246,15 @@ export interface operations {
                     "application/json": unknown;
                 };
             };
+            /** @description Not by plain http */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description A defect on our side */
             500: {
                 headers: {
@@ -3197,7 +3305,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3299,7 +3407,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3386,8 +3494,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body arrived too slowly */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3413,7 +3530,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type this takes */
+            /** @description Not a media type or an encoding this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3481,7 +3598,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3562,7 +3679,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3580,6 +3697,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The body arrived too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Too large */
             413: {
                 headers: {
@@ -3589,7 +3715,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type this takes */
+            /** @description Not a media type or an encoding this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3657,7 +3783,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3725,7 +3851,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3815,7 +3941,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3833,6 +3959,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The body arrived too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Too large */
             413: {
                 headers: {
@@ -3842,7 +3977,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type this takes */
+            /** @description Not a media type or an encoding this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3921,8 +4056,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body arrived too slowly */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3939,7 +4083,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type this takes */
+            /** @description Not a media type or an encoding this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -4019,7 +4163,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4102,7 +4246,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4182,7 +4326,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;

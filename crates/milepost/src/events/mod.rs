@@ -199,7 +199,7 @@ async fn post_events(
     let array: Vec<Box<RawValue>>;
     let raw: Vec<&[u8]> = match media_type.as_deref() {
         None | Some("application/json") => {
-            array = http::parse_json(&body)?;
+            array = http::parse_elements(&body)?;
             array.iter().map(|raw| raw.get().as_bytes()).collect()
         }
         Some("application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/x-jsonlines") => {
