@@ -3,8 +3,8 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderValue, StatusCode, Uri};
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Router, routing};
@@ -12,26 +12,32 @@ use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::decompression::RequestDecompressionLayer;
-use tracing::Instrument;
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
 use uuid::Uuid;
 
-use crate::auth::credentials::KeyUses;
+use crate::admission::Gates;
 use crate::auth::origin::refuse_other_origins;
 use crate::auth::password::Passwords;
+use crate::auth::uses::Uses;
 use crate::caller::find_caller;
 use crate::config::Settings;
 use crate::db::{Db, on};
-use crate::error::{Error, Result};
+use crate::error::{Cause, Error, Result};
+use crate::events::EventRates;
 use crate::headers::complete_answer;
 use crate::https::require_https;
 use crate::live::Hub;
+use crate::observe::metrics::Metrics;
+use crate::observe::traces::Traces;
+use crate::observe::{page, watch_request};
 use crate::sources::Clock;
 use crate::unread_body::answer_in_time;
-use crate::{api_document, api_keys, configurations, customers, events, jobs, live, server, ui, users};
+use crate::{
+    api_document, api_keys, audit, configurations, customers, events, jobs, live, server, sessions, ui, users,
+};
 
 /// Where the API lives.
 pub const API: &str = "/api/v1";
@@ -50,8 +56,12 @@ struct Inner {
     settings: Settings,
     clock: Clock,
     passwords: Passwords,
-    key_uses: KeyUses,
+    uses: Uses,
+    gates: Gates,
+    event_rates: EventRates,
     hub: Hub,
+    metrics: Metrics,
+    traces: Traces,
     stopping: CancellationToken,
     closing: CancellationToken,
 }
@@ -59,11 +69,33 @@ struct Inner {
 impl App {
     /// The state of a server over a migrated database.
     pub fn new(db: Db, settings: Settings, clock: Clock) -> Result<Self> {
+        let metrics = Metrics::new(settings.database_url.kind())?;
+        Self::observed(db, settings, clock, metrics, Traces::default())
+    }
+
+    /// The same, counting here and tracing there.
+    pub fn observed(db: Db, settings: Settings, clock: Clock, metrics: Metrics, traces: Traces) -> Result<Self> {
         let closing = CancellationToken::new();
-        let hub = Hub::new(closing.clone());
+        let hub = Hub::new(closing.clone(), metrics.clone());
         let passwords = Passwords::new()?;
-        let (key_uses, stopping) = (KeyUses::default(), CancellationToken::new());
-        Ok(Self(Arc::new(Inner { db, settings, clock, passwords, key_uses, hub, stopping, closing })))
+        let gates = Gates::new(&db, &settings.limits);
+        let event_rates = EventRates::new(&settings.limits, clock.clone());
+        let uses = Uses::default();
+        let stopping = CancellationToken::new();
+        Ok(Self(Arc::new(Inner {
+            db,
+            settings,
+            clock,
+            passwords,
+            uses,
+            gates,
+            event_rates,
+            hub,
+            metrics,
+            traces,
+            stopping,
+            closing,
+        })))
     }
 
     /// The database.
@@ -90,10 +122,40 @@ impl App {
         &self.0.passwords
     }
 
-    /// Which keys were used lately.
+    /// How much is taken on at once.
     #[must_use]
-    pub fn key_uses(&self) -> &KeyUses {
-        &self.0.key_uses
+    pub fn gates(&self) -> &Gates {
+        &self.0.gates
+    }
+
+    /// How many events each key may report over time.
+    #[must_use]
+    pub fn event_rates(&self) -> &EventRates {
+        &self.0.event_rates
+    }
+
+    /// Which keys and sessions were used lately.
+    #[must_use]
+    pub fn uses(&self) -> &Uses {
+        &self.0.uses
+    }
+
+    /// What is counted.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// What is traced.
+    #[must_use]
+    pub fn traces(&self) -> &Traces {
+        &self.0.traces
+    }
+
+    /// Cancelled when the server lets nobody in any more and its streams end.
+    #[must_use]
+    pub fn closing(&self) -> &CancellationToken {
+        &self.0.closing
     }
 
     /// What feeds the live streams.
@@ -106,11 +168,6 @@ impl App {
     pub(crate) fn stopping(&self) -> &CancellationToken {
         &self.0.stopping
     }
-
-    /// Cancelled when the server lets nobody in any more and its streams end.
-    pub(crate) fn closing(&self) -> &CancellationToken {
-        &self.0.closing
-    }
 }
 
 /// The routes of all slices and the document that describes them.
@@ -118,12 +175,14 @@ fn api() -> OpenApiRouter<App> {
     let slices = OpenApiRouter::new()
         .merge(server::routes())
         .merge(users::routes())
+        .merge(sessions::routes())
         .merge(api_keys::routes())
         .merge(customers::routes())
         .merge(configurations::routes())
         .merge(jobs::routes())
         .merge(events::routes())
-        .merge(live::routes());
+        .merge(live::routes())
+        .merge(audit::routes());
     OpenApiRouter::with_openapi(api_document::Milepost::openapi()).nest(API, slices)
 }
 
@@ -144,6 +203,7 @@ pub(crate) fn router(app: App) -> Router {
     api.merge(reader())
         .route("/livez", routing::get(|| async { "ok\n" }))
         .route("/readyz", routing::get(ready))
+        .route("/metrics", routing::get(page::read_beside))
         .fallback(ui::answer)
         .method_not_allowed_fallback(|| async { Error::MethodNotAllowed })
         .layer(CatchPanicLayer::custom(|_| Error::internal("a handler panicked").into_response()))
@@ -152,7 +212,7 @@ pub(crate) fn router(app: App) -> Router {
         .layer(middleware::from_fn_with_state(app.clone(), refuse_other_origins))
         .layer(middleware::from_fn_with_state(app.clone(), require_https))
         .layer(middleware::from_fn_with_state(app.clone(), answer_in_time))
-        .layer(middleware::from_fn_with_state(app.clone(), name_request))
+        .layer(middleware::from_fn_with_state(app.clone(), watch_request))
         .layer(middleware::from_fn_with_state(app.clone(), find_caller))
         .layer(middleware::from_fn_with_state(app.clone(), complete_answer))
         .with_state(app)
@@ -170,21 +230,6 @@ fn reader() -> Router<App> {
 /// The id of a request, under which the log and the audit log have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestId(pub Uuid);
-
-/// Gives each request an id, under which the log has what went wrong. The log names the route, never the path: paths
-/// may hold invitations.
-async fn name_request(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let id = app.clock().new_id();
-    request.extensions_mut().insert(RequestId(id));
-    let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str);
-    let span = tracing::info_span!("request", %id, method = %request.method(), route);
-    let mut response = next.run(request).instrument(span.clone()).await;
-    span.in_scope(|| tracing::debug!(status = response.status().as_u16(), "answered"));
-    if let Ok(id) = HeaderValue::try_from(id.to_string()) {
-        response.headers_mut().insert("x-request-id", id);
-    }
-    response
-}
 
 /// Existing scripts write `/job_configurations`: in the first part of an API path `_` is as good as `-`.
 pub(crate) fn canonical_path<B>(mut request: axum::http::Request<B>) -> axum::http::Request<B> {
@@ -217,8 +262,9 @@ pub(crate) async fn clear_expired(app: App) {
     let mut ticks = tokio::time::interval(CLEARING);
     loop {
         ticks.tick().await;
+        app.event_rates().forget_idle();
         if let Err(error) = clear_once(&app).await {
-            tracing::warn!(%error, "could not clear away what has expired");
+            tracing::warn!(error = %Cause(&error), "could not clear away what has expired");
         }
     }
 }
@@ -226,7 +272,7 @@ pub(crate) async fn clear_expired(app: App) {
 async fn clear_once(app: &App) -> sqlx::Result<()> {
     let now = app.clock().now();
     let mut tx = app.db().begin().await?;
-    on!(&mut tx, |c| sqlx::query("delete from sessions where expires_at < $1").bind(now).execute(c).await.map(drop))?;
+    sessions::clear(&mut tx, &app.settings().sessions, now).await?;
     on!(&mut tx, |c| {
         sqlx::query("delete from access_changes where created_at < $1")
             .bind(now - ACCESS_CHANGES_KEPT)

@@ -2,9 +2,11 @@
 //!
 //! `docs/ARCHITECTURE.md` is the map: the way of one event from the socket to the watcher's screen.
 
+pub mod admission;
 pub mod api_document;
 pub mod api_keys;
 pub mod app;
+pub mod audit;
 pub mod auth;
 pub mod caller;
 pub mod cli;
@@ -15,15 +17,19 @@ pub mod customers;
 pub mod db;
 pub mod error;
 pub mod events;
+#[doc(hidden)]
+pub mod fuzzing;
 mod headers;
 pub mod http;
 mod https;
 pub mod jobs;
 pub mod live;
+pub mod observe;
 pub mod paging;
 pub mod progress;
 pub mod serve;
 pub mod server;
+pub mod sessions;
 pub mod sources;
 mod ui;
 mod unread_body;

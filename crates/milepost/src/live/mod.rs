@@ -18,14 +18,16 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use futures::Stream;
 use serde::Deserialize;
-use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use crate::admission::Place;
 use crate::app::App;
-use crate::auth::{Viewer, credentials};
+use crate::audit::{self, Actor, Part};
+use crate::auth::{Viewer, credentials, uses};
 use crate::db::{Log, log_position};
 use crate::error::{Error, Result};
 use crate::events::{StoredEvent, load_after_sequence, load_feed};
@@ -36,6 +38,8 @@ use hub::{LiveEvent, Signal, Watcher};
 
 /// How often a comment keeps an idle line open.
 const HEARTBEAT: Duration = Duration::from_secs(15);
+/// How often an open stream looks at the use of its credentials, at most.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 /// How many missed events are read at once.
 const PAGE: i64 = 200;
 
@@ -55,14 +59,15 @@ fn frame(event: &str, id: &str, data: &str) -> Bytes {
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct Resume {
+pub(crate) struct Resume {
     /// The id of the last message that was received; the header `Last-Event-ID` beats it.
+    #[param(pattern = "^[0-9]{1,18}$")]
     after: Option<String>,
 }
 
 impl Resume {
     /// The sequence or position of the last message that was received.
-    fn last_id(self, headers: &HeaderMap) -> Result<Option<i64>> {
+    pub(crate) fn last_id(self, headers: &HeaderMap) -> Result<Option<i64>> {
         let (field, text) = match headers.get("last-event-id") {
             Some(value) => ("Last-Event-ID", value.to_str().unwrap_or("?").to_owned()),
             None => match self.after {
@@ -70,11 +75,15 @@ impl Resume {
                 None => return Ok(None),
             },
         };
-        match text.parse::<i64>() {
-            Ok(id) if id >= 0 => Ok(Some(id)),
-            _ => Err(Error::invalid(format!("/{field}"), "is not the id of a message of this stream")),
-        }
+        let id = parse_id(&text);
+        id.map(Some).ok_or_else(|| Error::invalid(format!("/{field}"), "is not the id of a message of this stream"))
     }
+}
+
+/// The id of a message as we write it: digits, fewer than an `i64` may have.
+pub(crate) fn parse_id(text: &str) -> Option<i64> {
+    let is_id = (1..=18).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| is_id)
 }
 
 /// The events of one job, live
@@ -83,22 +92,26 @@ impl Resume {
 /// the events as they are recorded, each with its job as it is now. A message's id is the sequence.
 #[utoipa::path(get, path = "/jobs/{id}/stream", tag = "Live", operation_id = "stream_job",
     params(("id" = Uuid, Path, description = "The job"), Resume,
-        ("Last-Event-ID" = Option<String>, Header, description = "The id of the last message received")),
+        ("Last-Event-ID" = Option<String>, Header, pattern = "^[0-9]{1,18}$",
+            description = "The id of the last message received")),
     responses((status = 200, description = "Messages `snapshot` (the job with its steps) and `event` ({event, job})",
         body = String, content_type = "text/event-stream")))]
 async fn stream_job(
     State(app): State<App>,
     viewer: Viewer,
+    actor: Actor,
     PathId(id): PathId,
     headers: HeaderMap,
     Query(resume): Query<Resume>,
 ) -> Result<Response> {
     let last_id = resume.last_id(&headers)?;
+    let place = app.gates().streams.take(Some(viewer.user_id()), 1)?;
     let watcher = app.hub().watch(id, &viewer);
-    let mut visible = Visible { app: app.clone(), viewer, job_id: Some(id) };
+    let mut visible = Visible { app: app.clone(), viewer, job_id: Some(id), _place: place };
     visible.expect_credentials().await?;
     let viewer = &visible.viewer;
     let job = queries::find_detail(app.db(), viewer.tenant(), id).await?.ok_or(Error::NotFound)?;
+    audit::record_read(&app, &actor, &job.job, Part::Stream).await?;
     let newest = job.job.last_sequence;
     // An id from the future belongs to a history that a restored database no longer has: begin anew.
     let (snapshot, after) = match last_id {
@@ -117,19 +130,23 @@ async fn stream_job(
 /// the events in the order they are committed. `access`, without an id, says that the viewer's rights may have changed:
 /// jobs may have come or gone, so read again.
 #[utoipa::path(get, path = "/jobs/stream", tag = "Live", operation_id = "stream_jobs",
-    params(Resume, ("Last-Event-ID" = Option<String>, Header, description = "The id of the last message received")),
+    params(Resume, ("Last-Event-ID" = Option<String>, Header, pattern = "^[0-9]{1,18}$",
+            description = "The id of the last message received")),
     responses((status = 200, description = "Messages `ready`, `event` ({event, job}) and `access`",
         body = String, content_type = "text/event-stream")))]
 async fn stream_jobs(
     State(app): State<App>,
     viewer: Viewer,
+    actor: Actor,
     headers: HeaderMap,
     Query(resume): Query<Resume>,
 ) -> Result<Response> {
     let last_id = resume.last_id(&headers)?;
+    let place = app.gates().streams.take(Some(viewer.user_id()), 1)?;
     let watcher = app.hub().watch(viewer.user_id(), &viewer);
-    let mut visible = Visible { app: app.clone(), viewer, job_id: None };
+    let mut visible = Visible { app: app.clone(), viewer, job_id: None, _place: place };
     visible.expect_credentials().await?;
+    audit::record_read_of_all(&app, &actor, &visible.viewer).await?;
     let newest = log_position(app.db(), Log::Events).await?;
     let (ready, after) = match last_id {
         Some(last) if last <= newest => (None, last),
@@ -153,6 +170,8 @@ struct Visible {
     app: App,
     viewer: Viewer,
     job_id: Option<Uuid>,
+    /// Held for as long as the stream is open.
+    _place: Place,
 }
 
 impl Visible {
@@ -229,13 +248,40 @@ enum Next {
     End,
 }
 
+/// What an open stream does whether anything happens or not.
+struct Pulse {
+    heartbeat: Interval,
+    use_is_due: Interval,
+}
+
+impl Pulse {
+    fn of(visible: &Visible) -> Self {
+        let precision = uses::precision(visible.viewer.credential(), visible.app.settings());
+        // Twice as often as it is written down, so that nothing falls between.
+        let pause = (precision / 2).to_std().unwrap_or_default().max(SHORTEST_PAUSE);
+        Self { heartbeat: every(HEARTBEAT), use_is_due: every(pause) }
+    }
+}
+
+fn every(pause: Duration) -> Interval {
+    let mut interval = interval_at(Instant::now() + pause, pause);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
+}
+
 /// Waits for the next thing to send; the end when the stream is no longer allowed, was too slow, or the server stops.
-async fn next(visible: &mut Visible, watcher: &mut Watcher, heartbeat: &mut tokio::time::Interval) -> Next {
-    let signal = tokio::select! {
-        biased;
-        () = visible.expiry() => return Next::End,
-        signal = watcher.next() => signal,
-        _ = heartbeat.tick() => return Next::Heartbeat,
+async fn next(visible: &mut Visible, watcher: &mut Watcher, pulse: &mut Pulse) -> Next {
+    let signal = loop {
+        tokio::select! {
+            biased;
+            () = visible.expiry() => return Next::End,
+            // An open stream is a use of its credentials.
+            _ = pulse.use_is_due.tick() => {
+                uses::note_use(&visible.app, visible.viewer.credential(), None, visible.app.clock().now());
+            }
+            signal = watcher.next() => break signal,
+            _ = pulse.heartbeat.tick() => return Next::Heartbeat,
+        }
     };
     match signal {
         None => Next::End,
@@ -246,12 +292,6 @@ async fn next(visible: &mut Visible, watcher: &mut Watcher, heartbeat: &mut toki
             Ok(false) | Err(_) => Next::End,
         },
     }
-}
-
-fn heartbeat() -> tokio::time::Interval {
-    let mut interval = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
-    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    interval
 }
 
 const COMMENT: Bytes = Bytes::from_static(b": still here\n\n");
@@ -280,9 +320,9 @@ fn job_frames(
                 yield event.job_frame;
             }
         }
-        let mut heartbeat = heartbeat();
+        let mut pulse = Pulse::of(&visible);
         while goes_on {
-            match next(&mut visible, &mut watcher, &mut heartbeat).await {
+            match next(&mut visible, &mut watcher, &mut pulse).await {
                 Next::Event(event) if event.sequence > after => {
                     after = event.sequence;
                     yield event.job_frame.clone();
@@ -317,9 +357,9 @@ fn feed_frames(
                 yield event.feed_frame;
             }
         }
-        let mut heartbeat = heartbeat();
+        let mut pulse = Pulse::of(&visible);
         while goes_on {
-            match next(&mut visible, &mut watcher, &mut heartbeat).await {
+            match next(&mut visible, &mut watcher, &mut pulse).await {
                 Next::Event(event) if event.position > after => {
                     after = event.position;
                     yield event.feed_frame.clone();

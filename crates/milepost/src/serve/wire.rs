@@ -39,6 +39,16 @@ impl Wire {
         Self { stream: Box::pin(stream), pace, refusals, refusal: None, is_at_end: false, linger: None }
     }
 
+    /// Where a client does not read, what it was to read is thrown away with the connection. Otherwise the system would
+    /// keep it and go on trying.
+    fn reset_if_stalled<T>(&self, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if matches!(&polled, Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::TimedOut) {
+            // It ends anyway, if more slowly.
+            let _ = self.stream.get_ref().set_zero_linger();
+        }
+        polled
+    }
+
     /// Keeps an answer of hyper's back. Before there is a request, there is nothing else to write.
     fn replaces(&mut self, answer: &[u8]) -> bool {
         let replaces = self.pace.is_before_request();
@@ -67,7 +77,8 @@ impl AsyncWrite for Wire {
         if self.replaces(buf) {
             return Poll::Ready(Ok(buf.len()));
         }
-        self.stream.as_mut().poll_write(cx, buf)
+        let written = self.stream.as_mut().poll_write(cx, buf);
+        self.reset_if_stalled(written)
     }
 
     fn poll_write_vectored(
@@ -79,7 +90,8 @@ impl AsyncWrite for Wire {
         if self.replaces(first) {
             return Poll::Ready(Ok(bufs.iter().map(|buf| buf.len()).sum()));
         }
-        self.stream.as_mut().poll_write_vectored(cx, bufs)
+        let written = self.stream.as_mut().poll_write_vectored(cx, bufs);
+        self.reset_if_stalled(written)
     }
 
     fn is_write_vectored(&self) -> bool {

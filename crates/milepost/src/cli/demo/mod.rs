@@ -17,6 +17,7 @@ use url::form_urlencoded;
 use super::serve::{StopSignals, listen};
 use super::{Failure, Outcome};
 use crate::app::App;
+use crate::audit::Actor;
 use crate::auth::Role;
 use crate::auth::credentials::Secret;
 use crate::config::{SettingArgs, Settings};
@@ -78,7 +79,14 @@ impl Demo {
 
     fn settings(self, folder: &Path) -> Result<Settings, Failure> {
         let database_url = format!("sqlite://{}", folder.join("demo.db").display());
-        let args = SettingArgs { listen: self.listen, database_url: Some(database_url), ..SettingArgs::default() };
+        let args = SettingArgs {
+            listen: self.listen,
+            database_url: Some(database_url),
+            // A month of history comes in a moment, by a clock that is moved.
+            event_rate: Some(u32::MAX),
+            event_burst: Some(u32::MAX),
+            ..SettingArgs::default()
+        };
         Ok(args.resolve_alone()?)
     }
 }
@@ -158,7 +166,7 @@ async fn add_provider(app: &App, password: &str) -> Outcome {
         organization: Some(parse("Aurora Imaging")?),
         role: Role::Provider,
     };
-    add_user(app, provider).await?;
+    add_user(app, &Actor::OPERATOR, provider).await?;
     Ok(())
 }
 
