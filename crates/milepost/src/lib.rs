@@ -19,12 +19,15 @@ pub mod error;
 pub mod events;
 #[doc(hidden)]
 pub mod fuzzing;
+mod headers;
 pub mod http;
+mod https;
 pub mod jobs;
 pub mod live;
 pub mod observe;
 pub mod paging;
 pub mod progress;
+pub mod serve;
 pub mod server;
 pub mod sessions;
 pub mod sources;
