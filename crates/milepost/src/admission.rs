@@ -37,6 +37,20 @@ pub enum Work {
     Streams,
 }
 
+impl Work {
+    /// In a word, for whoever counts it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Writes => "writes",
+            Self::Searches => "searches",
+            Self::Exports => "exports",
+            Self::Passwords => "passwords",
+            Self::Streams => "streams",
+        }
+    }
+}
+
 /// Why a request is refused with which nothing is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
@@ -96,6 +110,17 @@ pub struct Room {
     pub places: u32,
 }
 
+/// How much of a gate's room is taken.
+#[derive(Debug, Clone, Copy)]
+pub struct Load {
+    /// By what.
+    pub work: Work,
+    /// What is taken.
+    pub used: Room,
+    /// What there is.
+    pub room: Room,
+}
+
 /// The gates of a server. A process has its own: several over one database each take on so much.
 #[derive(Debug)]
 pub struct Gates {
@@ -129,6 +154,11 @@ impl Gates {
             streams: Gate::new(Work::Streams, room(streams, streams), room(100, 100)),
         }
     }
+
+    /// How much of the room of each is taken.
+    pub fn loads(&self) -> impl Iterator<Item = Load> + use<'_> {
+        [&self.writes, &self.searches, &self.exports, &self.streams].into_iter().map(Gate::load)
+    }
 }
 
 /// Lets in as much as there is room for, in all and for each account. Clones are the same gate.
@@ -139,6 +169,7 @@ pub struct Gate(Arc<Inner>);
 struct Inner {
     work: Work,
     all: Hall,
+    room: Room,
     each: Room,
     patience: Duration,
     /// Of those that hold a place; who leaves last takes the account along.
@@ -197,7 +228,8 @@ impl Gate {
     /// A gate with room for all together, and for each account.
     #[must_use]
     pub fn new(work: Work, all: Room, each: Room) -> Self {
-        Self(Arc::new(Inner { work, all: Hall::new(all), each, patience: PATIENCE, accounts: Mutex::default() }))
+        let (hall, accounts) = (Hall::new(all), Mutex::default());
+        Self(Arc::new(Inner { work, all: hall, room: all, each, patience: PATIENCE, accounts }))
     }
 
     /// Takes a place and waits for a turn. Whose account it is counts where it is known. 429 if the account has no place
@@ -212,6 +244,17 @@ impl Gate {
         let own = account.map(|account| self.take_own(account, places)).transpose()?;
         let in_all = self.0.all.take(places).ok_or_else(|| refuse(self.0.work, Refusal::ServerFull))?;
         Ok(Place { gate: self.clone(), own, _in_all: in_all })
+    }
+
+    /// How much of the room is taken.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        let Inner { work, all, room, .. } = &*self.0;
+        let used = |permits: u32, semaphore: &Semaphore| {
+            permits.saturating_sub(u32::try_from(semaphore.available_permits()).unwrap_or(u32::MAX))
+        };
+        let used = Room { turns: used(room.turns, &all.turns), places: used(room.places, &all.places) };
+        Load { work: *work, used, room: *room }
     }
 
     fn take_own(&self, account: Uuid, places: u32) -> Result<OwnPlace> {
@@ -353,6 +396,7 @@ mod tests {
             assert_eq!(gate.accounts(), 0);
         }
         let _all = gate.take(None, 5).unwrap();
+        assert_eq!(gate.load().used, Room { turns: 0, places: 5 });
         assert_eq!(status(gate.take(ADA, 1)), 503);
         assert_eq!(gate.accounts(), 0, "also when there was no room for it");
     }

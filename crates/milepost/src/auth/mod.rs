@@ -141,6 +141,7 @@ impl FromRequestParts<App> for Viewer {
         }
         let viewer = credentials::authenticate(parts, app).await?;
         parts.extensions.insert(viewer.clone());
+        tracing::Span::current().record("account", tracing::field::display(viewer.user_id));
         Ok(viewer)
     }
 }
@@ -178,6 +179,17 @@ pub struct Account {
     pub role: Role,
     /// The session, to end it.
     pub session_id: Uuid,
+}
+
+impl Account {
+    /// What the account may see.
+    #[must_use]
+    pub fn tenant(&self) -> Tenant {
+        match self.role {
+            Role::Provider => Tenant::Provider(ProviderId(self.user_id)),
+            Role::Customer => Tenant::Customer(CustomerId(self.user_id)),
+        }
+    }
 }
 
 impl FromRequestParts<App> for Account {

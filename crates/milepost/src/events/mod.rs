@@ -19,6 +19,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::audit::{self, Actor, Part};
 use crate::auth::Viewer;
 use crate::db::Order;
 use crate::error::{Error, Problem, Result};
@@ -29,6 +30,7 @@ use crate::progress::EventKind;
 use crate::values::{EventName, Fraction, IdempotencyKey, Instant, ProviderJobId, Tag};
 pub use hours::{EventHour, hour_of, load_hours_since};
 pub use metadata::measure;
+pub(crate) use metadata::parse as parse_metadata;
 pub use queries::{StoredEvent, load_after_position, load_after_sequence, load_feed};
 pub use rates::EventRates;
 use rates::{AdmittedBatch, AdmittedEvent};
@@ -149,7 +151,8 @@ fn recorded_status(is_new: bool) -> StatusCode {
 /// The answer leaves after the event is on disk. The same idempotency key with the same content answers with the first
 /// event.
 #[utoipa::path(post, path = "/events", tag = "Events", operation_id = "post_event", request_body = NewEvent,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Makes repeating the request safe")),
+    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 200, pattern = "^[!-~]([ -~]*[!-~])?$",
+        description = "Makes repeating the request safe")),
     responses((status = 201, description = "Recorded", body = Event),
         (status = 200, description = "Was recorded before", body = Event)))]
 async fn post_event(
@@ -195,16 +198,39 @@ async fn post_events(State(app): State<App>, admitted: AdmittedBatch, request: R
     }
     let media_type = http::media_type(request.headers());
     let body = http::read_body(request).await?;
-    let array: Vec<Box<RawValue>>;
-    let raw: Vec<&[u8]> = match media_type.as_deref() {
-        None | Some("application/json") => {
-            array = http::parse_json(&body)?;
-            array.iter().map(|raw| raw.get().as_bytes()).collect()
-        }
+    let form = match media_type.as_deref() {
+        None | Some("application/json") => BatchForm::Array,
         Some("application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/x-jsonlines") => {
-            body.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).collect()
+            BatchForm::Lines
         }
         Some(_) => return Err(Error::UnsupportedMediaType("application/json or application/x-ndjson")),
+    };
+    let events = parse_batch(&body, form)?;
+    admitted.spend(&app, events.len())?;
+    let recorded = record::record(&app, admitted.provider(), &admitted.place, events).await;
+    let items: Vec<BatchItem> = recorded.into_iter().map(BatchItem::from).collect();
+    items.iter().filter_map(|item| item.problem.as_ref()).for_each(|problem| app.metrics().count_refused(problem));
+    Ok(Json(BatchAnswer { items }))
+}
+
+/// How a batch is written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum BatchForm {
+    /// A JSON array.
+    Array,
+    /// A JSON object a line.
+    Lines,
+}
+
+/// Reads the events of a batch, each by itself.
+pub(crate) fn parse_batch(body: &[u8], form: BatchForm) -> Result<Vec<Result<NewEvent>>> {
+    let array: Vec<Box<RawValue>>;
+    let raw: Vec<&[u8]> = match form {
+        BatchForm::Array => {
+            array = http::parse_json(body)?;
+            array.iter().map(|raw| raw.get().as_bytes()).collect()
+        }
+        BatchForm::Lines => body.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).collect(),
     };
     if raw.len() > MAX_BATCH {
         return Err(Error::invalid(
@@ -212,30 +238,28 @@ async fn post_events(State(app): State<App>, admitted: AdmittedBatch, request: R
             format!("a batch has at most {MAX_BATCH} events, this one has {}", raw.len()),
         ));
     }
-    admitted.spend(&app, raw.len())?;
-    let events = raw.into_iter().map(http::parse_object).collect();
-    let recorded = record::record(&app, admitted.provider(), &admitted.place, events).await;
-    let items = recorded.into_iter().map(BatchItem::from).collect();
-    Ok(Json(BatchAnswer { items }))
+    Ok(raw.into_iter().map(http::parse_object).collect())
 }
 
 /// Which events of a job to list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct EventFilter {
+pub(crate) struct EventFilter {
     /// The earliest first, or the latest.
     #[serde(default)]
     #[param(inline)]
     order: EventOrder,
     /// One kind or several, separated by commas.
-    #[param(value_type = Option<String>, example = "step,error")]
+    #[param(value_type = Option<String>, example = "step,error",
+        pattern = "^(step|error|info|complete)(,(step|error|info|complete))*$")]
     kind: Option<Several<EventKind>>,
     /// Rows of a page, 1–200.
     #[serde(default)]
     #[param(value_type = Option<u8>, minimum = 1, maximum = 200)]
     limit: Limit,
     /// The `next` of the page before, in the same order.
+    #[param(pattern = r"^(asc|desc)\.-?[0-9a-f]{1,16}-[0-9a-f]{1,32}$")]
     cursor: Option<String>,
 }
 
@@ -259,6 +283,7 @@ enum EventOrder {
 async fn list_events(
     State(app): State<App>,
     viewer: Viewer,
+    actor: Actor,
     PathId(id): PathId,
     Query(filter): Query<EventFilter>,
 ) -> Result<Json<Page<Event>>> {
@@ -270,6 +295,7 @@ async fn list_events(
     let job = jobs::queries::find(app.db(), viewer.tenant(), id).await?.ok_or(Error::NotFound)?;
     let kinds = filter.kind.map(|Several(kinds)| kinds);
     let events = queries::list_of_job(app.db(), job.id, kinds.as_deref(), order, cursor, filter.limit).await?;
+    audit::record_read(&app, &actor, &job, Part::Events).await?;
     let cursor = |StoredEvent { event, .. }: &StoredEvent| {
         Cursor { at: event.occurred_at, tie: sequence_as_tie(event.sequence) }.in_order(name)
     };

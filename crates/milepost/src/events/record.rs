@@ -6,6 +6,7 @@
 //! is anybody answered.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Instant;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
@@ -87,7 +88,10 @@ pub(super) async fn record(
     }
     for group in waiting.chunks(GROUP) {
         let events: Vec<Accepted> = group.iter().map(|(_, event)| event.clone()).collect();
-        let written = match place.turn().await {
+        let waiting = app.metrics().wait_for_turn(events.len());
+        let turn = place.turn().await;
+        drop(waiting);
+        let written = match turn {
             Ok(_turn) => write_or_retry(app, provider, &events).await,
             Err(error) => fail_all(&error, events.len()),
         };
@@ -100,7 +104,11 @@ pub(super) async fn record(
             break;
         }
     }
-    answers.into_iter().map(|answer| answer.unwrap_or(Err(AWAY))).collect()
+    let answers: Vec<Result<Recorded>> = answers.into_iter().map(|answer| answer.unwrap_or(Err(AWAY))).collect();
+    for Recorded { event, is_new } in answers.iter().flatten() {
+        app.metrics().count_event(event, *is_new);
+    }
+    answers
 }
 
 /// What is said of events that could not be written for now.
@@ -245,6 +253,7 @@ async fn write(app: &App, provider: ProviderId, events: &[Accepted]) -> Result<V
     let mut answers: Vec<Option<Result<Recorded>>> = events.iter().map(|_| None).collect();
     let mut new_indices = Vec::new();
     let mut new_events = Vec::new();
+    let (begun, trace) = (Instant::now(), app.traces().begin_commit(events.len()));
     let mut tx = app.db().begin().await?;
     for (job_id, indices) in by_job {
         let of_job: Vec<(usize, &Accepted)> = indices.iter().map(|index| (*index, &events[*index])).collect();
@@ -266,7 +275,9 @@ async fn write(app: &App, provider: ProviderId, events: &[Accepted]) -> Result<V
         hours::count(app, &mut tx, provider, &new_events).await?;
         queries::insert(&mut tx, provider, &new_events).await?;
         tx.commit().await?;
+        app.metrics().count_commit(new_events.len(), begun.elapsed().as_secs_f64());
     }
+    trace.succeed();
     for (index, StoredEvent { event, .. }) in new_indices.into_iter().zip(new_events) {
         answers[index] = Some(Ok(Recorded { event, is_new: true }));
     }

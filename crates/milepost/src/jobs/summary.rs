@@ -24,7 +24,7 @@ const HOURS: i32 = 24;
 #[into_params(parameter_in = Query)]
 pub(super) struct SummaryQuery {
     /// Jobs count as `finished` from this time on; the beginning of the day, UTC, if absent.
-    #[param(value_type = Option<DateTime<Utc>>)]
+    #[param(value_type = Option<Instant>)]
     since: Option<Instant>,
 }
 
