@@ -177,6 +177,8 @@ fn add_problems(path: &str, operation: &mut Operation) {
     let may_conflict = ["/job-configurations", "/jobs", "/users", "/rotate"].iter().any(|end| path.ends_with(end));
     let needs_sign_in = !is_public || path.ends_with("/login") || path.ends_with("/accept");
     let writes = has_body || path.ends_with("/logout") || path.ends_with("/expire");
+    let is_throttled = path.contains("/invitations/")
+        || (has_body && ["/login", "/users", "/users/me/password"].iter().any(|end| path.ends_with(end)));
     let problems = [
         (needs_sign_in, "401", "No valid credentials"),
         (needs_sign_in || writes, "403", "Not allowed with these credentials, or from another site"),
@@ -186,6 +188,7 @@ fn add_problems(path: &str, operation: &mut Operation) {
         (has_body, "413", "Too large"),
         (has_body, "415", "Not a media type this takes"),
         (has_body || has_query, "422", "Values that are not acceptable, each named"),
+        (is_throttled, "429", "Too often: come back after Retry-After"),
         (true, "500", "A defect on our side"),
         (true, "503", "Too busy, or the database is away: try again"),
     ];

@@ -26,6 +26,7 @@ use uuid::Uuid;
 
 use crate::auth::origin::refuse_other_origins;
 use crate::auth::password::Passwords;
+use crate::auth::throttle;
 use crate::auth::uses::Uses;
 use crate::caller::find_caller;
 use crate::config::Settings;
@@ -34,7 +35,8 @@ use crate::error::{Error, Result};
 use crate::live::Hub;
 use crate::sources::Clock;
 use crate::{
-    api_document, api_keys, configurations, customers, events, jobs, live, server, sessions, ui, unread_body, users,
+    api_document, api_keys, configurations, customers, events, jobs, live, server, sessions, sign_in, ui,
+    unread_body, users,
 };
 
 /// Where the API lives.
@@ -112,6 +114,7 @@ fn api() -> OpenApiRouter<App> {
     let slices = OpenApiRouter::new()
         .merge(server::routes())
         .merge(users::routes())
+        .merge(sign_in::routes())
         .merge(sessions::routes())
         .merge(api_keys::routes())
         .merge(customers::routes())
@@ -268,6 +271,7 @@ async fn clear_expired(app: App) {
 async fn clear_once(app: &App) -> sqlx::Result<()> {
     let now = app.clock().now();
     let mut tx = app.db().begin().await?;
+    throttle::clear(&mut tx, now).await?;
     sessions::clear(&mut tx, &app.settings().sessions, now).await?;
     on!(&mut tx, |c| {
         sqlx::query("delete from access_changes where created_at < $1")

@@ -23,6 +23,7 @@ pub mod paging;
 pub mod progress;
 pub mod server;
 pub mod sessions;
+pub mod sign_in;
 pub mod sources;
 mod ui;
 mod unread_body;

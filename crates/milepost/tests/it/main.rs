@@ -25,5 +25,6 @@ mod sessions;
 mod storage;
 mod storage_full;
 mod tenants;
+mod throttling;
 mod ui;
 mod watch;
