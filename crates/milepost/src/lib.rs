@@ -2,6 +2,7 @@
 //!
 //! `docs/ARCHITECTURE.md` is the map: the way of one event from the socket to the watcher's screen.
 
+pub mod admission;
 pub mod api_document;
 pub mod api_keys;
 pub mod app;
@@ -16,9 +17,12 @@ pub mod customers;
 pub mod db;
 pub mod error;
 pub mod events;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod http;
 pub mod jobs;
 pub mod live;
+pub mod observe;
 pub mod paging;
 pub mod progress;
 pub mod server;
