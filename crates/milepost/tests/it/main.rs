@@ -8,6 +8,7 @@ mod support;
 
 mod accounts;
 mod api_keys;
+mod attacks;
 mod audit;
 mod backup;
 mod canary;
@@ -16,6 +17,7 @@ mod connections;
 mod customers;
 mod events;
 mod fuzzing;
+mod injections;
 mod jobs;
 mod kill;
 mod limits;
