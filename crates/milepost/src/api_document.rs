@@ -167,8 +167,13 @@ fn is_nullable(schema: &RefOr<Schema>) -> bool {
     }
 }
 
-/// The operations that there can be too much of, by one key or account.
-const LIMITED: [&str; 10] = [
+/// The operations that there can be too much of, by one key, account or address.
+const LIMITED: [&str; 15] = [
+    "sign_up",
+    "log_in",
+    "change_password",
+    "read_invitation",
+    "accept_invitation",
     "register_configuration",
     "open_job",
     "correct_job",
@@ -204,7 +209,7 @@ fn add_problems(path: &str, operation: &mut Operation) {
         (has_body, "413", "Too large"),
         (has_body, "415", "Not a media type or an encoding this takes"),
         (has_body || has_query, "422", "Values that are not acceptable, each named"),
-        (is_limited, "429", "More than the key or the account may: try again after Retry-After"),
+        (is_limited, "429", "More than the key, the account or the address may: try again after Retry-After"),
         (true, "500", "A defect on our side"),
         (true, "503", "Too busy, or the database is away: try again"),
     ];

@@ -21,6 +21,7 @@ use uuid::Uuid;
 use crate::admission::Gates;
 use crate::auth::origin::refuse_other_origins;
 use crate::auth::password::Passwords;
+use crate::auth::throttle;
 use crate::auth::uses::Uses;
 use crate::caller::find_caller;
 use crate::config::Settings;
@@ -36,7 +37,8 @@ use crate::observe::{page, watch_request};
 use crate::sources::Clock;
 use crate::unread_body::answer_in_time;
 use crate::{
-    api_document, api_keys, audit, configurations, customers, events, jobs, live, server, sessions, ui, users,
+    api_document, api_keys, audit, configurations, customers, events, jobs, live, server, sessions, sign_in, ui,
+    users,
 };
 
 /// Where the API lives.
@@ -175,6 +177,7 @@ fn api() -> OpenApiRouter<App> {
     let slices = OpenApiRouter::new()
         .merge(server::routes())
         .merge(users::routes())
+        .merge(sign_in::routes())
         .merge(sessions::routes())
         .merge(api_keys::routes())
         .merge(customers::routes())
@@ -272,6 +275,7 @@ pub(crate) async fn clear_expired(app: App) {
 async fn clear_once(app: &App) -> sqlx::Result<()> {
     let now = app.clock().now();
     let mut tx = app.db().begin().await?;
+    throttle::clear(&mut tx, now).await?;
     sessions::clear(&mut tx, &app.settings().sessions, now).await?;
     on!(&mut tx, |c| {
         sqlx::query("delete from access_changes where created_at < $1")

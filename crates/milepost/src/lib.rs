@@ -30,6 +30,7 @@ pub mod progress;
 pub mod serve;
 pub mod server;
 pub mod sessions;
+pub mod sign_in;
 pub mod sources;
 mod ui;
 mod unread_body;

@@ -5,9 +5,11 @@
 //! takes the [`ProviderId`] or [`Tenant`] that came out of it. A [`ProviderId`] or [`CustomerId`] cannot be made anywhere
 //! else.
 
+pub mod common_passwords;
 pub mod credentials;
 pub mod origin;
 pub mod password;
+pub mod throttle;
 pub mod uses;
 
 use axum::extract::FromRequestParts;

@@ -238,7 +238,7 @@ on_both! {
         let server = TestServer::start_over(server.stop().await, open).await;
         let nobody = server.nobody();
         // Characters count, not bytes; spaces count.
-        let good = ["12345678".to_owned(), "ü".repeat(8), " ".repeat(8), "ü".repeat(256)];
+        let good = ["12345 78".to_owned(), "ü".repeat(8), " ".repeat(8), "ü".repeat(256)];
         for (index, password) in good.iter().enumerate() {
             let email = format!("good{index}@new.example");
             nobody.post("/users", new_account(&email, password)).await.expect(201);
@@ -259,6 +259,42 @@ on_both! {
         disabled["disabled_at"] = Value::Null;
         nobody.post("/users", disabled).await.expect_problem(422, &["/disabled_at"]);
         sign_in(&server, "bad@new.example", PASSWORD).await.expect(401);
+    }
+
+    async fn a_password_that_everybody_tries_first_is_refused_wherever_one_is_chosen(server: TestServer) {
+        let alice = server.provider("alice").await;
+        let token = alice.invite("carol.customer@customer.example").await;
+        let open = |settings: &mut milepost::config::Settings| settings.signup = Signup::Open;
+        let server = TestServer::start_over(server.stop().await, open).await;
+        let alice = Person::sign_in(&server.url, &alice.email).await;
+        let nobody = server.nobody();
+        // Whatever its capitals; nor one's own address.
+        for password in ["password1", "PassWord1", "12345678", "1q2w3e4r5t", "erin.new@new.example", "ERIN.new"] {
+            let refused = nobody.post("/users", new_account("erin.new@new.example", password)).await;
+            refused.expect_problem(422, &["/password"]);
+        }
+        for password in ["password1", "Carol.Customer"] {
+            let acceptance = json!({"first_name": "Carol", "last_name": "C", "password": password});
+            nobody.post(&format!("/invitations/{token}/accept"), acceptance).await.expect_problem(422, &["/password"]);
+        }
+        for password in ["password1", "alice@provider.example"] {
+            let change = json!({"current_password": PASSWORD, "new_password": password});
+            alice.post("/users/me/password", change).await.expect_problem(422, &["/new_password"]);
+        }
+        let set_password = ["user", "set-password", "--email", &alice.email, "--password-stdin"];
+        for (arguments, password, message) in [
+            (user_add("zoe.zuse@provider.example"), "password1", "one of the most common passwords"),
+            (user_add("zoe.zuse@provider.example"), "zoe.zuse", "must not be your e-mail address"),
+            (set_password.to_vec(), "qwertyuiop", "one of the most common passwords"),
+            (set_password.to_vec(), "alice@provider.example", "must not be your e-mail address"),
+        ] {
+            server.milepost(&arguments, password).await.expect_complaint(message);
+        }
+        assert_eq!(server.column::<i64>("select count(*) from users").await, [1]);
+        // Who has such a password from before may still sign in.
+        let old = server.app.passwords().hash("password1".to_owned().try_into().unwrap()).await.unwrap();
+        server.database.raw().await.execute(&format!("update users set password = '{old}'")).await.unwrap();
+        sign_in(&server, &alice.email, "password1").await.expect(200);
     }
 
     async fn a_disabled_account_is_out_within_a_second_on_every_server(server: TestServer) {

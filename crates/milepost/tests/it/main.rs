@@ -41,6 +41,7 @@ mod stopping;
 mod storage;
 mod storage_full;
 mod tenants;
+mod throttling;
 mod traces;
 mod ui;
 mod wal;

@@ -25,7 +25,7 @@ use crate::db::Db;
 use crate::serve;
 use crate::sources::Clock;
 use crate::users::{NewUser, add_user};
-use crate::values::Password;
+use crate::values::NewPassword;
 use api::Api;
 use recording::Recording;
 use runs::{Jobs, PAST_DAYS, PAST_JOBS, Program, case_id};
@@ -160,7 +160,7 @@ async fn add_provider(app: &App, password: &str) -> Outcome {
     let parse = |text: &str| text.to_owned().try_into().map_err(Failure);
     let provider = NewUser {
         email: PROVIDER.to_owned().try_into().map_err(Failure)?,
-        password: Password::try_from(password.to_owned()).map_err(Failure)?,
+        password: NewPassword::try_from(password.to_owned()).map_err(Failure)?,
         first_name: parse("Ada")?,
         last_name: parse("Lindqvist")?,
         organization: Some(parse("Aurora Imaging")?),
