@@ -1,6 +1,7 @@
 //! The command line: a file or folder for each command; `server.rs` and `text.rs` are what those share that talk to a
 //! server.
 
+mod audit;
 mod backup;
 mod demo;
 mod migrate;
@@ -14,16 +15,16 @@ mod user;
 mod watch;
 
 use std::fmt;
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
 
 use crate::app::App;
-use crate::config::{BadSetting, SettingArgs, Settings};
+use crate::config::{BadSetting, LogFormat, SettingArgs, Settings};
 use crate::db::{BackupError, Db, OpenError};
 use crate::error::Error;
+use crate::observe::log;
+use crate::observe::traces::BadTraceSetting;
 use crate::sources::Clock;
 
 /// Tracks jobs that run elsewhere: events in, progress out, live.
@@ -44,6 +45,8 @@ enum Command {
     Migrate(migrate::Migrate),
     /// Manage accounts, with or without a running server
     User(user::User),
+    /// Show the audit log: who did what, when, and from where
+    Audit(audit::Audit),
     /// Recompute the state of all jobs from their events and report every difference
     Rebuild(rebuild::Rebuild),
     /// Copy a SQLite database into a file, with or without a running server
@@ -111,6 +114,12 @@ impl From<BackupError> for Failure {
     }
 }
 
+impl From<BadTraceSetting> for Failure {
+    fn from(error: BadTraceSetting) -> Self {
+        Self(error.to_string())
+    }
+}
+
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         Self(error.to_string())
@@ -144,27 +153,6 @@ impl Cli {
     /// Runs the command; what went wrong is printed to standard error.
     #[must_use]
     pub fn run(self) -> ExitCode {
-        // PostgreSQL's notices at each start say that tables exist already.
-        let default_level = match self.command {
-            Command::Serve(_) => "info,sqlx::postgres::notice=warn",
-            _ => "warn",
-        };
-        let filter = match std::env::var("MILEPOST_LOG") {
-            Ok(given) => EnvFilter::try_new(given),
-            Err(_) => EnvFilter::try_new(default_level),
-        };
-        let filter = match filter {
-            Ok(filter) => filter,
-            Err(error) => {
-                eprintln!("milepost: bad setting: MILEPOST_LOG: {error}");
-                return ExitCode::FAILURE;
-            }
-        };
-        tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_writer(std::io::stderr)
-            .with_ansi(std::io::stderr().is_terminal())
-            .init();
         let outcome = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
             Ok(runtime) => runtime.block_on(self.command.run()),
             Err(error) => Err(error.into()),
@@ -181,11 +169,16 @@ impl Cli {
 
 impl Command {
     async fn run(self) -> Result<ExitCode, Failure> {
+        // How the server logs is among its settings.
+        if !matches!(self, Self::Serve(_)) {
+            log::start("warn", LogFormat::Text).map_err(Failure)?;
+        }
         match self {
             Self::Serve(serve) => serve.run().await,
             Self::Demo(demo) => demo.run().await,
             Self::Migrate(migrate) => migrate.run().await,
             Self::User(user) => user.run().await,
+            Self::Audit(audit) => audit.run().await,
             Self::Rebuild(rebuild) => rebuild.run().await,
             Self::Backup(backup) => backup.run().await,
             Self::Restore(restore) => restore.run().await,

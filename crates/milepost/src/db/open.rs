@@ -96,6 +96,15 @@ impl FromStr for DatabaseUrl {
 }
 
 impl DatabaseUrl {
+    /// Which kind of database, in a word.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "sqlite",
+            Self::Postgres(_) => "postgres",
+        }
+    }
+
     /// The file, if it is SQLite.
     #[must_use]
     pub fn file(&self) -> Option<&Path> {
@@ -108,7 +117,7 @@ impl DatabaseUrl {
     /// Whether it is a SQLite file that is not there yet.
     #[must_use]
     pub fn is_missing_file(&self) -> bool {
-        matches!(self, Self::Sqlite(options) if !options.get_filename().exists())
+        self.file().is_some_and(|file| !file.exists())
     }
 }
 

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -53,7 +54,9 @@ impl Milepost {
         let mut command = Command::new(env!("CARGO_BIN_EXE_milepost"));
         command.args(arguments).current_dir(folder.path()).stdin(Stdio::null());
         for (name, _) in std::env::vars_os() {
-            let is_ours = name.to_str().is_some_and(|name| name.starts_with("MILEPOST_") || name == "DATABASE_URL");
+            let is_ours = name.to_str().is_some_and(|name| {
+                name.starts_with("MILEPOST_") || name.starts_with("OTEL_") || name == "DATABASE_URL"
+            });
             if is_ours {
                 command.env_remove(name);
             }
@@ -130,22 +133,23 @@ impl Milepost {
         tokio::task::spawn_blocking(move || {
             let mut child = self.command.spawn().unwrap();
             let stderr = BufReader::new(child.stderr.take().unwrap());
-            let (found, url) = mpsc::channel();
+            let (found, ready) = mpsc::channel();
             // Read on to the end, or the server would block on a full pipe.
             let reader = std::thread::spawn(move || {
                 let mut said = String::new();
                 for line in stderr.lines().map_while(Result::ok) {
-                    if let Some((_, rest)) = line.split_once("milepost is ready url=") {
-                        let url = rest.split_whitespace().next().unwrap().trim_end_matches('/').to_owned();
-                        let _ = found.send(url);
-                    }
                     said.push_str(&line);
                     said.push('\n');
+                    if line.contains("milepost is ready") {
+                        let url = &line[line.find("http://").unwrap()..];
+                        let url = url.split(['"', ' ']).next().unwrap().trim_end_matches('/');
+                        let _ = found.send((url.to_owned(), said.clone()));
+                    }
                 }
                 said
             });
-            if let Ok(url) = url.recv_timeout(Duration::from_secs(30)) {
-                return Ok(ServerProcess { url, child, _folder: self.folder });
+            if let Ok((url, greeting)) = ready.recv_timeout(Duration::from_secs(30)) {
+                return Ok(ServerProcess { url, greeting, child, log: Some(reader), _folder: self.folder });
             }
             let _ = child.kill();
             let _ = child.wait();
@@ -215,7 +219,10 @@ impl Drop for Running {
 #[derive(Debug)]
 pub struct ServerProcess {
     pub url: String,
+    /// What it said until it was ready.
+    pub greeting: String,
     child: Child,
+    log: Option<JoinHandle<String>>,
     _folder: TempDir,
 }
 
@@ -223,6 +230,17 @@ impl ServerProcess {
     /// Ends it as a power cut would: SIGKILL, without a word before.
     pub fn kill(mut self) {
         self.end();
+    }
+
+    /// Tells it to stop, as a supervisor does, waits until it has, and gives its log.
+    pub async fn stop(mut self) -> String {
+        let stop = move || {
+            let pid = self.child.id().to_string();
+            assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+            assert!(self.child.wait().unwrap().success());
+            self.log.take().unwrap().join().unwrap()
+        };
+        tokio::task::spawn_blocking(stop).await.unwrap()
     }
 
     fn end(&mut self) {
