@@ -33,7 +33,10 @@ use crate::db::{Db, on};
 use crate::error::{Error, Result};
 use crate::live::Hub;
 use crate::sources::Clock;
-use crate::{api_document, api_keys, configurations, customers, events, jobs, live, server, ui, unread_body, users};
+use crate::{
+    api_document, api_keys, configurations, customers, events, export, jobs, live, retention, server, ui,
+    unread_body, users,
+};
 
 /// Where the API lives.
 pub const API: &str = "/api/v1";
@@ -110,6 +113,7 @@ fn api() -> OpenApiRouter<App> {
     let slices = OpenApiRouter::new()
         .merge(server::routes())
         .merge(users::routes())
+        .merge(export::routes())
         .merge(api_keys::routes())
         .merge(customers::routes())
         .merge(configurations::routes())
@@ -222,6 +226,7 @@ pub async fn serve(
     let seen = Hub::begin(app.db()).await.map_err(io::Error::other)?;
     let hub = tokio::spawn(app.hub().clone().run(app.db().clone(), seen));
     let clearing = tokio::spawn(clear_expired(app.clone()));
+    let retiring = tokio::spawn(retention::run(app.clone()));
     let service = MapRequestLayer::new(canonical_path).layer(router(app.clone()));
     let make_service = ServiceExt::<Request>::map_err(service, |never| match never {});
     let closing = app.0.closing.clone();
@@ -244,6 +249,7 @@ pub async fn serve(
     };
     app.0.closing.cancel();
     clearing.abort();
+    retiring.abort();
     // Only a panic in the hub could make this fail, and that has been logged.
     let _ = hub.await;
     // A connection whose query does not end is left to end with the process.

@@ -2,9 +2,12 @@
 //! server.
 
 mod demo;
+mod erase;
+mod export;
 mod migrate;
 mod openapi;
 mod rebuild;
+mod retire;
 mod serve;
 mod server;
 mod text;
@@ -44,6 +47,12 @@ enum Command {
     User(user::User),
     /// Recompute the state of all jobs from their events and report every difference
     Rebuild(rebuild::Rebuild),
+    /// Delete or anonymise finished jobs that are kept no longer, or tell how many there are
+    Retire(retire::Retire),
+    /// Erase a person's data; what their jobs count for stays
+    Erase(erase::Erase),
+    /// Write all data of an account to standard output, as JSON
+    Export(export::Export),
     /// Show a job live in the terminal
     Watch(watch::Watch),
     /// Print the OpenAPI document
@@ -175,6 +184,9 @@ impl Command {
             Self::Migrate(migrate) => migrate.run().await,
             Self::User(user) => user.run().await,
             Self::Rebuild(rebuild) => rebuild.run().await,
+            Self::Retire(retire) => retire.run().await,
+            Self::Erase(erase) => erase.run().await,
+            Self::Export(export) => export.run().await,
             Self::Watch(watch) => return watch.run().await,
             Self::Openapi => openapi::run(),
         }?;

@@ -4,6 +4,7 @@ mod distributions;
 mod list;
 pub mod queries;
 pub mod rebuild;
+pub mod retire;
 pub mod state;
 mod summary;
 
@@ -80,6 +81,9 @@ pub struct Job {
     /// Whether any `complete` has come.
     #[serde(skip)]
     pub complete: bool,
+    /// Since when it names nobody any more: it keeps its times, points and steps, and takes no more events; null while
+    /// it is as it was reported.
+    pub anonymised_at: Option<DateTime<Utc>>,
     /// When it was opened.
     pub created_at: DateTime<Utc>,
     /// When it last changed.
@@ -312,6 +316,9 @@ async fn correct_job(
     };
     state::lock_job(&mut tx, seen.id).await?;
     let job = queries::find(&mut tx, tenant, id).await?.ok_or(Error::NotFound)?;
+    if job.anonymised_at.is_some() {
+        return Err(Error::conflict("This job is anonymised; nothing about it can be changed any more."));
+    }
     let recipient = match new_recipient {
         None => queries::find_recipient_of(&mut tx, id).await?,
         Some(recipient) => recipient,

@@ -92,6 +92,7 @@ const MATRIX: &[Row] = {
         row("GET /api/v1/users/me", Nothing, none, [401, 200, 200, 200, 200, 200, 200]),
         row("PATCH /api/v1/users/me", Nothing, empty, [401, 200, 200, 403, 403, 200, 200]),
         row("POST /api/v1/users/me/password", Nothing, same_password, [401, 200, 200, 403, 403, 200, 200]),
+        row("GET /api/v1/users/me/export", Nothing, none, [401, 200, 200, 403, 403, 200, 200]),
         row("GET /api/v1/server", Nothing, none, [200, 200, 200, 200, 200, 200, 200]),
         row("GET /api/v1/api-keys", Nothing, none, [401, 200, 200, 403, 403, 200, 200]),
         row("POST /api/v1/api-keys", Nothing, |_, _| json!({"note": ""}), [401, 201, 201, 403, 403, 201, 201]),

@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, Connection, FromRow, PgConnection};
 use tempfile::TempDir;
 use url::Url;
 
-use super::TestServer;
+use super::{Cluster, TestServer};
 
 /// Which database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +56,11 @@ impl Database {
     /// The database `postgres` of a cluster that nobody else uses.
     pub fn of_cluster(url: &str) -> Self {
         Self { kind: DatabaseKind::Postgres, url: url.to_owned(), folder: None }
+    }
+
+    /// The first database of a cluster for one test alone.
+    pub fn of(cluster: &Cluster) -> Self {
+        Self { kind: DatabaseKind::Postgres, url: cluster.url.clone(), folder: None }
     }
 
     /// The folder of a SQLite file.
