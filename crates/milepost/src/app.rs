@@ -24,9 +24,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
 use uuid::Uuid;
 
-use crate::auth::credentials::KeyUses;
+use crate::admission::Gates;
 use crate::auth::origin::refuse_other_origins;
 use crate::auth::password::Passwords;
+use crate::auth::uses::Uses;
 use crate::caller::find_caller;
 use crate::config::Settings;
 use crate::db::{Db, on};
@@ -34,7 +35,7 @@ use crate::error::{Error, Result};
 use crate::live::Hub;
 use crate::sources::Clock;
 use crate::{
-    api_document, api_keys, configurations, customers, events, export, jobs, live, retention, server, ui,
+    api_document, api_keys, configurations, customers, events, export, jobs, live, retention, server, sessions, ui,
     unread_body, users,
 };
 
@@ -57,7 +58,8 @@ struct Inner {
     settings: Settings,
     clock: Clock,
     passwords: Passwords,
-    key_uses: KeyUses,
+    uses: Uses,
+    gates: Gates,
     hub: Hub,
     closing: CancellationToken,
 }
@@ -68,7 +70,9 @@ impl App {
         let closing = CancellationToken::new();
         let hub = Hub::new(closing.clone());
         let passwords = Passwords::new()?;
-        Ok(Self(Arc::new(Inner { db, settings, clock, passwords, key_uses: KeyUses::default(), hub, closing })))
+        let gates = Gates::new(&db, &settings.limits);
+        let uses = Uses::default();
+        Ok(Self(Arc::new(Inner { db, settings, clock, passwords, uses, gates, hub, closing })))
     }
 
     /// The database.
@@ -95,10 +99,16 @@ impl App {
         &self.0.passwords
     }
 
-    /// Which keys were used lately.
+    /// How much is taken on at once.
     #[must_use]
-    pub fn key_uses(&self) -> &KeyUses {
-        &self.0.key_uses
+    pub fn gates(&self) -> &Gates {
+        &self.0.gates
+    }
+
+    /// Which keys and sessions were used lately.
+    #[must_use]
+    pub fn uses(&self) -> &Uses {
+        &self.0.uses
     }
 
     /// What feeds the live streams.
@@ -114,6 +124,7 @@ fn api() -> OpenApiRouter<App> {
         .merge(server::routes())
         .merge(users::routes())
         .merge(export::routes())
+        .merge(sessions::routes())
         .merge(api_keys::routes())
         .merge(customers::routes())
         .merge(configurations::routes())
@@ -271,7 +282,7 @@ async fn clear_expired(app: App) {
 async fn clear_once(app: &App) -> sqlx::Result<()> {
     let now = app.clock().now();
     let mut tx = app.db().begin().await?;
-    on!(&mut tx, |c| sqlx::query("delete from sessions where expires_at < $1").bind(now).execute(c).await.map(drop))?;
+    sessions::clear(&mut tx, &app.settings().sessions, now).await?;
     on!(&mut tx, |c| {
         sqlx::query("delete from access_changes where created_at < $1")
             .bind(now - ACCESS_CHANGES_KEPT)

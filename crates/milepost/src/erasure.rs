@@ -9,11 +9,12 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::audit::{self, Action, Actor, Entry, Subject};
 use crate::auth::Role;
 use crate::config::RetentionAction;
 use crate::db::{Db, Select, Tx, on, record_access_change, sql};
 use crate::error::Result;
-use crate::jobs::retire::{self, BATCH, Marked};
+use crate::jobs::retire::{self, BATCH, Because, Marked};
 use crate::users::{User, find_user_by_email};
 use crate::values::Email;
 
@@ -54,6 +55,7 @@ pub async fn erase_user(app: &App, email: &Email) -> Result<Option<Erased>> {
             erased.jobs += mark_jobs(app, "provider_id", user.id).await?;
         }
         retire::finish(app).await?;
+        forget_addresses(app, user.id).await?;
         if forget_account(app, user, &whose, &mut erased).await? {
             break;
         }
@@ -128,7 +130,10 @@ async fn mark_jobs(app: &App, column: &'static str, id: Uuid) -> Result<Marked> 
         let Some(last) = jobs.last() else { return Ok(marked) };
         after = *last;
         let ids = jobs.into_iter().map(|(_, id)| id).collect();
-        marked += retire::mark(app, ids, RetentionAction::Anonymise, |job| job.anonymised_at.is_none()).await?;
+        marked += retire::mark(app, ids, RetentionAction::Anonymise, Because::OfAnErasure, |job| {
+            job.anonymised_at.is_none()
+        })
+        .await?;
         tokio::time::sleep(retire::PAUSE).await;
     }
 }
@@ -144,8 +149,11 @@ async fn erase_link(app: &App, id: Uuid) -> Result<bool> {
     let now = app.clock().now();
     let mut tx = app.db().begin().await?;
     let lock = tx.lock_clause(" for update of customers");
-    let customer: Option<(Option<Uuid>,)> = on!(&mut tx, |c| {
-        sqlx::query_as(sql!("select customer_id from customers where id = $1{lock}")).bind(id).fetch_optional(c).await
+    let (provider_id, customer_id): (Uuid, Option<Uuid>) = on!(&mut tx, |c| {
+        sqlx::query_as(sql!("select provider_id, customer_id from customers where id = $1{lock}"))
+            .bind(id)
+            .fetch_one(c)
+            .await
     })?;
     let left: Vec<(Uuid,)> = Select::new("select id from jobs where anonymised_at is null")
         .bind(" and customer_link_id = ", id)
@@ -170,7 +178,9 @@ async fn erase_link(app: &App, id: Uuid) -> Result<bool> {
         .map(drop)
     })?;
     end_erasure(&mut tx, id, now).await?;
-    if let Some(user_id) = customer.and_then(|(customer_id,)| customer_id) {
+    let entry = Entry::new(Action::CustomerErased, provider_id).about(Subject::Customer(id));
+    audit::record(app, &mut tx, &Actor::OPERATOR, entry).await?;
+    if let Some(user_id) = customer_id {
         record_access_change(&mut tx, user_id, now).await?;
     }
     tx.commit().await?;
@@ -239,9 +249,34 @@ async fn forget_account(app: &App, user: &User, whose: &Links, erased: &mut Eras
     }
     delete_credentials(&mut tx, user.id, erased).await?;
     end_erasure(&mut tx, user.id, now).await?;
+    let entry = Entry::new(Action::AccountErased, user.id).about(Subject::Account(user.id));
+    audit::record(app, &mut tx, &Actor::OPERATOR, entry).await?;
     record_access_change(&mut tx, user.id, now).await?;
     tx.commit().await?;
     Ok(true)
+}
+
+/// Takes the addresses from the audit log's entries by the account, about it, or in its own log: the one thing in them
+/// that is about a person.
+async fn forget_addresses(app: &App, user_id: Uuid) -> Result<()> {
+    loop {
+        let mut tx = app.db().begin().await?;
+        let changed = on!(&mut tx, |c| {
+            sqlx::query(
+                "update audit_log set address = null where id in (
+                     select id from audit_log
+                     where address is not null and (actor_id = $1 or subject_id = $1 or tenant_id = $1) limit 1000)",
+            )
+            .bind(user_id)
+            .execute(c)
+            .await
+            .map(|result| result.rows_affected())
+        })?;
+        tx.commit().await?;
+        if changed == 0 {
+            return Ok(());
+        }
+    }
 }
 
 async fn begin_erasure(app: &App, tx: &mut Tx, subject_id: Uuid) -> sqlx::Result<()> {

@@ -10,11 +10,13 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
-use futures::Stream;
+use futures::{Stream, StreamExt};
 use serde::Serialize;
+use serde_json::{Map, Value};
 use sqlx::FromRow;
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
+use sqlx::types::Json;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -22,6 +24,7 @@ use uuid::Uuid;
 
 use crate::api_keys::{self, ApiKey};
 use crate::app::App;
+use crate::audit::{self, Action, Actor, Entry, Subject};
 use crate::auth::{Account, Role, Tenant, Viewer, credentials};
 use crate::configurations::{Configuration, find_configuration};
 use crate::db::Select;
@@ -56,6 +59,8 @@ struct Export {
     job_configurations: Vec<Configuration>,
     /// The jobs that the account may see, each with all its events.
     jobs: Vec<ExportedJob>,
+    /// The account's own audit log.
+    audit_log: Vec<ExportedEntry>,
     /// True, and the end: a document without it broke off.
     complete: bool,
 }
@@ -65,10 +70,46 @@ struct Export {
 struct ExportedSession {
     /// The session's id.
     id: Uuid,
+    /// Whether its owner asked to be remembered.
+    remembered: bool,
+    /// Where it was begun from.
+    address: Option<String>,
+    /// What the browser said it is.
+    user_agent: Option<String>,
     /// When it began.
     created_at: DateTime<Utc>,
-    /// When it ends.
+    /// When it was last used; null: not since it began.
+    last_used_at: Option<DateTime<Utc>>,
+    /// When it ends in any case.
     expires_at: DateTime<Utc>,
+}
+
+/// An act in the account's audit log.
+#[derive(Debug, Serialize, ToSchema, FromRow)]
+struct ExportedEntry {
+    /// The entry's id.
+    id: Uuid,
+    /// When.
+    created_at: DateTime<Utc>,
+    /// What was done.
+    action: String,
+    /// What kind of actor it was.
+    actor: String,
+    /// The account that acted.
+    actor_id: Option<Uuid>,
+    /// The key that acted.
+    key_id: Option<Uuid>,
+    /// What kind of thing it is about.
+    subject: Option<String>,
+    /// Which one.
+    subject_id: Option<Uuid>,
+    /// From where.
+    address: Option<String>,
+    /// The id of the request.
+    request_id: Option<Uuid>,
+    /// What else there is to say.
+    #[schema(value_type = Option<Map<String, Value>>)]
+    details: Option<Json<Map<String, Value>>>,
 }
 
 /// What links a provider and a customer.
@@ -112,11 +153,26 @@ struct ExportedJob {
 /// that broke off has none.
 #[utoipa::path(get, path = "/users/me/export", tag = "Accounts", operation_id = "export_me",
     responses((status = 200, description = "The document, as an attachment", body = Export)))]
-async fn export_me(State(app): State<App>, account: Account, viewer: Viewer) -> Result<Response> {
+async fn export_me(State(app): State<App>, account: Account, viewer: Viewer, actor: Actor) -> Result<Response> {
+    let pass = app.gates().exports.enter(Some(account.user_id)).await?;
     let user = find_user(app.db(), account.user_id).await?.ok_or(Error::NotFound)?;
+    record_export(&app, &user, &actor).await?;
     let name = format!("attachment; filename=\"milepost-{}.json\"", app.clock().now().date_naive());
     let headers = [(header::CONTENT_TYPE, "application/json".to_owned()), (header::CONTENT_DISPOSITION, name)];
-    Ok((headers, Body::from_stream(document(app, user, Some(viewer)))).into_response())
+    let pieces = document(app, user, Some(viewer)).map(move |piece| {
+        // It is under way until its last piece is written, or nobody reads it any more.
+        let _under_way = &pass;
+        piece
+    });
+    Ok((headers, Body::from_stream(pieces)).into_response())
+}
+
+/// Notes in the account's audit log that its data is given out.
+pub async fn record_export(app: &App, user: &User, actor: &Actor) -> Result<()> {
+    let mut tx = app.db().begin().await?;
+    let entry = Entry::new(Action::DataExported, user.id).about(Subject::Export);
+    audit::record(app, &mut tx, actor, entry).await?;
+    Ok(tx.commit().await?)
 }
 
 /// The pieces of the document. With a viewer it breaks off when their credentials end.
@@ -129,7 +185,7 @@ pub fn document(app: App, user: User, viewer: Option<Viewer>) -> impl Stream<Ite
 
         for (name, select) in [
             ("sessions", Part::Sessions), ("api_keys", Part::ApiKeys), ("customers", Part::Customers),
-            ("job_configurations", Part::Configurations),
+            ("job_configurations", Part::Configurations), ("audit_log", Part::AuditLog),
         ] {
             yield Bytes::from(format!(",\n\"{name}\": ["));
             let mut separator = "\n";
@@ -190,6 +246,7 @@ enum Part {
     ApiKeys,
     Customers,
     Configurations,
+    AuditLog,
 }
 
 /// Who reads what.
@@ -205,7 +262,10 @@ impl Reader {
         self.expect_credentials().await?;
         match part {
             Part::Sessions => {
-                let select = Select::new("select id, created_at, expires_at from sessions where user_id = ");
+                let select = Select::new(
+                    "select id, remembered, address, user_agent, created_at, last_used_at, expires_at
+                     from sessions where user_id = ",
+                );
                 self.rows(select.bind("", user.id), "id", after, |row: &ExportedSession| row.id).await
             }
             Part::ApiKeys => {
@@ -224,6 +284,14 @@ impl Reader {
                     Role::Customer => select.bind("l.email = ", user.email.as_str().to_owned()),
                 };
                 self.rows(select, "l.id", after, |row: &ExportedCustomer| row.id).await
+            }
+            Part::AuditLog => {
+                let select = Select::new(
+                    "select id, created_at, action, actor, actor_id, key_id, subject, subject_id, address, request_id,
+                         details
+                     from audit_log where tenant_id = ",
+                );
+                self.rows(select.bind("", user.id), "id", after, |row: &ExportedEntry| row.id).await
             }
             Part::Configurations => self.configuration(after).await,
         }

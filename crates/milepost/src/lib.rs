@@ -2,9 +2,11 @@
 //!
 //! `docs/ARCHITECTURE.md` is the map: the way of one event from the socket to the watcher's screen.
 
+pub mod admission;
 pub mod api_document;
 pub mod api_keys;
 pub mod app;
+pub mod audit;
 pub mod auth;
 pub mod caller;
 pub mod cli;
@@ -24,6 +26,7 @@ pub mod paging;
 pub mod progress;
 pub mod retention;
 pub mod server;
+pub mod sessions;
 pub mod sources;
 mod ui;
 mod unread_body;

@@ -9,11 +9,12 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::audit::Actor;
 use crate::config::{Retention, RetentionAction};
 use crate::db::{Db, Select, on, sql};
 use crate::error::Result;
 use crate::events::hours::provider_ids;
-use crate::jobs::retire::{self, BATCH, Candidate, PAUSE};
+use crate::jobs::retire::{self, BATCH, Because, Candidate, PAUSE};
 
 /// How often a server looks for jobs that are due.
 const LOOK: Duration = Duration::from_mins(10);
@@ -23,7 +24,7 @@ pub async fn run(app: App) {
     let mut ticks = tokio::time::interval(LOOK);
     loop {
         ticks.tick().await;
-        match retire_due(&app, app.settings().retention).await {
+        match retire_due(&app, app.settings().retention, &Actor::SERVER).await {
             Ok(0) => {}
             Ok(jobs) => tracing::info!(jobs, "finished jobs were retired"),
             Err(error) => tracing::warn!(%error, "could not retire finished jobs"),
@@ -32,7 +33,7 @@ pub async fn run(app: App) {
 }
 
 /// Retires all jobs that are due and gives how many. Any number of processes may do so at once.
-pub async fn retire_due(app: &App, retention: Option<Retention>) -> Result<u64> {
+pub async fn retire_due(app: &App, retention: Option<Retention>, actor: &Actor) -> Result<u64> {
     retire::finish(app).await?;
     let Some(retention) = retention else { return Ok(0) };
     let Some(before) = app.clock().now().checked_sub_signed(retention.after) else { return Ok(0) };
@@ -50,7 +51,8 @@ pub async fn retire_due(app: &App, retention: Option<Retention>) -> Result<u64> 
             if ids.is_empty() {
                 break;
             }
-            retired += retire::mark(app, ids, retention.action, is_due).await?.jobs;
+            let because = Because::TheyAreOld { provider_id: provider, actor };
+            retired += retire::mark(app, ids, retention.action, because, is_due).await?.jobs;
             retire::finish(app).await?;
             tokio::time::sleep(PAUSE).await;
         }

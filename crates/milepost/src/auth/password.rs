@@ -7,19 +7,18 @@ use std::thread::available_parallelism;
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
-use tokio::sync::Semaphore;
 
+use crate::admission::{Gate, Room, Work};
 use crate::error::{Error, Result};
 use crate::values::Password;
 
 /// How many may wait for their turn before others are told to come back.
-const QUEUE: usize = 64;
+const QUEUE: u32 = 64;
 
 /// Hashes passwords, a few at a time.
 #[derive(Debug, Clone)]
 pub struct Passwords {
-    queue: Arc<Semaphore>,
-    workers: Arc<Semaphore>,
+    gate: Gate,
     /// What the password of an unknown account is compared with, so that the answer takes as long.
     decoy: Arc<str>,
 }
@@ -27,10 +26,11 @@ pub struct Passwords {
 impl Passwords {
     /// As many workers as processors.
     pub fn new() -> Result<Self> {
-        let workers = available_parallelism().map_or(1, usize::from);
+        let workers = available_parallelism().map_or(1, usize::from).try_into().unwrap_or(u32::MAX);
+        let room = Room { turns: workers, places: workers.saturating_add(QUEUE) };
         Ok(Self {
-            queue: Arc::new(Semaphore::new(workers + QUEUE)),
-            workers: Arc::new(Semaphore::new(workers)),
+            // Nobody has an account before the password is checked.
+            gate: Gate::new(Work::Passwords, room, room),
             decoy: hash(b"nobody's password").map(Arc::from)?,
         })
     }
@@ -49,13 +49,11 @@ impl Passwords {
     }
 
     async fn work<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-        let busy = Error::Busy("Too many people are signing in at once; try again in a moment.");
-        let Ok(_place) = self.queue.try_acquire() else { return Err(busy) };
-        let Ok(permit) = self.workers.clone().acquire_owned().await else { return Err(busy) };
-        // The permit goes along: a caller that gives up does not make room for more work than there are workers.
+        let pass = self.gate.enter(None).await?;
+        // The pass goes along: a caller that gives up does not make room for more work than there are workers.
         tokio::task::spawn_blocking(move || {
             let result = work();
-            drop(permit);
+            drop(pass);
             result
         })
         .await

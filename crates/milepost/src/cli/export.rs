@@ -10,7 +10,8 @@ use futures::StreamExt;
 use super::user::parse;
 use super::{DatabaseArgs, Failure, Outcome};
 use crate::app::App;
-use crate::export::document;
+use crate::audit::Actor;
+use crate::export::{document, record_export};
 use crate::users::find_user_by_email;
 use crate::values::Email;
 
@@ -48,6 +49,7 @@ async fn write(app: &App, email: &Email) -> Outcome {
     let Some(user) = find_user_by_email(app.db(), email).await? else {
         return Err(Failure(format!("there is no account {}", email.as_str())));
     };
+    record_export(app, &user, &Actor::OPERATOR).await?;
     let mut document = pin!(document(app.clone(), user, None));
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     while let Some(piece) = document.next().await {

@@ -5,6 +5,7 @@ use clap::Args;
 
 use super::{DatabaseArgs, Failure, Outcome};
 use crate::app::App;
+use crate::audit::Actor;
 use crate::config::{Retention, RetentionAction, SettingArgs};
 use crate::db::Db;
 use crate::retention::{count_under_way, preview, retire_due};
@@ -51,7 +52,7 @@ impl Retire {
 }
 
 async fn retire(app: &App, retention: Retention) -> Outcome {
-    let jobs = retire_due(app, Some(retention)).await?;
+    let jobs = retire_due(app, Some(retention), &Actor::OPERATOR).await?;
     let done = match retention.action {
         RetentionAction::Delete => "deleted",
         RetentionAction::Anonymise => "anonymised",

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::queries::search_text;
 use crate::app::App;
+use crate::audit::{self, Action, Actor, Entry};
 use crate::config::RetentionAction;
 use crate::db::{Select, Tx, on, record_access_changes, sql};
 use crate::error::Result;
@@ -44,18 +45,42 @@ pub struct Candidate {
     configuration_name: String,
 }
 
+/// Why jobs are retired.
+#[derive(Debug, Clone, Copy)]
+pub enum Because<'a> {
+    /// These of a provider are old: the audit log has an entry of its own for it.
+    TheyAreOld {
+        /// The provider.
+        provider_id: Uuid,
+        /// Who goes by the setting.
+        actor: &'a Actor,
+    },
+    /// Somebody is erased, which the audit log has as one act.
+    OfAnErasure,
+}
+
 /// Marks those of some jobs that are to be retired, and takes what names a person from their rows. Gives how many.
 pub async fn mark(
     app: &App,
     mut ids: Vec<Uuid>,
     action: RetentionAction,
+    because: Because<'_>,
     is_wanted: impl Fn(&Candidate) -> bool,
 ) -> Result<Marked> {
     // As whoever reports events of many jobs locks them.
     ids.sort_unstable();
     let now = app.clock().now();
     let mut tx = app.db().begin().await?;
-    let marked = mark_in(app, &mut tx, &ids, action, is_wanted, now).await?;
+    let (marked, concerned) = mark_in(app, &mut tx, &ids, action, is_wanted, now).await?;
+    if let (1.., Because::TheyAreOld { provider_id, actor }) = (marked.jobs, because) {
+        let done = match action {
+            RetentionAction::Anonymise => "anonymise",
+            RetentionAction::Delete => "delete",
+        };
+        let entry = Entry::new(Action::JobsRetired, provider_id).with("action", done).with("jobs", marked.jobs);
+        audit::record(app, &mut tx, actor, entry).await?;
+    }
+    record_access_changes(&mut tx, concerned, now).await?;
     tx.commit().await?;
     Ok(marked)
 }
@@ -83,7 +108,7 @@ async fn mark_in(
     action: RetentionAction,
     is_wanted: impl Fn(&Candidate) -> bool,
     now: DateTime<Utc>,
-) -> Result<Marked> {
+) -> Result<(Marked, BTreeSet<Uuid>)> {
     let mut marked = Marked::default();
     let mut concerned = BTreeSet::new();
     for id in ids {
@@ -96,8 +121,7 @@ async fn mark_in(
         marked.jobs += 1;
         marked.under_way += u64::from(job.finished_at.is_none());
     }
-    record_access_changes(tx, concerned, now).await?;
-    Ok(marked)
+    Ok((marked, concerned))
 }
 
 async fn lock_candidate(tx: &mut Tx, id: Uuid) -> sqlx::Result<Option<Candidate>> {

@@ -148,6 +148,13 @@ on_both! {
         let late = json!({"provider_job_id": format!("{CANARY}-1"), "kind": "complete"});
         world.alice.post("/events", late).await.expect_problem(404, &["/provider_job_id"]);
 
+        let of_person = server.database.id(&world.person.id);
+        let acts = format!("from audit_log where actor_id = {of_person} or tenant_id = {of_person}");
+        assert!(server.column::<i64>(format!("select count(*) {acts}")).await[0] > 3, "the log stays");
+        assert_eq!(server.column::<i64>(format!("select count(address) {acts}")).await, [0], "but not from where");
+        let erased = server.column::<String>("select action from audit_log where action like '%_erased' order by id").await;
+        assert_eq!(erased, ["customer_erased", "customer_erased", "account_erased"]);
+
         let again = Milepost::on(&server.database, &["erase", "user", "--email", &world.person.email, "--yes"]).run().await;
         again.expect_complaint("there is no account and no invitation");
         // The address is free: whoever has it may be invited as anybody else.

@@ -24,6 +24,7 @@ mod progress;
 mod races;
 mod rebuild;
 mod retention;
+mod sessions;
 mod storage;
 mod storage_full;
 mod tenants;

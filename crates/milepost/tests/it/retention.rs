@@ -1,8 +1,9 @@
 //! How long finished jobs are kept: what is left of them, what they count for, and that nobody is kept waiting.
 
 use chrono::TimeDelta;
+use milepost::audit::Actor;
 use milepost::config::{Retention, RetentionAction};
-use milepost::jobs::retire;
+use milepost::jobs::retire::{self, Because};
 use milepost::retention::retire_due;
 use serde_json::{Value, json};
 
@@ -111,10 +112,10 @@ on_both! {
         server.clock.set_offset(TimeDelta::days(29));
         let young = clinic.job("young", true).await;
         let before = counts(&server).await;
-        assert_eq!(retire_due(&server.app, Some(DELETE)).await.unwrap(), 0, "nothing is 30 days old");
+        assert_eq!(retire_due(&server.app, Some(DELETE), &Actor::SERVER).await.unwrap(), 0, "nothing is 30 days old");
 
         server.clock.set_offset(TimeDelta::days(31));
-        assert_eq!(retire_due(&server.app, Some(DELETE)).await.unwrap(), 1);
+        assert_eq!(retire_due(&server.app, Some(DELETE), &Actor::SERVER).await.unwrap(), 1);
         clinic.alice.get(&format!("/jobs/{old}")).await.expect_problem(404, &[]);
         assert_eq!([rows(&server, "jobs").await, rows(&server, "deleted_jobs").await], [2, 1]);
         assert_eq!(counts(&server).await, before);
@@ -125,6 +126,9 @@ on_both! {
         let late = json!({"provider_job_id": format!("{CANARY}-old"), "kind": "info"});
         clinic.alice.post("/events", late).await.expect_problem(404, &["/provider_job_id"]);
         expect_nothing_to_rebuild(&server).await;
+        let noted = server.column::<String>("select cast(details as text) from audit_log where action = 'jobs_retired'").await;
+        let noted: Vec<Value> = noted.iter().map(|details| serde_json::from_str(details).unwrap()).collect();
+        assert_eq!(noted, [json!({"action": "delete", "jobs": 1})]);
         let tombstones = server.column::<i64>("select events * 10 + errors from deleted_jobs").await;
         assert_eq!(tombstones, [51]);
     }
@@ -135,8 +139,8 @@ on_both! {
         let path = format!("/jobs/{job}");
         let before = (counts(&server).await, clinic.alice.get(&path).await.expect(200));
         server.clock.set_offset(TimeDelta::days(31));
-        assert_eq!(retire_due(&server.app, Some(ANONYMISE)).await.unwrap(), 1);
-        assert_eq!(retire_due(&server.app, Some(ANONYMISE)).await.unwrap(), 0, "it is done once");
+        assert_eq!(retire_due(&server.app, Some(ANONYMISE), &Actor::SERVER).await.unwrap(), 1);
+        assert_eq!(retire_due(&server.app, Some(ANONYMISE), &Actor::SERVER).await.unwrap(), 0, "it is done once");
 
         let alice = &clinic.alice;
         let after = alice.get(&path).await.expect(200);
@@ -178,8 +182,8 @@ on_both! {
         clinic.job("old", true).await;
         let before = counts(&server).await;
         server.clock.set_offset(TimeDelta::days(31));
-        assert_eq!(retire_due(&server.app, Some(ANONYMISE)).await.unwrap(), 1);
-        assert_eq!(retire_due(&server.app, Some(DELETE)).await.unwrap(), 1);
+        assert_eq!(retire_due(&server.app, Some(ANONYMISE), &Actor::SERVER).await.unwrap(), 1);
+        assert_eq!(retire_due(&server.app, Some(DELETE), &Actor::SERVER).await.unwrap(), 1);
         assert_eq!([rows(&server, "jobs").await, rows(&server, "events").await], [0, 0]);
         assert_eq!(counts(&server).await, before);
         expect_nothing_to_rebuild(&server).await;
@@ -190,9 +194,9 @@ on_both! {
         clinic.alice.open_job("scan", "CT-1").await;
         let complete = json!({"provider_job_id": "CT-1", "kind": "complete", "occurred_at": "1970-01-01T00:00:00Z"});
         clinic.alice.post("/events", complete).await.expect(201);
-        assert_eq!(retire_due(&server.app, Some(DELETE)).await.unwrap(), 0);
+        assert_eq!(retire_due(&server.app, Some(DELETE), &Actor::SERVER).await.unwrap(), 0);
         server.clock.set_offset(TimeDelta::days(31));
-        assert_eq!(retire_due(&server.app, Some(DELETE)).await.unwrap(), 1);
+        assert_eq!(retire_due(&server.app, Some(DELETE), &Actor::SERVER).await.unwrap(), 1);
     }
 
     async fn streams_of_a_job_that_is_retired_end(server: TestServer) {
@@ -207,7 +211,7 @@ on_both! {
         of_customer.next().await;
         of_provider.next().await;
         feed.next().await;
-        assert_eq!(retire_due(&server.app, Some(DELETE)).await.unwrap(), 1);
+        assert_eq!(retire_due(&server.app, Some(DELETE), &Actor::SERVER).await.unwrap(), 1);
         of_customer.expect_end().await;
         of_provider.expect_end().await;
         feed.expect_access().await;
@@ -225,11 +229,11 @@ on_both! {
             server.clock.set_offset(TimeDelta::days(31));
             let ids = server.column::<uuid::Uuid>("select id from jobs").await;
             // A process that is killed as soon as it has begun.
-            retire::mark(&server.app, ids, retention.action, |_| true).await.unwrap();
+            retire::mark(&server.app, ids, retention.action, Because::OfAnErasure, |_| true).await.unwrap();
             expect_nothing_to_rebuild(&server).await;
             assert_eq!(counts(&server).await[..5], before[..5]);
             // Another takes over; it does not even need the setting.
-            retire_due(&server.app, None).await.unwrap();
+            retire_due(&server.app, None, &Actor::SERVER).await.unwrap();
             assert_eq!(server.column::<i64>("select count(*) from jobs where retiring is not null").await, [0]);
             assert_eq!(counts(&server).await, before);
             let left = format!("select count(*) from events where name like '{CANARY}%'");
@@ -257,7 +261,7 @@ on_both! {
             }
         });
         let (left, right) =
-            tokio::join!(retire_due(&one.app, Some(DELETE)), retire_due(&two.app, Some(DELETE)));
+            tokio::join!(retire_due(&one.app, Some(DELETE), &Actor::SERVER), retire_due(&two.app, Some(DELETE), &Actor::SERVER));
         assert_eq!(left.unwrap() + right.unwrap(), 40, "each job is counted once");
         posting.await.unwrap();
         assert_eq!([rows(&server, "jobs").await, rows(&server, "deleted_jobs").await], [1, 40]);

@@ -1,0 +1,338 @@
+//! How much the server takes on at once. A [`Gate`] lets so much in to be worked on, lets so much wait, and refuses the
+//! rest at once, so that overload costs little and memory stays bounded. It counts for each account apart as well: one
+//! that floods waits behind itself, while the turns of the others come as before.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use crate::config::Limits;
+use crate::db::Db;
+use crate::error::{Error, Result};
+
+/// How long anybody waits for a turn before being told to come back.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// When to come back where nobody can tell when there will be room.
+const SOON: Duration = Duration::from_secs(1);
+
+/// What there can be too much of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    /// Taking in events.
+    Events,
+    /// Lists, distributions and summaries of jobs.
+    Searches,
+    /// All data of an account.
+    Exports,
+    /// Hashing passwords.
+    Passwords,
+    /// Live streams.
+    Streams,
+}
+
+/// Why a request is refused with which nothing is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The key has reported as many events as it may, until so much later.
+    Rate(Duration),
+    /// The account has as much under way as one may.
+    AccountFull,
+    /// The server has as much under way as it may, or could not get to it in time.
+    ServerFull,
+}
+
+/// The answer to a request that is refused for what else is under way. All such refusals are made here.
+#[must_use]
+pub fn refuse(work: Work, refusal: Refusal) -> Error {
+    tracing::debug!(?work, ?refusal, "refused");
+    match (refusal, work) {
+        (Refusal::Rate(retry_after), _) => {
+            let detail = "This key has reported as many events as it may for now; go on after Retry-After.";
+            Error::TooManyRequests { detail, retry_after }
+        }
+        (Refusal::AccountFull, Work::Streams) => Error::TooManyRequests {
+            detail: "Your account has as many streams open as it may; close some first.",
+            retry_after: SOON,
+        },
+        (Refusal::AccountFull, _) => Error::TooManyRequests {
+            detail: "Your account has as many requests of this kind under way as it may; let some finish first.",
+            retry_after: SOON,
+        },
+        (Refusal::ServerFull, Work::Passwords) => {
+            Error::Busy("Too many people are signing in at once; try again in a moment.")
+        }
+        (Refusal::ServerFull, Work::Streams) => {
+            Error::Busy("The server has as many streams open as it may; try again in a moment.")
+        }
+        (Refusal::ServerFull, _) => Error::Busy("The server has too much to do at once; try again in a moment."),
+    }
+}
+
+/// How much there is room for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Worked on at once.
+    pub turns: u32,
+    /// Worked on or waiting.
+    pub places: u32,
+}
+
+/// The gates of a server. A process has its own: several over one database each take on so much.
+#[derive(Debug)]
+pub struct Gates {
+    /// For events, on their way from the socket to the disk. A place stands for 64 KiB of body.
+    pub events: Gate,
+    /// For what reads many rows.
+    pub searches: Gate,
+    /// For what reads all rows of an account.
+    pub exports: Gate,
+    /// For streams: their places are what counts, they wait for no turn.
+    pub streams: Gate,
+}
+
+impl Gates {
+    /// The room that a server has over its database.
+    #[must_use]
+    pub fn new(db: &Db, limits: &Limits) -> Self {
+        let room = |turns, places| Room { turns, places };
+        // SQLite has one writer anyway: what counts is that the turns at it go round. PostgreSQL's commits wait for each
+        // other as well, and those that do hold connections that everybody needs.
+        let (writers, writers_each) = match db {
+            Db::Sqlite { .. } => (1, 1),
+            Db::Postgres(_) => (8, 2),
+        };
+        // Streams leave connections to the rest.
+        let streams = limits.max_connections.get().div_ceil(2);
+        Self {
+            events: Gate::new(Work::Events, room(writers, 2048), room(writers_each, 256)),
+            searches: Gate::new(Work::Searches, room(4, 128), room(2, 32)),
+            exports: Gate::new(Work::Exports, room(2, 8), room(1, 2)),
+            streams: Gate::new(Work::Streams, room(streams, streams), room(100, 100)),
+        }
+    }
+}
+
+/// Lets in as much as there is room for, in all and for each account. Clones are the same gate.
+#[derive(Debug, Clone)]
+pub struct Gate(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    work: Work,
+    all: Hall,
+    each: Room,
+    patience: Duration,
+    /// Of those that hold a place; who leaves last takes the account along.
+    accounts: Mutex<HashMap<Uuid, Hall>>,
+}
+
+#[derive(Debug, Clone)]
+struct Hall {
+    turns: Arc<Semaphore>,
+    places: Arc<Semaphore>,
+}
+
+impl Hall {
+    fn new(room: Room) -> Self {
+        let semaphore = |permits: u32| Arc::new(Semaphore::new(usize::try_from(permits).unwrap_or(usize::MAX)));
+        Self { turns: semaphore(room.turns), places: semaphore(room.places) }
+    }
+
+    fn take(&self, places: u32) -> Option<OwnedSemaphorePermit> {
+        self.places.clone().try_acquire_many_owned(places).ok()
+    }
+}
+
+/// The right to wait for turns. Nothing waits without one.
+#[derive(Debug)]
+pub struct Place {
+    gate: Gate,
+    own: Option<OwnPlace>,
+    _in_all: OwnedSemaphorePermit,
+}
+
+/// The place among those of one's account.
+#[derive(Debug)]
+struct OwnPlace {
+    gate: Gate,
+    account: Uuid,
+    hall: Hall,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+/// The right to be worked on, until it is dropped.
+#[derive(Debug)]
+pub struct Turn {
+    _own: Option<OwnedSemaphorePermit>,
+    _in_all: OwnedSemaphorePermit,
+}
+
+/// A turn with its place.
+#[derive(Debug)]
+pub struct Pass {
+    _turn: Turn,
+    _place: Place,
+}
+
+impl Gate {
+    /// A gate with room for all together, and for each account.
+    #[must_use]
+    pub fn new(work: Work, all: Room, each: Room) -> Self {
+        Self(Arc::new(Inner { work, all: Hall::new(all), each, patience: PATIENCE, accounts: Mutex::default() }))
+    }
+
+    /// Takes a place and waits for a turn. Whose account it is counts where it is known. 429 if the account has no place
+    /// left, 503 if nobody has.
+    pub async fn enter(&self, account: Option<Uuid>) -> Result<Pass> {
+        let place = self.take(account, 1)?;
+        Ok(Pass { _turn: place.turn().await?, _place: place })
+    }
+
+    /// Takes so many places, without waiting: what takes more memory takes more of them.
+    pub fn take(&self, account: Option<Uuid>, places: u32) -> Result<Place> {
+        let own = account.map(|account| self.take_own(account, places)).transpose()?;
+        let in_all = self.0.all.take(places).ok_or_else(|| refuse(self.0.work, Refusal::ServerFull))?;
+        Ok(Place { gate: self.clone(), own, _in_all: in_all })
+    }
+
+    fn take_own(&self, account: Uuid, places: u32) -> Result<OwnPlace> {
+        let mut accounts = self.accounts();
+        let hall = accounts.get(&account).cloned().unwrap_or_else(|| Hall::new(self.0.each));
+        let permit = hall.take(places).ok_or_else(|| refuse(self.0.work, Refusal::AccountFull))?;
+        accounts.insert(account, hall.clone());
+        Ok(OwnPlace { gate: self.clone(), account, hall, permit: Some(permit) })
+    }
+
+    fn accounts(&self) -> MutexGuard<'_, HashMap<Uuid, Hall>> {
+        self.0.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Place {
+    /// Waits until it is one's turn, first among those of one's account, then among all; for no longer than 5 seconds.
+    /// A place may be used for one turn after another.
+    pub async fn turn(&self) -> Result<Turn> {
+        let wait = async {
+            let own = match &self.own {
+                Some(own) => Some(own.hall.turns.clone().acquire_owned().await.ok()?),
+                None => None,
+            };
+            let in_all = self.gate.0.all.turns.clone().acquire_owned().await.ok()?;
+            Some(Turn { _own: own, _in_all: in_all })
+        };
+        let turn = timeout(self.gate.0.patience, wait).await.ok().flatten();
+        turn.ok_or_else(|| refuse(self.gate.0.work, Refusal::ServerFull))
+    }
+}
+
+impl Drop for OwnPlace {
+    fn drop(&mut self) {
+        // Under the lock, so that nobody takes a place of an account that is just being taken out.
+        let mut accounts = self.gate.accounts();
+        self.permit = None;
+        let places = usize::try_from(self.gate.0.each.places).unwrap_or(usize::MAX);
+        if self.hall.places.available_permits() == places {
+            accounts.remove(&self.account);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::{Pin, pin};
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    const ADA: Option<Uuid> = Some(Uuid::from_u128(1));
+    const BEN: Option<Uuid> = Some(Uuid::from_u128(2));
+    const CLEO: Option<Uuid> = Some(Uuid::from_u128(3));
+
+    /// One is worked on; of each account three, of all five at once.
+    fn gate() -> Gate {
+        Gate::new(Work::Searches, Room { turns: 1, places: 5 }, Room { turns: 1, places: 3 })
+    }
+
+    fn status(refused: Result<impl Sized>) -> u16 {
+        refused.err().map_or(200, |error| error.problem().status)
+    }
+
+    /// Whether it has its turn by now.
+    fn has_turn<T>(waiting: Pin<&mut impl Future<Output = Result<T>>>) -> Option<T> {
+        match waiting.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(entered) => Some(entered.unwrap()),
+            Poll::Pending => None,
+        }
+    }
+
+    #[tokio::test]
+    async fn one_account_cannot_take_the_places_of_the_others() {
+        let gate = gate();
+        let places: Vec<Place> = (0..3).map(|_| gate.take(ADA, 1).unwrap()).collect();
+        assert_eq!(status(gate.take(ADA, 1)), 429);
+        let bens = gate.take(BEN, 2).unwrap();
+        assert_eq!(status(gate.take(CLEO, 1)), 503);
+        drop(bens);
+        drop(gate.take(CLEO, 2).unwrap());
+        drop(places);
+        drop(gate.take(ADA, 3).unwrap());
+    }
+
+    #[tokio::test]
+    async fn an_account_that_floods_waits_behind_itself() {
+        let gate = Gate::new(Work::Searches, Room { turns: 2, places: 9 }, Room { turns: 1, places: 9 });
+        let first = gate.enter(ADA).await.unwrap();
+        let mut second = pin!(gate.enter(ADA));
+        assert!(has_turn(second.as_mut()).is_none());
+        let bens = has_turn(pin!(gate.enter(BEN)));
+        assert!(bens.is_some(), "there is a turn left, and it is not Ada's");
+        drop(first);
+        assert!(has_turn(second.as_mut()).is_some());
+    }
+
+    #[tokio::test]
+    async fn turns_come_in_the_order_in_which_they_were_waited_for() {
+        let gate = gate();
+        let first = gate.enter(None).await.unwrap();
+        let mut second = pin!(gate.enter(ADA));
+        let mut third = pin!(gate.enter(BEN));
+        assert!(has_turn(second.as_mut()).is_none() && has_turn(third.as_mut()).is_none());
+        drop(first);
+        assert!(has_turn(third.as_mut()).is_none());
+        let turn = has_turn(second.as_mut());
+        assert!(turn.is_some());
+        drop(turn);
+        assert!(has_turn(third.as_mut()).is_some());
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_too_long_is_told_to_come_back() {
+        let mut gate = gate();
+        Arc::get_mut(&mut gate.0).unwrap().patience = Duration::ZERO;
+        let first = gate.enter(ADA).await.unwrap();
+        assert_eq!(status(gate.enter(BEN).await), 503);
+        drop(first);
+        gate.enter(BEN).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn accounts_that_have_left_are_forgotten() {
+        let gate = gate();
+        assert_eq!(status(gate.take(ADA, 4)), 429);
+        for account in [ADA, BEN, ADA] {
+            let pass = gate.enter(account).await.unwrap();
+            let other = gate.take(account, 1).unwrap();
+            drop(pass);
+            assert_eq!(gate.accounts().len(), 1);
+            drop(other);
+            assert!(gate.accounts().is_empty());
+        }
+        let _all = gate.take(None, 5).unwrap();
+        assert_eq!(status(gate.take(ADA, 1)), 503);
+        assert!(gate.accounts().is_empty(), "also when there was no room for it");
+    }
+}
