@@ -5,11 +5,11 @@ CARGO_DENY := 0.20.2
 TOOLS := $(CURDIR)/target/tools
 WEB_INSTALLED := web/node_modules/.package-lock.json web/codegen/node_modules/.package-lock.json
 
-.PHONY: help run demo build ui dev test test-rust test-examples test-web e2e lint lint-rust lint-web format openapi \
-	screenshots bench clean
+.PHONY: help run demo build ui dev test test-rust test-faults test-examples test-web e2e lint lint-rust lint-web format \
+	openapi screenshots bench bench-load bench-web clean
 
 # What is checked has the page in it; `make test-rust UI=` does without.
-lint lint-rust lint-web test test-rust test-examples e2e screenshots bench: export UI ?= required
+lint lint-rust lint-web test test-rust test-faults test-examples e2e screenshots bench-load bench-web: export UI ?= required
 
 help: ## List every command
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,11 @@ dev: $(WEB_INSTALLED) ## Serve the page from its sources, with the API of a serv
 
 test: test-rust test-examples test-web e2e ## Run all tests, on SQLite and on a PostgreSQL of their own
 
+test-faults: ## Kill backups and migrations at many more moments; PostgreSQL's way back to a moment
+	MILEPOST_TEST_KILL_STEP_MS=3 scripts/with-postgres cargo test --locked -p milepost --test it -- \
+		backup:: restore_drill:: migrations_killed:: kill:: $(ARGS)
+	scripts/with-postgres scripts/drill-postgres
+
 test-rust: ## Run the Rust tests; ARGS='live::' runs some of them
 	scripts/with-postgres cargo test --locked --workspace -- $(ARGS)
 
@@ -51,8 +56,9 @@ lint-rust: $(TOOLS)/bin/cargo-deny ## Check all but the page
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --quiet
 	$(TOOLS)/bin/cargo-deny check bans licenses sources
-	for script in scripts/with-postgres scripts/with-chromium scripts/test-examples scripts/check-docs .ci/run; do bash -n $$script || exit 1; done
+	for script in $$(grep -l "^#!.*bash" scripts/* .ci/run); do bash -n $$script || exit 1; done
 	scripts/check-docs
+	scripts/check-operations
 
 lint-web: $(WEB_INSTALLED) ## Check the page: lints, types, drift from the API, size
 	npm --prefix web run lint
@@ -69,7 +75,13 @@ screenshots: $(WEB_INSTALLED) ## Take every page into docs/screenshots
 	cargo build --locked
 	scripts/with-chromium npm --prefix web run screenshots
 
-bench: $(WEB_INSTALLED) ## Measure how long an event takes from the request to the screen
+bench: bench-load bench-web ## Measure: the server under load, and an event from the request to the screen
+
+bench-load: ## Measure the server under load; ARGS='fairness --database sqlite' measures some of it
+	cargo build --release --locked --workspace
+	scripts/with-postgres target/release/milepost-bench $(ARGS)
+
+bench-web: $(WEB_INSTALLED) ## Measure how long an event takes from the request to the screen
 	cargo build --locked
 	scripts/with-chromium npm --prefix web run bench
 

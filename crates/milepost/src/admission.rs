@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
@@ -19,11 +19,14 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// When to come back where nobody can tell when there will be room.
 const SOON: Duration = Duration::from_secs(1);
 
+/// How often the log says that there is too much to do.
+const BETWEEN_WARNINGS: Duration = Duration::from_secs(10);
+
 /// What there can be too much of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Work {
-    /// Taking in events.
-    Events,
+    /// What providers write: events, jobs, configurations.
+    Writes,
     /// Lists, distributions and summaries of jobs.
     Searches,
     /// All data of an account.
@@ -32,6 +35,20 @@ pub enum Work {
     Passwords,
     /// Live streams.
     Streams,
+}
+
+impl Work {
+    /// In a word, for whoever counts it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Events => "events",
+            Self::Searches => "searches",
+            Self::Exports => "exports",
+            Self::Passwords => "passwords",
+            Self::Streams => "streams",
+        }
+    }
 }
 
 /// Why a request is refused with which nothing is wrong.
@@ -48,7 +65,9 @@ pub enum Refusal {
 /// The answer to a request that is refused for what else is under way. All such refusals are made here.
 #[must_use]
 pub fn refuse(work: Work, refusal: Refusal) -> Error {
-    tracing::debug!(?work, ?refusal, "refused");
+    if refusal == Refusal::ServerFull {
+        warn_now_and_then(work);
+    }
     match (refusal, work) {
         (Refusal::Rate(retry_after), _) => {
             let detail = "This key has reported as many events as it may for now; go on after Retry-After.";
@@ -72,6 +91,16 @@ pub fn refuse(work: Work, refusal: Refusal) -> Error {
     }
 }
 
+/// Tells the operator of an overload, but not of each request in it.
+fn warn_now_and_then(work: Work) {
+    static WARNED: Mutex<Option<Instant>> = Mutex::new(None);
+    let mut warned = WARNED.lock().unwrap_or_else(PoisonError::into_inner);
+    if warned.is_none_or(|at| at.elapsed() >= BETWEEN_WARNINGS) {
+        *warned = Some(Instant::now());
+        tracing::warn!(?work, "there is more to do than is taken on at once; the rest is refused with 503");
+    }
+}
+
 /// How much there is room for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Room {
@@ -81,11 +110,22 @@ pub struct Room {
     pub places: u32,
 }
 
+/// How much of a gate's room is taken.
+#[derive(Debug, Clone, Copy)]
+pub struct Load {
+    /// By what.
+    pub work: Work,
+    /// What is taken.
+    pub used: Room,
+    /// What there is.
+    pub room: Room,
+}
+
 /// The gates of a server. A process has its own: several over one database each take on so much.
 #[derive(Debug)]
 pub struct Gates {
-    /// For events, on their way from the socket to the disk. A place stands for 64 KiB of body.
-    pub events: Gate,
+    /// For what providers write. Of events a place stands for 64 KiB of body, and is taken before that is read.
+    pub writes: Gate,
     /// For what reads many rows.
     pub searches: Gate,
     /// For what reads all rows of an account.
@@ -103,16 +143,21 @@ impl Gates {
         // other as well, and those that do hold connections that everybody needs.
         let (writers, writers_each) = match db {
             Db::Sqlite { .. } => (1, 1),
-            Db::Postgres(_) => (8, 2),
+            Db::Postgres(_) => (8, 4),
         };
         // Streams leave connections to the rest.
         let streams = limits.max_connections.get().div_ceil(2);
         Self {
-            events: Gate::new(Work::Events, room(writers, 2048), room(writers_each, 256)),
+            writes: Gate::new(Work::Writes, room(writers, 2048), room(writers_each, 256)),
             searches: Gate::new(Work::Searches, room(4, 128), room(2, 32)),
             exports: Gate::new(Work::Exports, room(2, 8), room(1, 2)),
             streams: Gate::new(Work::Streams, room(streams, streams), room(100, 100)),
         }
+    }
+
+    /// How much of the room of each is taken.
+    pub fn loads(&self) -> impl Iterator<Item = Load> + use<'_> {
+        [&self.events, &self.searches, &self.exports, &self.streams].into_iter().map(Gate::load)
     }
 }
 
@@ -124,6 +169,7 @@ pub struct Gate(Arc<Inner>);
 struct Inner {
     work: Work,
     all: Hall,
+    room: Room,
     each: Room,
     patience: Duration,
     /// Of those that hold a place; who leaves last takes the account along.
@@ -182,7 +228,8 @@ impl Gate {
     /// A gate with room for all together, and for each account.
     #[must_use]
     pub fn new(work: Work, all: Room, each: Room) -> Self {
-        Self(Arc::new(Inner { work, all: Hall::new(all), each, patience: PATIENCE, accounts: Mutex::default() }))
+        let (hall, accounts) = (Hall::new(all), Mutex::default());
+        Self(Arc::new(Inner { work, all: hall, room: all, each, patience: PATIENCE, accounts }))
     }
 
     /// Takes a place and waits for a turn. Whose account it is counts where it is known. 429 if the account has no place
@@ -199,15 +246,32 @@ impl Gate {
         Ok(Place { gate: self.clone(), own, _in_all: in_all })
     }
 
+    /// How much of the room is taken.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        let Inner { work, all, room, .. } = &*self.0;
+        let used = |permits: u32, semaphore: &Semaphore| {
+            permits.saturating_sub(u32::try_from(semaphore.available_permits()).unwrap_or(u32::MAX))
+        };
+        let used = Room { turns: used(room.turns, &all.turns), places: used(room.places, &all.places) };
+        Load { work: *work, used, room: *room }
+    }
+
     fn take_own(&self, account: Uuid, places: u32) -> Result<OwnPlace> {
-        let mut accounts = self.accounts();
+        let mut accounts = self.halls();
         let hall = accounts.get(&account).cloned().unwrap_or_else(|| Hall::new(self.0.each));
         let permit = hall.take(places).ok_or_else(|| refuse(self.0.work, Refusal::AccountFull))?;
         accounts.insert(account, hall.clone());
         Ok(OwnPlace { gate: self.clone(), account, hall, permit: Some(permit) })
     }
 
-    fn accounts(&self) -> MutexGuard<'_, HashMap<Uuid, Hall>> {
+    /// How many accounts have something under way.
+    #[must_use]
+    pub fn accounts(&self) -> usize {
+        self.halls().len()
+    }
+
+    fn halls(&self) -> MutexGuard<'_, HashMap<Uuid, Hall>> {
         self.0.accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -232,7 +296,7 @@ impl Place {
 impl Drop for OwnPlace {
     fn drop(&mut self) {
         // Under the lock, so that nobody takes a place of an account that is just being taken out.
-        let mut accounts = self.gate.accounts();
+        let mut accounts = self.gate.halls();
         self.permit = None;
         let places = usize::try_from(self.gate.0.each.places).unwrap_or(usize::MAX);
         if self.hall.places.available_permits() == places {
@@ -327,12 +391,13 @@ mod tests {
             let pass = gate.enter(account).await.unwrap();
             let other = gate.take(account, 1).unwrap();
             drop(pass);
-            assert_eq!(gate.accounts().len(), 1);
+            assert_eq!(gate.accounts(), 1);
             drop(other);
-            assert!(gate.accounts().is_empty());
+            assert_eq!(gate.accounts(), 0);
         }
         let _all = gate.take(None, 5).unwrap();
+        assert_eq!(gate.load().used, Room { turns: 0, places: 5 });
         assert_eq!(status(gate.take(ADA, 1)), 503);
-        assert!(gate.accounts().is_empty(), "also when there was no room for it");
+        assert_eq!(gate.accounts(), 0, "also when there was no room for it");
     }
 }

@@ -27,6 +27,7 @@ use crate::error::{PROBLEM_JSON, Problem};
         (name = "Jobs", description = "Opening, correcting and reading jobs"),
         (name = "Events", description = "What happens in a job"),
         (name = "Live", description = "Server-Sent Events"),
+        (name = "Audit log", description = "Who did what, when, and from where"),
     )
 )]
 #[derive(Debug)]
@@ -166,6 +167,20 @@ fn is_nullable(schema: &RefOr<Schema>) -> bool {
     }
 }
 
+/// The operations that there can be too much of, by one key or account.
+const LIMITED: [&str; 10] = [
+    "register_configuration",
+    "open_job",
+    "correct_job",
+    "post_event",
+    "post_events",
+    "list_jobs",
+    "read_summary",
+    "read_distributions",
+    "stream_job",
+    "stream_jobs",
+];
+
 fn add_problems(path: &str, operation: &mut Operation) {
     let is_public = operation.security.as_ref().is_some_and(|security| !security.is_empty());
     let has_body = operation.request_body.is_some();
@@ -178,6 +193,7 @@ fn add_problems(path: &str, operation: &mut Operation) {
         ["/job-configurations", "/jobs", "/jobs/{id}", "/users", "/rotate"].iter().any(|end| path.ends_with(end));
     let needs_sign_in = !is_public || path.ends_with("/login") || path.ends_with("/accept");
     let writes = has_body || path.ends_with("/logout") || path.ends_with("/expire");
+    let is_limited = operation.operation_id.as_deref().is_some_and(|id| LIMITED.contains(&id));
     let problems = [
         (needs_sign_in, "401", "No valid credentials"),
         (needs_sign_in || writes, "403", "Not allowed with these credentials, or from another site"),
@@ -187,6 +203,7 @@ fn add_problems(path: &str, operation: &mut Operation) {
         (has_body, "413", "Too large"),
         (has_body, "415", "Not a media type this takes"),
         (has_body || has_query, "422", "Values that are not acceptable, each named"),
+        (is_limited, "429", "More than the key or the account may: try again after Retry-After"),
         (true, "500", "A defect on our side"),
         (true, "503", "Too busy, or the database is away: try again"),
     ];

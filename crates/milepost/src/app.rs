@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -17,7 +17,6 @@ use tokio_util::sync::CancellationToken;
 use tower::util::MapRequestLayer;
 use tower::{Layer, ServiceExt};
 use tower_http::catch_panic::CatchPanicLayer;
-use tracing::Instrument;
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
 use utoipa_axum::router::OpenApiRouter;
@@ -31,12 +30,16 @@ use crate::auth::uses::Uses;
 use crate::caller::find_caller;
 use crate::config::Settings;
 use crate::db::{Db, on};
-use crate::error::{Error, Result};
+use crate::error::{Cause, Error, Result};
+use crate::events::EventRates;
 use crate::live::Hub;
+use crate::observe::metrics::Metrics;
+use crate::observe::traces::Traces;
+use crate::observe::{page, watch_request};
 use crate::sources::Clock;
 use crate::{
-    api_document, api_keys, configurations, customers, events, export, jobs, live, retention, server, sessions, ui,
-    unread_body, users,
+    api_document, api_keys, audit, configurations, customers, events, export, jobs, live, retention, server,
+    sessions, ui, unread_body, users,
 };
 
 /// Where the API lives.
@@ -60,19 +63,41 @@ struct Inner {
     passwords: Passwords,
     uses: Uses,
     gates: Gates,
+    event_rates: EventRates,
     hub: Hub,
+    metrics: Metrics,
+    traces: Traces,
     closing: CancellationToken,
 }
 
 impl App {
     /// The state of a server over a migrated database.
     pub fn new(db: Db, settings: Settings, clock: Clock) -> Result<Self> {
+        let metrics = Metrics::new(settings.database_url.kind())?;
+        Self::observed(db, settings, clock, metrics, Traces::default())
+    }
+
+    /// The same, counting here and tracing there.
+    pub fn observed(db: Db, settings: Settings, clock: Clock, metrics: Metrics, traces: Traces) -> Result<Self> {
         let closing = CancellationToken::new();
-        let hub = Hub::new(closing.clone());
+        let hub = Hub::new(closing.clone(), metrics.clone());
         let passwords = Passwords::new()?;
         let gates = Gates::new(&db, &settings.limits);
+        let event_rates = EventRates::new(&settings.limits, clock.clone());
         let uses = Uses::default();
-        Ok(Self(Arc::new(Inner { db, settings, clock, passwords, uses, gates, hub, closing })))
+        Ok(Self(Arc::new(Inner {
+            db,
+            settings,
+            clock,
+            passwords,
+            uses,
+            gates,
+            event_rates,
+            hub,
+            metrics,
+            traces,
+            closing,
+        })))
     }
 
     /// The database.
@@ -105,10 +130,34 @@ impl App {
         &self.0.gates
     }
 
+    /// How many events each key may report over time.
+    #[must_use]
+    pub fn event_rates(&self) -> &EventRates {
+        &self.0.event_rates
+    }
+
     /// Which keys and sessions were used lately.
     #[must_use]
     pub fn uses(&self) -> &Uses {
         &self.0.uses
+    }
+
+    /// What is counted.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// What is traced.
+    #[must_use]
+    pub fn traces(&self) -> &Traces {
+        &self.0.traces
+    }
+
+    /// Cancelled once the server is stopping.
+    #[must_use]
+    pub fn closing(&self) -> &CancellationToken {
+        &self.0.closing
     }
 
     /// What feeds the live streams.
@@ -130,7 +179,8 @@ fn api() -> OpenApiRouter<App> {
         .merge(configurations::routes())
         .merge(jobs::routes())
         .merge(events::routes())
-        .merge(live::routes());
+        .merge(live::routes())
+        .merge(audit::routes());
     OpenApiRouter::with_openapi(api_document::Milepost::openapi()).nest(API, slices)
 }
 
@@ -151,13 +201,14 @@ fn router(app: App) -> Router {
     api.merge(reader())
         .route("/livez", routing::get(|| async { "ok\n" }))
         .route("/readyz", routing::get(ready))
+        .route("/metrics", routing::get(page::read_beside))
         .fallback(ui::answer)
         .method_not_allowed_fallback(|| async { Error::MethodNotAllowed })
         .layer(CatchPanicLayer::custom(|_| Error::internal("a handler panicked").into_response()))
         .layer(middleware::from_fn_with_state(app.clone(), refuse_other_origins))
         .layer(middleware::from_fn(no_store))
         .layer(middleware::from_fn(unread_body::discard))
-        .layer(middleware::from_fn_with_state(app.clone(), name_request))
+        .layer(middleware::from_fn_with_state(app.clone(), watch_request))
         .layer(middleware::from_fn_with_state(app.clone(), find_caller))
         .with_state(app)
 }
@@ -174,21 +225,6 @@ fn reader() -> Router<App> {
 /// The id of a request, under which the log and the audit log have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestId(pub Uuid);
-
-/// Gives each request an id, under which the log has what went wrong. The log names the route, never the path: paths
-/// may hold invitations.
-async fn name_request(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let id = app.clock().new_id();
-    request.extensions_mut().insert(RequestId(id));
-    let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str);
-    let span = tracing::info_span!("request", %id, method = %request.method(), route);
-    let mut response = next.run(request).instrument(span.clone()).await;
-    span.in_scope(|| tracing::debug!(status = response.status().as_u16(), "answered"));
-    if let Ok(id) = HeaderValue::try_from(id.to_string()) {
-        response.headers_mut().insert("x-request-id", id);
-    }
-    response
-}
 
 /// What is private stays out of caches, and is what it says it is.
 async fn no_store(request: Request, next: Next) -> Response {
@@ -273,8 +309,9 @@ async fn clear_expired(app: App) {
     let mut ticks = tokio::time::interval(CLEARING);
     loop {
         ticks.tick().await;
+        app.event_rates().forget_idle();
         if let Err(error) = clear_once(&app).await {
-            tracing::warn!(%error, "could not clear away what has expired");
+            tracing::warn!(error = %Cause(&error), "could not clear away what has expired");
         }
     }
 }

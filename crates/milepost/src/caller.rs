@@ -25,7 +25,7 @@ pub struct Caller {
 
 impl Caller {
     /// Reads the forwarding headers if the connection's other end may be believed.
-    fn find(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Self {
+    pub(crate) fn find(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Self {
         let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
         let peer = peer.to_canonical();
         let is_forwarded = ["x-forwarded-for", "forwarded"].iter().any(|name| headers.contains_key(*name));

@@ -4,12 +4,17 @@ use std::sync::Once;
 
 use reqwest::ClientBuilder;
 
-/// A client with ring for TLS; the library is told which cryptography to use once a process.
+/// A client with ring for TLS.
 pub fn builder() -> ClientBuilder {
+    choose_cryptography();
+    reqwest::Client::builder()
+}
+
+/// Tells the library which cryptography to use, once a process.
+pub(crate) fn choose_cryptography() {
     static CRYPTOGRAPHY: Once = Once::new();
     CRYPTOGRAPHY.call_once(|| {
         // Refused only if something chose before us, which then serves as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
-    reqwest::Client::builder()
 }

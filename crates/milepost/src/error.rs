@@ -1,6 +1,7 @@
 //! What can go wrong in answering a request, and the only place that chooses a status code. What a client reads
 //! ([`Problem`], RFC 9457) and what the operator reads (the source of [`Error::Internal`]) are kept apart by type.
 
+use std::fmt;
 use std::time::Duration;
 
 use axum::http::{HeaderValue, StatusCode, header};
@@ -11,6 +12,9 @@ use utoipa::ToSchema;
 
 /// The media type of every error.
 pub const PROBLEM_JSON: &str = "application/problem+json";
+
+/// The most values that an answer names as bad: a small request must not get a large answer.
+const MAX_ERRORS: usize = 100;
 
 /// The result of a handler.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -70,6 +74,18 @@ pub enum Error {
     /// A defect of ours; logged, never sent.
     #[error("internal error")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// The type of a problem, in the extensions of the answer that it is, for whoever counts answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProblemType(pub &'static str);
+
+impl ProblemType {
+    /// Without what all types begin with.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        self.0.rsplit(':').next().unwrap_or(self.0)
+    }
 }
 
 /// What is wrong with one value.
@@ -199,6 +215,9 @@ impl Error {
             Self::Invalid(errors) => match errors.as_slice() {
                 [FieldError { pointer, detail }] if pointer.is_empty() => detail.clone(),
                 [FieldError { pointer, detail }] => format!("{pointer}: {detail}"),
+                errors if errors.len() > MAX_ERRORS => {
+                    format!("{} values are not acceptable; the first {MAX_ERRORS} are named.", errors.len())
+                }
                 errors => format!("{} values are not acceptable.", errors.len()),
             },
             Self::Unavailable(_) => "The database cannot be reached at the moment; try again.".to_owned(),
@@ -218,7 +237,7 @@ impl Error {
             status: status.as_u16(),
             detail: self.detail(),
             errors: match self {
-                Self::Invalid(errors) => errors.clone(),
+                Self::Invalid(errors) => errors.iter().take(MAX_ERRORS).cloned().collect(),
                 Self::ReferenceNotFound(error) => vec![error.clone()],
                 _ => Vec::new(),
             },
@@ -232,9 +251,13 @@ impl Error {
     /// Writes what only the operator may read into the log.
     pub fn log(&self) {
         match self {
-            Self::Internal(source) => tracing::error!(error = %source, "internal error"),
-            Self::Unavailable(source) => tracing::error!(error = %source, "database unavailable"),
-            Self::Busy(reason) => tracing::warn!(reason, "busy"),
+            Self::Internal(source) => match source.downcast_ref::<sqlx::Error>() {
+                Some(source) => tracing::error!(error = %Cause(source), "internal error"),
+                None => tracing::error!(error = %source, "internal error"),
+            },
+            Self::Unavailable(source) => tracing::error!(error = %Cause(source), "database unavailable"),
+            // Whoever refuses says so, now and then: a line for each would make an overload worse.
+            Self::Busy(reason) => tracing::debug!(reason, "busy"),
             _ => {}
         }
     }
@@ -243,9 +266,10 @@ impl Error {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         self.log();
-        let (status, ..) = self.class();
+        let (status, kind, _) = self.class();
         let body = serde_json::to_vec(&self.problem()).unwrap_or_default();
         let mut response = (status, [(header::CONTENT_TYPE, PROBLEM_JSON)], body).into_response();
+        response.extensions_mut().insert(ProblemType(kind));
         let headers = response.headers_mut();
         if let Some(wait) = self.retry_after() {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(wait));
@@ -265,6 +289,23 @@ impl From<sqlx::Error> for Error {
             }
             sqlx::Error::Database(refusal) if cannot_write_now(refusal.code().as_deref()) => Self::Unavailable(error),
             _ => Self::Internal(Box::new(error)),
+        }
+    }
+}
+
+/// An error of the database as the log may have it: what PostgreSQL says of a value that does not fit its column repeats
+/// the value.
+pub(crate) struct Cause<'a>(pub(crate) &'a sqlx::Error);
+
+impl fmt::Display for Cause<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// PostgreSQL's class of data exceptions.
+        const DATA: &str = "22";
+        let sqlx::Error::Database(refusal) = self.0 else { return fmt::Display::fmt(self.0, f) };
+        let code = refusal.code().unwrap_or_default();
+        match code.len() == 5 && code.starts_with(DATA) {
+            true => write!(f, "error {code} of the database, a value does not fit"),
+            false => write!(f, "error {code} of the database: {}", refusal.message()),
         }
     }
 }

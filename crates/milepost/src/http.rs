@@ -238,15 +238,18 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self> {
-        let query = parts.uri.query().unwrap_or_default();
-        if percent_decoded_has_nul(query) {
-            return Err(Error::invalid("", "a query parameter contains a NUL character"));
-        }
-        let deserializer = serde_urlencoded::Deserializer::new(form_urlencoded(query));
-        serde_path_to_error::deserialize(deserializer).map(Self).map_err(|error| {
-            Error::Invalid(vec![field_error(&json_pointer(error.path()), &error.inner().to_string())])
-        })
+        parse_query(parts.uri.query().unwrap_or_default()).map(Self)
     }
+}
+
+/// Reads a query string: 422 naming the parameter that does not fit.
+pub(crate) fn parse_query<T: DeserializeOwned>(query: &str) -> Result<T> {
+    if percent_decoded_has_nul(query) {
+        return Err(Error::invalid("", "a query parameter contains a NUL character"));
+    }
+    let deserializer = serde_urlencoded::Deserializer::new(form_urlencoded(query));
+    serde_path_to_error::deserialize(deserializer)
+        .map_err(|error| Error::Invalid(vec![field_error(&json_pointer(error.path()), &error.inner().to_string())]))
 }
 
 fn form_urlencoded(query: &str) -> url::form_urlencoded::Parse<'_> {

@@ -19,9 +19,12 @@ pub mod erasure;
 pub mod error;
 pub mod events;
 pub mod export;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod http;
 pub mod jobs;
 pub mod live;
+pub mod observe;
 pub mod paging;
 pub mod progress;
 pub mod retention;

@@ -44,6 +44,9 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// All there are.
+    pub const ALL: [Self; 4] = [Self::Step, Self::Error, Self::Info, Self::Complete];
+
     /// As it is written in the database and the API.
     #[must_use]
     pub fn as_str(self) -> &'static str {

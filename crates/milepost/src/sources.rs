@@ -1,16 +1,22 @@
 //! Where time, ids and secrets come from. They are passed in rather than taken from globals, so that a test or the
 //! demo decides what time it is; `clippy.toml` bans the globals.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, LazyLock, OnceLock};
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use uuid::{NoContext, Timestamp, Uuid};
+
+/// When durations began to be measured.
+static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// A clock in UTC, to the microsecond. Clones share its offset from the system's clock.
 #[derive(Debug, Clone, Default)]
 pub struct Clock {
     offset_micros: Arc<AtomicI64>,
+    /// How long it had run when it was stopped.
+    stopped: Arc<OnceLock<Duration>>,
 }
 
 impl Clock {
@@ -19,6 +25,23 @@ impl Clock {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the system's clock")]
     pub fn now(&self) -> DateTime<Utc> {
         (Utc::now() + TimeDelta::microseconds(self.offset_micros.load(Ordering::Relaxed))).trunc_subsecs(6)
+    }
+
+    /// A time to measure durations by: it goes on evenly even when the system's clock is set. It has no other meaning.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        /// Far enough from zero that a clock may be moved back.
+        const BEGINNING: Duration = Duration::from_hours(24 * 365 * 100);
+        let offset = TimeDelta::microseconds(self.offset_micros.load(Ordering::Relaxed));
+        let ahead = offset.max(TimeDelta::zero()).to_std().unwrap_or_default();
+        let behind = (-offset).max(TimeDelta::zero()).to_std().unwrap_or_default();
+        let running = self.stopped.get().copied().unwrap_or_else(|| STARTED.elapsed());
+        (BEGINNING + running + ahead).saturating_sub(behind)
+    }
+
+    /// Stops [`Clock::elapsed`], for good: it then moves only with the offset.
+    pub fn stop(&self) {
+        self.stopped.get_or_init(|| STARTED.elapsed());
     }
 
     /// Sets the clock so far ahead of the system's, or behind.

@@ -16,7 +16,7 @@ macro_rules! text {
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema, sqlx::Type)]
         #[serde(try_from = "String")]
         #[sqlx(transparent)]
-        #[schema(value_type = String, min_length = $min, max_length = $max)]
+        #[schema(value_type = String, min_length = $min, max_length = $max, pattern = r"^[^\x00]*$")]
         pub struct $name(String);
 
         impl TryFrom<String> for $name {
@@ -121,7 +121,7 @@ pub const LONG_TEXT_LIMIT: usize = 4096;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, sqlx::Type)]
 #[serde(try_from = "String")]
 #[sqlx(transparent)]
-#[schema(value_type = String, max_length = 4096)]
+#[schema(value_type = String, max_length = 4096, pattern = r"^[^\x00]*$")]
 pub struct EventName(String);
 
 impl EventName {
@@ -187,16 +187,23 @@ impl TryFrom<String> for Email {
                 && !domain.is_empty()
                 && !domain.contains('@')
                 && domain.split('.').all(|label| !label.is_empty())
-                && !address.chars().any(|c| c.is_whitespace() || c.is_control() || "<>()[],;:\\\"".contains(c))
+                && !address.chars().any(|c| c.is_whitespace() || is_invisible(c) || "<>()[],;:\\\"".contains(c))
         });
         if well_formed { Ok(Self(address)) } else { Err("is not an e-mail address".to_owned()) }
     }
 }
 
+/// Whether nobody can see a character: two addresses must not look the same.
+fn is_invisible(c: char) -> bool {
+    let is_formatting = matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
+    c.is_control() || is_formatting
+}
+
 /// A password as it is typed; never shown, never kept.
 #[derive(Clone, Deserialize, ToSchema)]
 #[serde(try_from = "String")]
-#[schema(value_type = String, format = Password, min_length = 8, max_length = 256)]
+#[schema(value_type = String, format = Password, min_length = 8, max_length = 256, pattern = r"^[^\x00]*$")]
 pub struct Password(String);
 
 impl Password {
@@ -317,7 +324,7 @@ impl<'de> Deserialize<'de> for Fraction {
 /// An instant as it is sent, RFC 3339 with an offset, from 1970 to 9999; kept in UTC to the microsecond.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String")]
-#[schema(value_type = String, format = DateTime, example = "2026-11-22T09:30:00Z")]
+#[schema(value_type = String, format = DateTime, pattern = r"^(19[7-9][0-9]|[2-9][0-9]{3})-", example = "2026-11-22T09:30:00Z")]
 pub struct Instant(pub DateTime<Utc>);
 
 impl Instant {

@@ -572,6 +572,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit-log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The caller's audit log, newest first
+         * @description Who did what in the caller's account and from where: signing in, keys, customers, corrections of jobs, what the
+         *     operator did; with the operator's setting `audit_reads` also who read a provider's jobs.
+         */
+        get: operations["list_audit_log"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -583,6 +604,16 @@ export interface components {
             organization?: components["schemas"]["Name"] | null;
             password?: components["schemas"]["Password"] | null;
         };
+        /**
+         * @description What was done.
+         * @enum {string}
+         */
+        Action: "sign_in" | "sign_in_failed" | "sign_out" | "session_ended" | "password_changed" | "password_reset" | "profile_changed" | "account_created" | "account_disabled" | "account_enabled" | "account_erased" | "key_created" | "key_expired" | "key_rotated" | "customer_invited" | "customer_accepted" | "customer_unlinked" | "customer_erased" | "job_corrected" | "job_read" | "data_exported" | "jobs_retired";
+        /**
+         * @description What kind of actor it is.
+         * @enum {string}
+         */
+        ActorKind: "user" | "key" | "operator" | "nobody" | "server";
         /** @description A key without its secret. */
         ApiKey: {
             /**
@@ -624,6 +655,52 @@ export interface components {
              * @description When it was last changed.
              */
             updated_at: string;
+        };
+        /** @description An entry of the audit log. */
+        AuditEntry: {
+            /**
+             * Format: uuid
+             * @description The entry's id.
+             */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            created_at: string;
+            /** @description What was done. Text within: beside this server one of a later release may write words that this one does not know. */
+            action: components["schemas"]["Action"];
+            /** @description What kind of actor did it. */
+            actor: components["schemas"]["ActorKind"];
+            /**
+             * Format: uuid
+             * @description The account that did it.
+             */
+            actor_id: string | null;
+            /** @description Its address, if it is one that the reader knows; null once the account is erased. */
+            actor_email: string | null;
+            /**
+             * Format: uuid
+             * @description The key it was done with.
+             */
+            key_id: string | null;
+            subject: components["schemas"]["SubjectKind"] | null;
+            /**
+             * Format: uuid
+             * @description Which one.
+             */
+            subject_id: string | null;
+            /** @description From which address. */
+            address: string | null;
+            /**
+             * Format: uuid
+             * @description The `X-Request-Id` of the request.
+             */
+            request_id: string | null;
+            /** @description What else there is to know: ids, field names, numbers. */
+            details: {
+                [key: string]: unknown;
+            } | null;
         };
         /** @description The answers to a batch, one for each event in the order they were sent. */
         BatchAnswer: {
@@ -1260,6 +1337,57 @@ export interface components {
             next: string | null;
         };
         /** @description One page of a list. */
+        Page_AuditEntry: {
+            /** @description The rows. */
+            items: {
+                /**
+                 * Format: uuid
+                 * @description The entry's id.
+                 */
+                id: string;
+                /**
+                 * Format: date-time
+                 * @description When it happened.
+                 */
+                created_at: string;
+                /** @description What was done. Text within: beside this server one of a later release may write words that this one does not know. */
+                action: components["schemas"]["Action"];
+                /** @description What kind of actor did it. */
+                actor: components["schemas"]["ActorKind"];
+                /**
+                 * Format: uuid
+                 * @description The account that did it.
+                 */
+                actor_id: string | null;
+                /** @description Its address, if it is one that the reader knows; null once the account is erased. */
+                actor_email: string | null;
+                /**
+                 * Format: uuid
+                 * @description The key it was done with.
+                 */
+                key_id: string | null;
+                subject: components["schemas"]["SubjectKind"] | null;
+                /**
+                 * Format: uuid
+                 * @description Which one.
+                 */
+                subject_id: string | null;
+                /** @description From which address. */
+                address: string | null;
+                /**
+                 * Format: uuid
+                 * @description The `X-Request-Id` of the request.
+                 */
+                request_id: string | null;
+                /** @description What else there is to know: ids, field names, numbers. */
+                details: {
+                    [key: string]: unknown;
+                } | null;
+            }[];
+            /** @description Goes back as `?cursor=` for the next page; null at the end. */
+            next: string | null;
+        };
+        /** @description One page of a list. */
         Page_Configuration: {
             /** @description The rows. */
             items: {
@@ -1636,6 +1764,11 @@ export interface components {
          * @enum {string}
          */
         StepStatus: "pending" | "running" | "finished" | "error" | "skipped";
+        /**
+         * @description The kind of a [`Subject`].
+         * @enum {string}
+         */
+        SubjectKind: "account" | "session" | "api_key" | "customer" | "job" | "export";
         /** @description The provider's jobs and events in numbers. */
         Summary: {
             /**
@@ -4488,6 +4621,89 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": string;
+                };
+            };
+            /** @description No valid credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed with these credentials, or from another site */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Values that are not acceptable, each named */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too busy, or the database is away: try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_audit_log: {
+        parameters: {
+            query?: {
+                /**
+                 * @description One action or several, separated by commas.
+                 * @example sign_in,sign_in_failed
+                 */
+                action?: string;
+                /** @description What this account did. */
+                actor_id?: string;
+                /** @description What was done to this account, session, key, customer or job. */
+                subject_id?: string;
+                /** @description Entries of this time or later. */
+                from?: string;
+                /** @description Entries before this time. */
+                to?: string;
+                /** @description Rows of a page, 1–200. */
+                limit?: number;
+                /** @description The `next` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of entries */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AuditEntry"];
                 };
             };
             /** @description No valid credentials */

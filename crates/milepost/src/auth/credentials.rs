@@ -163,6 +163,15 @@ pub async fn authenticate(parts: &Parts, app: &App) -> Result<Viewer> {
     Ok(viewer)
 }
 
+/// The hash of what a request shows, whether it is valid or not; none if it shows nothing that could be.
+#[must_use]
+pub fn shown_hash(headers: &HeaderMap, settings: &Settings) -> Option<Vec<u8>> {
+    match sent_key(headers).ok()? {
+        Some(key) => is_well_formed_key(&key).then(|| Secret::shown(&key).hash()),
+        None => session_token(headers, settings).map(|token| token.hash()),
+    }
+}
+
 async fn authenticate_key(app: &App, key: &str, now: DateTime<Utc>) -> Result<Viewer> {
     let unknown = Error::Unauthenticated("This API key is not valid: unknown, expired or of a disabled account.");
     if !is_well_formed_key(key) {

@@ -60,6 +60,15 @@ impl Viewer {
         self.valid_until
     }
 
+    /// The provider, if these credentials may write.
+    pub fn writing_provider(&self) -> Result<ProviderId> {
+        let provider = provider(self)?;
+        if matches!(self.credential, Credential::Key { scope: Scope::Read, .. }) {
+            return Err(Error::Forbidden("This key may only read; use one with the scope write."));
+        }
+        Ok(provider)
+    }
+
     /// What the viewer may see.
     #[must_use]
     pub fn tenant(&self) -> Tenant {
@@ -137,6 +146,7 @@ impl FromRequestParts<App> for Viewer {
         }
         let viewer = credentials::authenticate(parts, app).await?;
         parts.extensions.insert(viewer.clone());
+        tracing::Span::current().record("account", tracing::field::display(viewer.user_id));
         Ok(viewer)
     }
 }
@@ -161,12 +171,7 @@ impl FromRequestParts<App> for ProviderWriter {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
-        let viewer = Viewer::from_request_parts(parts, app).await?;
-        let provider = provider(&viewer)?;
-        if matches!(viewer.credential, Credential::Key { scope: Scope::Read, .. }) {
-            return Err(Error::Forbidden("This key may only read; use one with the scope write."));
-        }
-        Ok(Self(provider))
+        Viewer::from_request_parts(parts, app).await?.writing_provider().map(Self)
     }
 }
 
@@ -179,6 +184,17 @@ pub struct Account {
     pub role: Role,
     /// The session, to end it.
     pub session_id: Uuid,
+}
+
+impl Account {
+    /// What the account may see.
+    #[must_use]
+    pub fn tenant(&self) -> Tenant {
+        match self.role {
+            Role::Provider => Tenant::Provider(ProviderId(self.user_id)),
+            Role::Customer => Tenant::Customer(CustomerId(self.user_id)),
+        }
+    }
 }
 
 impl FromRequestParts<App> for Account {

@@ -8,7 +8,7 @@ use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 
-use crate::admission::{Gate, Room, Work};
+use crate::admission::{Gate, Load, Room, Work};
 use crate::error::{Error, Result};
 use crate::values::Password;
 
@@ -33,6 +33,12 @@ impl Passwords {
             gate: Gate::new(Work::Passwords, room, room),
             decoy: hash(b"nobody's password").map(Arc::from)?,
         })
+    }
+
+    /// How many are worked out and wait.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        self.gate.load()
     }
 
     /// The hash to keep, in the PHC format.

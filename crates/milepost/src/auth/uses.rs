@@ -10,6 +10,7 @@ use super::Credential;
 use crate::app::App;
 use crate::config::Settings;
 use crate::db::{Db, on};
+use crate::error::Cause;
 
 /// `last_used_at` is exact to this, so that reading does not write each time.
 pub const PRECISION: TimeDelta = TimeDelta::seconds(60);
@@ -56,7 +57,7 @@ pub fn note_use(app: &App, credential: Credential, last: Option<DateTime<Utc>>, 
     tokio::spawn(async move {
         if let Err(error) = touch(app.db(), credential, now).await {
             app.uses().forget(credential.id());
-            tracing::warn!(%error, "could not note the use of a key or session");
+            tracing::warn!(error = %Cause(&error), "could not note the use of a key or session");
         }
     });
 }

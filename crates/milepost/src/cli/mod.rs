@@ -1,12 +1,15 @@
 //! The command line: a file or folder for each command; `server.rs` and `text.rs` are what those share that talk to a
 //! server.
 
+mod audit;
+mod backup;
 mod demo;
 mod erase;
 mod export;
 mod migrate;
 mod openapi;
 mod rebuild;
+mod restore;
 mod retire;
 mod serve;
 mod server;
@@ -15,16 +18,16 @@ mod user;
 mod watch;
 
 use std::fmt;
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
 
 use crate::app::App;
-use crate::config::{BadSetting, SettingArgs, Settings};
-use crate::db::{Db, OpenError};
+use crate::config::{BadSetting, LogFormat, SettingArgs, Settings};
+use crate::db::{BackupError, Db, OpenError};
 use crate::error::Error;
+use crate::observe::log;
+use crate::observe::traces::BadTraceSetting;
 use crate::sources::Clock;
 
 /// Tracks jobs that run elsewhere: events in, progress out, live.
@@ -45,6 +48,8 @@ enum Command {
     Migrate(migrate::Migrate),
     /// Manage accounts, with or without a running server
     User(user::User),
+    /// Show the audit log: who did what, when, and from where
+    Audit(audit::Audit),
     /// Recompute the state of all jobs from their events and report every difference
     Rebuild(rebuild::Rebuild),
     /// Delete or anonymise finished jobs that are kept no longer, or tell how many there are
@@ -53,6 +58,10 @@ enum Command {
     Erase(erase::Erase),
     /// Write all data of an account to standard output, as JSON
     Export(export::Export),
+    /// Copy a SQLite database into a file, with or without a running server
+    Backup(backup::Backup),
+    /// Make a SQLite database of a backup
+    Restore(restore::Restore),
     /// Show a job live in the terminal
     Watch(watch::Watch),
     /// Print the OpenAPI document
@@ -108,6 +117,18 @@ impl From<OpenError> for Failure {
     }
 }
 
+impl From<BackupError> for Failure {
+    fn from(error: BackupError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<BadTraceSetting> for Failure {
+    fn from(error: BadTraceSetting) -> Self {
+        Self(error.to_string())
+    }
+}
+
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         Self(error.to_string())
@@ -141,27 +162,6 @@ impl Cli {
     /// Runs the command; what went wrong is printed to standard error.
     #[must_use]
     pub fn run(self) -> ExitCode {
-        // PostgreSQL's notices at each start say that tables exist already.
-        let default_level = match self.command {
-            Command::Serve(_) => "info,sqlx::postgres::notice=warn",
-            _ => "warn",
-        };
-        let filter = match std::env::var("MILEPOST_LOG") {
-            Ok(given) => EnvFilter::try_new(given),
-            Err(_) => EnvFilter::try_new(default_level),
-        };
-        let filter = match filter {
-            Ok(filter) => filter,
-            Err(error) => {
-                eprintln!("milepost: bad setting: MILEPOST_LOG: {error}");
-                return ExitCode::FAILURE;
-            }
-        };
-        tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_writer(std::io::stderr)
-            .with_ansi(std::io::stderr().is_terminal())
-            .init();
         let outcome = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
             Ok(runtime) => runtime.block_on(self.command.run()),
             Err(error) => Err(error.into()),
@@ -178,15 +178,22 @@ impl Cli {
 
 impl Command {
     async fn run(self) -> Result<ExitCode, Failure> {
+        // How the server logs is among its settings.
+        if !matches!(self, Self::Serve(_)) {
+            log::start("warn", LogFormat::Text).map_err(Failure)?;
+        }
         match self {
             Self::Serve(serve) => serve.run().await,
             Self::Demo(demo) => demo.run().await,
             Self::Migrate(migrate) => migrate.run().await,
             Self::User(user) => user.run().await,
+            Self::Audit(audit) => audit.run().await,
             Self::Rebuild(rebuild) => rebuild.run().await,
             Self::Retire(retire) => retire.run().await,
             Self::Erase(erase) => erase.run().await,
             Self::Export(export) => export.run().await,
+            Self::Backup(backup) => backup.run().await,
+            Self::Restore(restore) => restore.run().await,
             Self::Watch(watch) => return watch.run().await,
             Self::Openapi => openapi::run(),
         }?;

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta};
 use clap::Args;
-use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, HeaderValue};
+use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use tokio::time::sleep;
 use url::Url;
 
 use super::Failure;
@@ -23,6 +24,8 @@ const KEY_VARIABLE: &str = "MILEPOST_API_KEY";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an answer may take that is no stream.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often a server that is busy is asked before giving up.
+const TRIES: u32 = 5;
 /// By how much the clocks must differ before it counts: the server tells its time in whole seconds.
 const CLOCK_TOLERANCE: TimeDelta = TimeDelta::seconds(2);
 
@@ -51,6 +54,8 @@ pub(super) enum RequestError {
         status: StatusCode,
         /// The server's own words, or those of something between it and us.
         detail: String,
+        /// After how long asking again makes sense, where the server says so.
+        retry_after: Option<Duration>,
     },
     /// There was no answer, or it broke off.
     Unreachable(String),
@@ -71,6 +76,14 @@ impl RequestError {
         }
     }
 
+    /// After how long the server wants to be asked again.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Refused { retry_after, .. } => *retry_after,
+            Self::Unreachable(_) | Self::Strange(_) => None,
+        }
+    }
+
     /// The status, if there was an answer.
     pub(super) fn status(&self) -> Option<StatusCode> {
         match self {
@@ -83,10 +96,10 @@ impl RequestError {
 impl fmt::Display for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused { status: StatusCode::UNAUTHORIZED, detail } => {
+            Self::Refused { status: StatusCode::UNAUTHORIZED, detail, .. } => {
                 write!(f, "the server does not accept {KEY_VARIABLE}: {detail}")
             }
-            Self::Refused { status, detail } => write!(f, "the server answers {}: {detail}", status.as_u16()),
+            Self::Refused { status, detail, .. } => write!(f, "the server answers {}: {detail}", status.as_u16()),
             Self::Unreachable(reason) | Self::Strange(reason) => f.write_str(reason),
         }
     }
@@ -145,9 +158,18 @@ impl Server {
         &self.clock
     }
 
-    /// Reads JSON from a path below `/api/v1`.
+    /// Reads JSON from a path below `/api/v1`. A server that is busy is asked again when it says, for a while.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, RequestError> {
-        let response = self.send(self.request(path).timeout(ANSWER_TIMEOUT)).await?;
+        let mut tries = 1;
+        let response = loop {
+            match self.send(self.request(path).timeout(ANSWER_TIMEOUT)).await {
+                Err(error) if tries < TRIES && error.retry_after().is_some_and(|wait| wait <= ANSWER_TIMEOUT) => {
+                    tries += 1;
+                    sleep(error.retry_after().unwrap_or_default()).await;
+                }
+                answered => break answered?,
+            }
+        };
         let body = response.bytes().await.map_err(|error| self.unreachable(&error))?;
         serde_json::from_slice(&body).map_err(|error| self.strange(&error))
     }
@@ -199,12 +221,13 @@ async fn refusal(status: StatusCode, response: Response) -> RequestError {
     struct Problem {
         detail: String,
     }
+    let seconds = response.headers().get(RETRY_AFTER).and_then(|wait| wait.to_str().ok()?.parse().ok());
     let problem = match response.bytes().await {
         Ok(body) => serde_json::from_slice::<Problem>(&body).ok(),
         Err(_) => None,
     };
     let detail = problem.map_or_else(|| status.to_string(), |problem| problem.detail);
-    RequestError::Refused { status, detail }
+    RequestError::Refused { status, detail, retry_after: seconds.map(Duration::from_secs) }
 }
 
 /// The innermost reason: what is around it only says that a request failed.

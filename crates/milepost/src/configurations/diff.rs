@@ -10,7 +10,7 @@ use crate::http::escape_pointer;
 
 /// Every path at which the sent configuration is not the registered one; none if they are the same.
 #[must_use]
-pub(super) fn differences(registered: &NewConfiguration, sent: &NewConfiguration) -> Vec<Difference> {
+pub(crate) fn differences(registered: &NewConfiguration, sent: &NewConfiguration) -> Vec<Difference> {
     let mut found = Vec::new();
     compare(&mut found, "/name", &registered.name, &sent.name);
     compare_lists(

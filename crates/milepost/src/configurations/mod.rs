@@ -1,6 +1,6 @@
 //! Job configurations: what kinds of job a provider has, each version immutable once registered.
 
-mod diff;
+pub(crate) mod diff;
 mod queries;
 mod schema;
 pub mod version;
@@ -60,8 +60,7 @@ pub enum MetadataKind {
 pub struct NewConfiguration {
     /// Ignored; lets an editor check the file.
     #[serde(rename = "$schema", default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
-    schema: Option<Value>,
+    schema: Option<String>,
     /// What programs call it.
     pub tag: Tag,
     /// What people call it.
@@ -191,16 +190,20 @@ pub struct Metadata {
 #[into_params(parameter_in = Query)]
 struct ConfigurationList {
     /// All versions of this tag; without it the newest version of each tag.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<Tag>)]
     tag: Option<Tag>,
     /// One version of the tag, or `latest`.
+    #[param(
+        max_length = 200,
+        pattern = r"^(latest|(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-((0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(\.(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*))?(\+([0-9a-zA-Z-]+(\.[0-9a-zA-Z-]+)*))?)$"
+    )]
     version: Option<String>,
     /// Rows of a page, 1–200.
     #[serde(default)]
     #[param(value_type = Option<u8>, minimum = 1, maximum = 200)]
     limit: Limit,
     /// The `next` of the page before.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, pattern = r"^-?[0-9a-f]{1,16}-[0-9a-f]{1,32}$")]
     cursor: Option<Cursor>,
 }
 
@@ -218,6 +221,7 @@ async fn register_configuration(
     Json(sent): Json<NewConfiguration>,
 ) -> Result<Response> {
     check(&sent)?;
+    let _pass = app.gates().writes.enter(Some(provider.id())).await?;
     let version = sent.version.to_string();
     let mut is_new = false;
     let mut registered = find_version(app.db(), provider, &sent.tag, &version).await?;
@@ -291,7 +295,7 @@ async fn read_schema() -> Json<Value> {
 }
 
 /// The rules that go beyond one value: how many, and none twice.
-fn check(sent: &NewConfiguration) -> Result<()> {
+pub(crate) fn check(sent: &NewConfiguration) -> Result<()> {
     let mut errors = Vec::new();
     let mut too_many = |pointer: String, count: usize, limit: usize| {
         if count > limit {

@@ -2,10 +2,11 @@
 //! and by `milepost migrate`. sqlx keeps what has been applied in `_sqlx_migrations`.
 
 use chrono::{DateTime, Utc};
-use sqlx::SqlitePool;
-use sqlx::migrate::{MigrateError, Migration, Migrator};
+use sqlx::migrate::{Migrate, MigrateError, Migration, Migrator};
+use sqlx::{Connection, Executor, PgConnection, PgPool, SqliteConnection, SqlitePool};
 
-use super::{Db, OpenError, on};
+use super::open::LOCK_TIMEOUT;
+use super::{Db, On, OpenError, on};
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
@@ -19,6 +20,8 @@ pub struct Applied {
     pub description: String,
     /// When.
     pub installed_on: DateTime<Utc>,
+    /// SHA-384 of what it ran.
+    checksum: Vec<u8>,
 }
 
 /// A migration that has not been applied.
@@ -77,37 +80,17 @@ impl Db {
         let target = target.unwrap_or(i64::MAX);
         let migrated = match self {
             Self::Sqlite { write, .. } => migrate_sqlite(write, target).await,
-            Self::Postgres(pool) => POSTGRES.run_to(target, pool).await,
+            Self::Postgres(pool) => migrate_postgres(pool, target).await,
         };
         migrated.map_err(|error| OpenError::Migrate { url: self.describe(), reason: explain(&error) })
     }
 
     /// What has been applied and what would be. Changes nothing.
     pub async fn migration_status(&self) -> Result<MigrationStatus, OpenError> {
-        let failed = |source| OpenError::Connect { url: self.describe(), source };
-        let exists = match self {
-            Self::Sqlite { .. } => "select count(*) from sqlite_master where name = '_sqlx_migrations'",
-            Self::Postgres(_) => "select count(*) from pg_class where oid = to_regclass('_sqlx_migrations')",
-        };
-        let exists: i64 = on!(self, |c| sqlx::query_scalar(exists).fetch_one(c).await).map_err(failed)?;
-        let applied: Vec<Applied> = if exists == 0 {
-            Vec::new()
-        } else {
-            on!(self, |c| {
-                sqlx::query_as("select version, description, installed_on from _sqlx_migrations order by version")
-                    .fetch_all(c)
-                    .await
-            })
-            .map_err(failed)?
-        };
-        let is_applied = |migration: &&Migration| applied.iter().any(|a| a.version == migration.version);
-        let newest_known = self.migrator().iter().map(|m| m.version).max().unwrap_or_default();
-        if let Some(unknown) = applied.iter().find(|a| a.version > newest_known) {
-            let reason = explain(&MigrateError::VersionMissing(unknown.version));
-            return Err(OpenError::Migrate { url: self.describe(), reason });
-        }
-        let pending = self.migrator().iter().filter(|m| !is_applied(m)).map(PendingMigration::from).collect();
-        Ok(MigrationStatus { applied, pending })
+        status(self.into(), self.migrator()).await.map_err(|error| match error {
+            MigrateError::Execute(source) => OpenError::Connect { url: self.describe(), source },
+            other => OpenError::Migrate { url: self.describe(), reason: explain(&other) },
+        })
     }
 
     fn describe(&self) -> String {
@@ -127,6 +110,52 @@ async fn migrate_sqlite(write: &SqlitePool, target: i64) -> Result<(), MigrateEr
     SQLITE.run_to(target, &mut *tx).await?;
     tx.commit().await?;
     Ok(())
+}
+
+/// On a connection of its own: the library takes a lock for the time of its run, and gives it back only if all went
+/// well. A connection that is closed takes it along.
+async fn migrate_postgres(pool: &PgPool, target: i64) -> Result<(), MigrateError> {
+    let mut connection = PgConnection::connect_with(&pool.connect_options()).await?;
+    // PostgreSQL would else notice only at the end of a statement that the process which sent it is gone, and keep its
+    // locks until then. Not every system can do this; it is not worth failing for.
+    let _ = connection.execute("set client_connection_check_interval = '1s'").await;
+    // Another server's migrations are waited for, however long they take; a table that running servers use is not,
+    // since they all wait behind us meanwhile.
+    connection.lock().await?;
+    connection.execute(LOCK_TIMEOUT).await?;
+    let migrated = POSTGRES.run_to(target, &mut connection).await;
+    connection.close().await?;
+    migrated
+}
+
+/// What has been applied to a SQLite file that is not in use, and what would be.
+pub(super) async fn status_of_sqlite(connection: &mut SqliteConnection) -> Result<MigrationStatus, String> {
+    status(On::Sqlite(connection), &SQLITE).await.map_err(|error| explain(&error))
+}
+
+async fn status(mut on: On<'_>, migrator: &Migrator) -> Result<MigrationStatus, MigrateError> {
+    let exists = match &on {
+        On::SqlitePool(_) | On::Sqlite(_) => "select count(*) from sqlite_master where name = '_sqlx_migrations'",
+        On::PgPool(_) | On::Pg(_) => "select count(*) from pg_class where oid = to_regclass('_sqlx_migrations')",
+    };
+    let exists: i64 = on!(on.reborrow(), |c| sqlx::query_scalar(exists).fetch_one(c).await)?;
+    let mut applied: Vec<Applied> = Vec::new();
+    if exists > 0 {
+        let sql = "select version, description, installed_on, checksum from _sqlx_migrations order by version";
+        applied = on!(on, |c| sqlx::query_as(sql).fetch_all(c).await)?;
+    }
+    for migration in &applied {
+        match migrator.iter().find(|known| known.version == migration.version) {
+            None => return Err(MigrateError::VersionMissing(migration.version)),
+            Some(known) if *known.checksum != *migration.checksum => {
+                return Err(MigrateError::VersionMismatch(migration.version));
+            }
+            Some(_) => {}
+        }
+    }
+    let is_applied = |migration: &&Migration| applied.iter().any(|a| a.version == migration.version);
+    let pending = migrator.iter().filter(|m| !is_applied(m)).map(PendingMigration::from).collect();
+    Ok(MigrationStatus { applied, pending })
 }
 
 fn explain(error: &MigrateError) -> String {

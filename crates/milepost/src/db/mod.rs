@@ -4,6 +4,7 @@
 //! Reading takes `impl Into<On>`: a `&Db` (on SQLite a pool of read-only connections) or a `&mut Tx`. Writing takes a
 //! [`Tx`]; there is no other way to write, and on SQLite the read-only pool enforces that.
 
+mod backup;
 pub(crate) mod bulk;
 mod clean;
 mod migrations;
@@ -17,6 +18,7 @@ use sqlx::{PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool,
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+pub use backup::{BackupError, Copied, back_up, restore};
 pub(crate) use bulk::insert_rows;
 pub use migrations::{Applied, MigrationStatus, PendingMigration};
 pub use open::{DatabaseUrl, OpenError};
@@ -39,6 +41,26 @@ pub enum Db {
     },
     /// A server, shared by any number of processes.
     Postgres(PgPool),
+}
+
+/// How many connections a pool has.
+#[derive(Debug, Clone, Copy)]
+pub struct PoolState {
+    /// What they are for.
+    pub name: &'static str,
+    /// How many there are.
+    pub size: u32,
+    /// How many of them nobody uses.
+    pub idle: u32,
+    /// How many there may be.
+    pub max: u32,
+}
+
+impl PoolState {
+    fn of<DB: sqlx::Database>(name: &'static str, pool: &sqlx::Pool<DB>) -> Self {
+        let idle = u32::try_from(pool.num_idle()).unwrap_or(u32::MAX);
+        Self { name, size: pool.size(), idle, max: pool.options().get_max_connections() }
+    }
 }
 
 /// A transaction; dropped without [`Tx::commit`] it changes nothing.
@@ -145,6 +167,15 @@ impl Db {
     /// Whether the database answers.
     pub async fn ping(&self) -> sqlx::Result<()> {
         on!(self, |c| sqlx::query_scalar::<_, i64>("select cast(1 as bigint)").fetch_one(c).await).map(drop)
+    }
+
+    /// The pools of connections.
+    #[must_use]
+    pub fn pools(&self) -> Vec<PoolState> {
+        match self {
+            Self::Sqlite { read, write, .. } => vec![PoolState::of("read", read), PoolState::of("write", write)],
+            Self::Postgres(pool) => vec![PoolState::of("all", pool)],
+        }
     }
 
     /// Closes all connections, SQLite's log folded into its file.

@@ -27,6 +27,11 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// And between two tries where SQLite does not wait by itself.
 const BUSY_PAUSE: Duration = Duration::from_millis(50);
+/// How long a statement waits for a lock of PostgreSQL's.
+pub(super) const LOCK_TIMEOUT: &str = "set lock_timeout = '5s'";
+/// What remains of SQLite's log once everything in it is in the file, in bytes. It grows beyond this while somebody
+/// reads for long, as a backup does.
+const WAL_KEPT: &str = "16777216";
 /// Prepared statements kept by each connection; some texts vary with the filters or the size of a batch.
 const STATEMENT_CACHE: usize = 512;
 
@@ -91,10 +96,28 @@ impl FromStr for DatabaseUrl {
 }
 
 impl DatabaseUrl {
+    /// Which kind of database, in a word.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "sqlite",
+            Self::Postgres(_) => "postgres",
+        }
+    }
+
+    /// The file, if it is SQLite.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Sqlite(options) => Some(options.get_filename()),
+            Self::Postgres(_) => None,
+        }
+    }
+
     /// Whether it is a SQLite file that is not there yet.
     #[must_use]
     pub fn is_missing_file(&self) -> bool {
-        matches!(self, Self::Sqlite(options) if !options.get_filename().exists())
+        self.file().is_some_and(|file| !file.exists())
     }
 }
 
@@ -178,6 +201,7 @@ async fn try_open_sqlite(options: SqliteConnectOptions) -> sqlx::Result<Db> {
         // What is deleted or replaced is overwritten in the file: results may be medical. It costs no measurable time.
         .pragma("secure_delete", "on")
         .busy_timeout(BUSY_TIMEOUT)
+        .pragma("journal_size_limit", WAL_KEPT)
         .statement_cache_capacity(STATEMENT_CACHE);
     let write = SqlitePoolOptions::new()
         .max_connections(1)
@@ -220,7 +244,7 @@ async fn open_postgres(options: PgConnectOptions) -> sqlx::Result<Db> {
         .after_connect(|connection, _| {
             Box::pin(async {
                 // Whoever waits for a lock keeps a connection from the others.
-                connection.execute("set lock_timeout = '5s'").await.map(drop)
+                connection.execute(LOCK_TIMEOUT).await.map(drop)
             })
         })
         .connect_with(options)

@@ -51,7 +51,7 @@ impl<'de> Deserialize<'de> for Fields {
 }
 
 /// Reads metadata as it was sent and checks what holds for all of it: scalars, sizes, no name twice.
-pub(super) fn parse(raw: &RawValue) -> Result<Map<String, Value>> {
+pub(crate) fn parse(raw: &RawValue) -> Result<Map<String, Value>> {
     let Fields(fields) = serde_json::from_str(raw.get()).map_err(|error| json_error(POINTER, &error))?;
     if fields.len() > MAX_METADATA {
         let detail = format!("must have at most {MAX_METADATA} fields, has {}", fields.len());

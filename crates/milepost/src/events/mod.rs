@@ -3,6 +3,7 @@
 pub mod hours;
 mod metadata;
 mod queries;
+mod rates;
 mod record;
 
 use axum::extract::{Request, State};
@@ -18,7 +19,8 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::auth::{ProviderWriter, Viewer};
+use crate::audit::{self, Actor, Part};
+use crate::auth::Viewer;
 use crate::db::Order;
 use crate::error::{Error, Problem, Result};
 use crate::http::{self, Json, PathId, Query, Several};
@@ -28,7 +30,10 @@ use crate::progress::EventKind;
 use crate::values::{EventName, Fraction, IdempotencyKey, Instant, ProviderJobId, Tag};
 pub use hours::{EventHour, hour_of, load_hours_since};
 pub use metadata::measure;
+pub(crate) use metadata::parse as parse_metadata;
 pub use queries::{StoredEvent, load_after_position, load_after_sequence, load_feed};
+pub use rates::EventRates;
+use rates::{AdmittedBatch, AdmittedEvent};
 pub use record::Recorded;
 
 /// The most events of a batch: more than a body can hold that are any.
@@ -146,17 +151,18 @@ fn recorded_status(is_new: bool) -> StatusCode {
 /// The answer leaves after the event is on disk. The same idempotency key with the same content answers with the first
 /// event.
 #[utoipa::path(post, path = "/events", tag = "Events", operation_id = "post_event", request_body = NewEvent,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Makes repeating the request safe")),
+    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 200, pattern = "^[!-~]([ -~]*[!-~])?$",
+        description = "Makes repeating the request safe")),
     responses((status = 201, description = "Recorded", body = Event),
         (status = 200, description = "Was recorded before", body = Event)))]
 async fn post_event(
     State(app): State<App>,
-    ProviderWriter(provider): ProviderWriter,
+    AdmittedEvent { provider, place }: AdmittedEvent,
     headers: HeaderMap,
     Json(mut event): Json<NewEvent>,
 ) -> Result<Response> {
     event.idempotency_key = idempotency_key(&headers, event.idempotency_key)?;
-    let results = record::record(&app, provider, vec![Ok(event)]).await;
+    let results = record::record(&app, provider, &place, vec![Ok(event)]).await;
     let result = results.into_iter().next().ok_or_else(|| Error::internal("an event got no answer"))?;
     let Recorded { event, is_new } = result?;
     Ok((recorded_status(is_new), Json(event)).into_response())
@@ -185,27 +191,46 @@ fn idempotency_key(headers: &HeaderMap, in_body: Option<IdempotencyKey>) -> Resu
 #[utoipa::path(post, path = "/events/batch", tag = "Events", operation_id = "post_events",
     request_body(content((Vec<NewEvent> = "application/json"), (String = "application/x-ndjson"))),
     responses((status = 200, description = "An answer for each event, in order", body = BatchAnswer)))]
-async fn post_events(
-    State(app): State<App>,
-    ProviderWriter(provider): ProviderWriter,
-    request: Request,
-) -> Result<Json<BatchAnswer>> {
+async fn post_events(State(app): State<App>, admitted: AdmittedBatch, request: Request) -> Result<Json<BatchAnswer>> {
     if request.headers().contains_key(IDEMPOTENCY_KEY) {
         let detail = "is for one event; in a batch give each event its own idempotency_key";
         return Err(Error::invalid("/Idempotency-Key", detail));
     }
     let media_type = http::media_type(request.headers());
     let body = http::read_body(request).await?;
-    let array: Vec<Box<RawValue>>;
-    let raw: Vec<&[u8]> = match media_type.as_deref() {
-        None | Some("application/json") => {
-            array = http::parse_json(&body)?;
-            array.iter().map(|raw| raw.get().as_bytes()).collect()
-        }
+    let form = match media_type.as_deref() {
+        None | Some("application/json") => BatchForm::Array,
         Some("application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/x-jsonlines") => {
-            body.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).collect()
+            BatchForm::Lines
         }
         Some(_) => return Err(Error::UnsupportedMediaType("application/json or application/x-ndjson")),
+    };
+    let events = parse_batch(&body, form)?;
+    admitted.spend(&app, events.len())?;
+    let recorded = record::record(&app, admitted.provider(), &admitted.place, events).await;
+    let items: Vec<BatchItem> = recorded.into_iter().map(BatchItem::from).collect();
+    items.iter().filter_map(|item| item.problem.as_ref()).for_each(|problem| app.metrics().count_refused(problem));
+    Ok(Json(BatchAnswer { items }))
+}
+
+/// How a batch is written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum BatchForm {
+    /// A JSON array.
+    Array,
+    /// A JSON object a line.
+    Lines,
+}
+
+/// Reads the events of a batch, each by itself.
+pub(crate) fn parse_batch(body: &[u8], form: BatchForm) -> Result<Vec<Result<NewEvent>>> {
+    let array: Vec<Box<RawValue>>;
+    let raw: Vec<&[u8]> = match form {
+        BatchForm::Array => {
+            array = http::parse_json(body)?;
+            array.iter().map(|raw| raw.get().as_bytes()).collect()
+        }
+        BatchForm::Lines => body.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).collect(),
     };
     if raw.len() > MAX_BATCH {
         return Err(Error::invalid(
@@ -213,28 +238,28 @@ async fn post_events(
             format!("a batch has at most {MAX_BATCH} events, this one has {}", raw.len()),
         ));
     }
-    let events = raw.into_iter().map(http::parse_object).collect();
-    let items = record::record(&app, provider, events).await.into_iter().map(BatchItem::from).collect();
-    Ok(Json(BatchAnswer { items }))
+    Ok(raw.into_iter().map(http::parse_object).collect())
 }
 
 /// Which events of a job to list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct EventFilter {
+pub(crate) struct EventFilter {
     /// The earliest first, or the latest.
     #[serde(default)]
     #[param(inline)]
     order: EventOrder,
     /// One kind or several, separated by commas.
-    #[param(value_type = Option<String>, example = "step,error")]
+    #[param(value_type = Option<String>, example = "step,error",
+        pattern = "^(step|error|info|complete)(,(step|error|info|complete))*$")]
     kind: Option<Several<EventKind>>,
     /// Rows of a page, 1–200.
     #[serde(default)]
     #[param(value_type = Option<u8>, minimum = 1, maximum = 200)]
     limit: Limit,
     /// The `next` of the page before, in the same order.
+    #[param(pattern = r"^(asc|desc)\.-?[0-9a-f]{1,16}-[0-9a-f]{1,32}$")]
     cursor: Option<String>,
 }
 
@@ -258,6 +283,7 @@ enum EventOrder {
 async fn list_events(
     State(app): State<App>,
     viewer: Viewer,
+    actor: Actor,
     PathId(id): PathId,
     Query(filter): Query<EventFilter>,
 ) -> Result<Json<Page<Event>>> {
@@ -269,6 +295,7 @@ async fn list_events(
     let job = jobs::queries::find(app.db(), viewer.tenant(), id).await?.ok_or(Error::NotFound)?;
     let kinds = filter.kind.map(|Several(kinds)| kinds);
     let events = queries::list_of_job(app.db(), job.id, kinds.as_deref(), order, cursor, filter.limit).await?;
+    audit::record_read(&app, &actor, &job, Part::Events).await?;
     let cursor = |StoredEvent { event, .. }: &StoredEvent| {
         Cursor { at: event.occurred_at, tie: sequence_as_tie(event.sequence) }.in_order(name)
     };

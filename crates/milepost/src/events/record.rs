@@ -6,6 +6,7 @@
 //! is anybody answered.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Instant;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
@@ -13,6 +14,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{Event, NewEvent, StoredEvent, hours, metadata, queries};
+use crate::admission::Place;
 use crate::app::App;
 use crate::auth::ProviderId;
 use crate::configurations::{Step, load_steps};
@@ -61,7 +63,13 @@ struct NamedStep {
 }
 
 /// Records events and answers each, in their order. What was refused before comes through as it is.
-pub(super) async fn record(app: &App, provider: ProviderId, events: Vec<Result<NewEvent>>) -> Vec<Result<Recorded>> {
+/// Each group waits for a turn, so that others come between the groups of a large batch.
+pub(super) async fn record(
+    app: &App,
+    provider: ProviderId,
+    place: &Place,
+    events: Vec<Result<NewEvent>>,
+) -> Vec<Result<Recorded>> {
     let now = app.clock().now();
     let accepted = match resolve(app, provider, &events).await {
         Ok(known) => events.into_iter().map(|event| accept(&known, event?, now)).collect::<Vec<_>>(),
@@ -80,7 +88,10 @@ pub(super) async fn record(app: &App, provider: ProviderId, events: Vec<Result<N
     }
     for group in waiting.chunks(GROUP) {
         let events: Vec<Accepted> = group.iter().map(|(_, event)| event.clone()).collect();
-        let written = write_or_retry(app, provider, &events).await;
+        let written = match place.turn().await {
+            Ok(_turn) => write_or_retry(app, provider, &events).await,
+            Err(error) => fail_all(&error, events.len()),
+        };
         let is_away = written.iter().any(|answer| matches!(answer, Err(Error::Busy(_))));
         for ((index, _), answer) in group.iter().zip(written) {
             answers[*index] = Some(answer);
@@ -90,7 +101,11 @@ pub(super) async fn record(app: &App, provider: ProviderId, events: Vec<Result<N
             break;
         }
     }
-    answers.into_iter().map(|answer| answer.unwrap_or(Err(AWAY))).collect()
+    let answers: Vec<Result<Recorded>> = answers.into_iter().map(|answer| answer.unwrap_or(Err(AWAY))).collect();
+    for Recorded { event, is_new } in answers.iter().flatten() {
+        app.metrics().count_event(event, *is_new);
+    }
+    answers
 }
 
 /// What is said of events that could not be written for now.
@@ -101,6 +116,7 @@ fn fail_all(error: &Error, count: usize) -> Vec<Result<Recorded>> {
     error.log();
     let again = || match error {
         Error::Unavailable(_) => AWAY,
+        Error::Busy(detail) => Error::Busy(detail),
         other => Error::internal(other.to_string()),
     };
     (0..count).map(|_| Err(again())).collect()
@@ -237,7 +253,10 @@ async fn write(app: &App, provider: ProviderId, events: &[Accepted]) -> Result<V
     let mut answers: Vec<Option<Result<Recorded>>> = events.iter().map(|_| None).collect();
     let mut new_indices = Vec::new();
     let mut new_events = Vec::new();
+    let waiting = app.metrics().wait_for_turn(events.len());
     let mut tx = app.db().begin().await?;
+    drop(waiting);
+    let (begun, trace) = (Instant::now(), app.traces().begin_commit(events.len()));
     for (job_id, indices) in by_job {
         let of_job: Vec<(usize, &Accepted)> = indices.iter().map(|index| (*index, &events[*index])).collect();
         let outcome = write_to_job(app, &mut tx, job_id, &of_job).await?;
@@ -258,7 +277,9 @@ async fn write(app: &App, provider: ProviderId, events: &[Accepted]) -> Result<V
         hours::count(app, &mut tx, provider, &new_events).await?;
         queries::insert(&mut tx, provider, &new_events).await?;
         tx.commit().await?;
+        app.metrics().count_commit(new_events.len(), begun.elapsed().as_secs_f64());
     }
+    trace.succeed();
     for (index, StoredEvent { event, .. }) in new_indices.into_iter().zip(new_events) {
         answers[index] = Some(Ok(Recorded { event, is_new: true }));
     }

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::queries;
 use crate::app::App;
+use crate::audit::{self, Actor, Part};
 use crate::auth::{ProviderReader, Tenant};
 use crate::configurations::{self, MetadataKind, Step};
 use crate::db::{Tx, on};
@@ -72,8 +73,10 @@ struct Distribution {
 pub(super) async fn read_distributions(
     State(app): State<App>,
     ProviderReader(provider): ProviderReader,
+    actor: Actor,
     PathId(id): PathId,
 ) -> Result<Json<Distributions>> {
+    let _pass = app.gates().searches.enter(Some(provider.id())).await?;
     let mut snapshot = app.db().begin_reading().await?;
     let job = queries::find(&mut snapshot, Tenant::Provider(provider), id).await?.ok_or(Error::NotFound)?;
     let mut steps = configurations::load_steps(&mut snapshot, &[job.job_configuration_id]).await?;
@@ -89,6 +92,7 @@ pub(super) async fn read_distributions(
     let jobs = usize::try_from(others.count(&mut snapshot).await?).map_err(Error::internal)?;
     let mut values = others.load_values(&mut snapshot).await?;
     snapshot.commit().await?;
+    audit::record_read(&app, &actor, &job, Part::Distributions).await?;
     let mut items = Vec::new();
     for step in steps {
         for (name, units) in numeric_fields(&step) {

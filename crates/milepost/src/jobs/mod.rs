@@ -20,6 +20,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::audit::{self, Action, Actor, Entry, Part, Subject};
 use crate::auth::{ProviderId, ProviderWriter, Tenant, Viewer};
 use crate::configurations::version::Version;
 use crate::configurations::{Configuration, MetadataKind, find_newest, find_version};
@@ -29,6 +30,7 @@ use crate::error::{Error, Result};
 use crate::http::{Json, PathId, present};
 use crate::progress::{JobStatus, StepStatus};
 use crate::values::{Email, Fraction, Name, ProviderJobId, Tag};
+pub(crate) use list::JobFilter;
 pub use list::{JobListItem, StepBrief};
 
 /// The routes of this slice.
@@ -212,6 +214,7 @@ async fn open_job(
     ProviderWriter(provider): ProviderWriter,
     Json(new): Json<NewJob>,
 ) -> Result<Response> {
+    let _pass = app.gates().writes.enter(Some(provider.id())).await?;
     let existing = queries::find_by_provider_job_id(app.db(), provider, &new.provider_job_id).await?;
     if let Some(job) = existing {
         return same_again(&app, provider, &new, job).await;
@@ -288,8 +291,15 @@ async fn resolve_configuration(db: &Db, provider: ProviderId, new: &NewJob) -> R
 #[utoipa::path(get, path = "/jobs/{id}", tag = "Jobs", operation_id = "read_job",
     params(("id" = Uuid, Path, description = "The job")),
     responses((status = 200, description = "The job", body = JobDetail)))]
-async fn read_job(State(app): State<App>, viewer: Viewer, PathId(id): PathId) -> Result<Json<JobDetail>> {
-    queries::find_detail(app.db(), viewer.tenant(), id).await?.map(Json).ok_or(Error::NotFound)
+async fn read_job(
+    State(app): State<App>,
+    viewer: Viewer,
+    actor: Actor,
+    PathId(id): PathId,
+) -> Result<Json<JobDetail>> {
+    let detail = queries::find_detail(app.db(), viewer.tenant(), id).await?.ok_or(Error::NotFound)?;
+    audit::record_read(&app, &actor, &detail.job, Part::Job).await?;
+    Ok(Json(detail))
 }
 
 /// Correct a job
@@ -302,9 +312,11 @@ async fn read_job(State(app): State<App>, viewer: Viewer, PathId(id): PathId) ->
 async fn correct_job(
     State(app): State<App>,
     ProviderWriter(provider): ProviderWriter,
+    actor: Actor,
     PathId(id): PathId,
     Json(correction): Json<JobCorrection>,
 ) -> Result<Json<Job>> {
+    let _pass = app.gates().writes.enter(Some(provider.id())).await?;
     let now = app.clock().now();
     let mut tx = app.db().begin().await?;
     let tenant = Tenant::Provider(provider);
@@ -319,10 +331,8 @@ async fn correct_job(
     if job.anonymised_at.is_some() {
         return Err(Error::conflict("This job is anonymised; nothing about it can be changed any more."));
     }
-    let recipient = match new_recipient {
-        None => queries::find_recipient_of(&mut tx, id).await?,
-        Some(recipient) => recipient,
-    };
+    let former = queries::find_recipient_of(&mut tx, id).await?;
+    let recipient = new_recipient.unwrap_or(former);
     let name = correction.provider_job_name.map_or(job.provider_job_name.clone(), |name| name.to_string());
     queries::correct(&mut tx, &job, recipient, &name, now).await?;
     let corrected = queries::find(&mut tx, tenant, id).await?.ok_or(Error::NotFound)?;
@@ -332,6 +342,33 @@ async fn correct_job(
             record_access_change(&mut tx, subject, now).await?;
         }
     }
+    if let Some(entry) = entry_of_correction(&job, former, &corrected, recipient) {
+        audit::record(&app, &mut tx, &actor, entry).await?;
+    }
     tx.commit().await?;
     Ok(Json(corrected))
+}
+
+/// What the audit log says of a correction: which fields it changed, and the customers' links. Nothing if it changed none.
+fn entry_of_correction(
+    job: &Job,
+    former: Option<Recipient>,
+    corrected: &Job,
+    recipient: Option<Recipient>,
+) -> Option<Entry> {
+    let link = |recipient: Option<Recipient>| recipient.map(|recipient| recipient.link_id);
+    let renamed = corrected.provider_job_name != job.provider_job_name;
+    let handed_over = link(recipient) != link(former);
+    let changes = [("customer", handed_over), ("provider_job_name", renamed)];
+    let fields: Vec<&'static str> =
+        changes.into_iter().filter_map(|(field, changed)| changed.then_some(field)).collect();
+    if fields.is_empty() {
+        return None;
+    }
+    let entry = Entry::new(Action::JobCorrected, job.provider_id).about(Subject::Job(job.id)).with("fields", fields);
+    Some(if handed_over {
+        entry.with("customer_before", link(former)).with("customer", link(recipient))
+    } else {
+        entry
+    })
 }

@@ -24,7 +24,7 @@ const HOURS: i32 = 24;
 #[into_params(parameter_in = Query)]
 pub(super) struct SummaryQuery {
     /// Jobs count as `finished` from this time on; the beginning of the day, UTC, if absent.
-    #[param(value_type = Option<DateTime<Utc>>)]
+    #[param(value_type = Option<Instant>)]
     since: Option<Instant>,
 }
 
@@ -57,6 +57,7 @@ pub(super) async fn read_summary(
     let now = app.clock().now();
     let since = query.since.map_or_else(|| now.date_naive().and_time(NaiveTime::MIN).and_utc(), |at| at.0);
     let first_hour = hour_of(now) - TimeDelta::hours(i64::from(HOURS - 1));
+    let _pass = app.gates().searches.enter(Some(provider.id())).await?;
     let mut snapshot = app.db().begin_reading().await?;
     let counts = count_jobs(&mut snapshot, provider, since, now - SILENCE).await?;
     let counted = load_hours_since(&mut snapshot, provider, first_hour).await?;

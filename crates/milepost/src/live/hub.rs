@@ -24,6 +24,7 @@ use crate::db::{CHANNEL, Db, Log, Select, log_position};
 use crate::error::{Error, Result};
 use crate::events::{Event, StoredEvent, load_after_position};
 use crate::jobs::{self, Job};
+use crate::observe::metrics::Metrics;
 
 /// How many events may wait for a watcher before it is cut off; it resumes with the id of its last one. Several times
 /// [`PAGE`], so that a large batch does not cut off those who keep up.
@@ -86,7 +87,17 @@ impl LiveEvent {
 #[derive(Debug, Clone)]
 pub struct Hub {
     watchers: Arc<Mutex<Watchers>>,
+    metrics: Metrics,
     closing: CancellationToken,
+}
+
+/// How many watchers there are.
+#[derive(Debug, Clone, Copy)]
+pub struct StreamCount {
+    /// Of one job.
+    pub of_a_job: usize,
+    /// Of all jobs of somebody.
+    pub of_all_jobs: usize,
 }
 
 #[derive(Debug, Default)]
@@ -180,22 +191,33 @@ impl Watchers {
         }
     }
 
-    /// Queues an event for some watchers and cuts off those whose queue is full.
-    fn send(&mut self, ids: &[u64], event: &Arc<LiveEvent>) {
+    /// Queues an event for some watchers and cuts off those whose queue is full; gives how many.
+    fn send(&mut self, ids: &[u64], event: &Arc<LiveEvent>) -> u64 {
+        let mut cut_off = 0;
         for id in ids {
             let is_full = self.queues.get(id).is_some_and(|r| r.queue.try_send(event.clone()).is_err());
             if is_full {
                 self.remove(*id);
+                cut_off += 1;
             }
         }
+        cut_off
     }
 }
 
 impl Hub {
     /// A hub whose streams end when `closing` is cancelled.
     #[must_use]
-    pub fn new(closing: CancellationToken) -> Self {
-        Self { watchers: Arc::default(), closing }
+    pub fn new(closing: CancellationToken, metrics: Metrics) -> Self {
+        Self { watchers: Arc::default(), metrics, closing }
+    }
+
+    /// How many streams are open.
+    #[must_use]
+    pub fn count_streams(&self) -> StreamCount {
+        let watchers = self.watchers();
+        let of_all_jobs = watchers.queues.values().filter(|r| r.topic == r.user_id).count();
+        StreamCount { of_a_job: watchers.queues.len() - of_all_jobs, of_all_jobs }
     }
 
     fn watchers(&self) -> MutexGuard<'_, Watchers> {
@@ -311,7 +333,8 @@ impl Hub {
             let mut watchers = self.watchers();
             let ids = watchers.allowed(job);
             if !ids.is_empty() {
-                watchers.send(&ids, &Arc::new(LiveEvent::encode(stored, job)?));
+                let cut_off = watchers.send(&ids, &Arc::new(LiveEvent::encode(stored, job)?));
+                self.metrics.streams_cut_off.inc_by(cut_off);
             }
         }
         Ok(())

@@ -24,7 +24,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use crate::admission::Place;
 use crate::app::App;
+use crate::audit::{self, Actor, Part};
 use crate::auth::{Viewer, credentials, uses};
 use crate::db::{Log, log_position};
 use crate::error::{Error, Result};
@@ -57,14 +59,15 @@ fn frame(event: &str, id: &str, data: &str) -> Bytes {
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct Resume {
+pub(crate) struct Resume {
     /// The id of the last message that was received; the header `Last-Event-ID` beats it.
+    #[param(pattern = "^[0-9]{1,18}$")]
     after: Option<String>,
 }
 
 impl Resume {
     /// The sequence or position of the last message that was received.
-    fn last_id(self, headers: &HeaderMap) -> Result<Option<i64>> {
+    pub(crate) fn last_id(self, headers: &HeaderMap) -> Result<Option<i64>> {
         let (field, text) = match headers.get("last-event-id") {
             Some(value) => ("Last-Event-ID", value.to_str().unwrap_or("?").to_owned()),
             None => match self.after {
@@ -72,11 +75,15 @@ impl Resume {
                 None => return Ok(None),
             },
         };
-        match text.parse::<i64>() {
-            Ok(id) if id >= 0 => Ok(Some(id)),
-            _ => Err(Error::invalid(format!("/{field}"), "is not the id of a message of this stream")),
-        }
+        let id = parse_id(&text);
+        id.map(Some).ok_or_else(|| Error::invalid(format!("/{field}"), "is not the id of a message of this stream"))
     }
+}
+
+/// The id of a message as we write it: digits, fewer than an `i64` may have.
+pub(crate) fn parse_id(text: &str) -> Option<i64> {
+    let is_id = (1..=18).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| is_id)
 }
 
 /// The events of one job, live
@@ -85,22 +92,26 @@ impl Resume {
 /// the events as they are recorded, each with its job as it is now. A message's id is the sequence.
 #[utoipa::path(get, path = "/jobs/{id}/stream", tag = "Live", operation_id = "stream_job",
     params(("id" = Uuid, Path, description = "The job"), Resume,
-        ("Last-Event-ID" = Option<String>, Header, description = "The id of the last message received")),
+        ("Last-Event-ID" = Option<String>, Header, pattern = "^[0-9]{1,18}$",
+            description = "The id of the last message received")),
     responses((status = 200, description = "Messages `snapshot` (the job with its steps) and `event` ({event, job})",
         body = String, content_type = "text/event-stream")))]
 async fn stream_job(
     State(app): State<App>,
     viewer: Viewer,
+    actor: Actor,
     PathId(id): PathId,
     headers: HeaderMap,
     Query(resume): Query<Resume>,
 ) -> Result<Response> {
     let last_id = resume.last_id(&headers)?;
+    let place = app.gates().streams.take(Some(viewer.user_id()), 1)?;
     let watcher = app.hub().watch(id, &viewer);
-    let mut visible = Visible { app: app.clone(), viewer, job_id: Some(id) };
+    let mut visible = Visible { app: app.clone(), viewer, job_id: Some(id), _place: place };
     visible.expect_credentials().await?;
     let viewer = &visible.viewer;
     let job = queries::find_detail(app.db(), viewer.tenant(), id).await?.ok_or(Error::NotFound)?;
+    audit::record_read(&app, &actor, &job.job, Part::Stream).await?;
     let newest = job.job.last_sequence;
     // An id from the future belongs to a history that a restored database no longer has: begin anew.
     let (snapshot, after) = match last_id {
@@ -119,19 +130,23 @@ async fn stream_job(
 /// the events in the order they are committed. `access`, without an id, says that the viewer's rights may have changed:
 /// jobs may have come or gone, so read again.
 #[utoipa::path(get, path = "/jobs/stream", tag = "Live", operation_id = "stream_jobs",
-    params(Resume, ("Last-Event-ID" = Option<String>, Header, description = "The id of the last message received")),
+    params(Resume, ("Last-Event-ID" = Option<String>, Header, pattern = "^[0-9]{1,18}$",
+            description = "The id of the last message received")),
     responses((status = 200, description = "Messages `ready`, `event` ({event, job}) and `access`",
         body = String, content_type = "text/event-stream")))]
 async fn stream_jobs(
     State(app): State<App>,
     viewer: Viewer,
+    actor: Actor,
     headers: HeaderMap,
     Query(resume): Query<Resume>,
 ) -> Result<Response> {
     let last_id = resume.last_id(&headers)?;
+    let place = app.gates().streams.take(Some(viewer.user_id()), 1)?;
     let watcher = app.hub().watch(viewer.user_id(), &viewer);
-    let mut visible = Visible { app: app.clone(), viewer, job_id: None };
+    let mut visible = Visible { app: app.clone(), viewer, job_id: None, _place: place };
     visible.expect_credentials().await?;
+    audit::record_read_of_all(&app, &actor, &visible.viewer).await?;
     let newest = log_position(app.db(), Log::Events).await?;
     let (ready, after) = match last_id {
         Some(last) if last <= newest => (None, last),
@@ -155,6 +170,8 @@ struct Visible {
     app: App,
     viewer: Viewer,
     job_id: Option<Uuid>,
+    /// Held for as long as the stream is open.
+    _place: Place,
 }
 
 impl Visible {

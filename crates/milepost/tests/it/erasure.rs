@@ -288,7 +288,7 @@ async fn postgresqls_tables_and_indexes_are_rewritten() {
     let folder = url::Url::parse(&cluster.url).unwrap();
     let folder = folder.query_pairs().find(|(name, _)| name == "host").unwrap().1.into_owned();
     let tables = Path::new(&folder).join("data/base");
-    let server = TestServer::start_over(Database::of(&cluster), |_| {}).await;
+    let server = TestServer::start_over(Database::of_cluster(&cluster.url), |_| {}).await;
     let world = World::new(&server).await;
     let mut raw = server.database.raw().await;
     // Samples of columns get into the planner's statistics.

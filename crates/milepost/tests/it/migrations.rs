@@ -40,7 +40,7 @@ fn both_trees_have_the_same_numbers_and_names() {
 }
 
 /// A row in every table that exists after so many migrations, in SQL that both databases take.
-async fn fill(database: &Database, migrations: usize) {
+pub async fn fill(database: &Database, migrations: usize) {
     let mut raw = database.raw().await;
     let id = |n: u8| database.id(&format!("00000000-0000-7000-8000-0000000000{n:02x}"));
     let bytes = |n: u8| match database.kind {
@@ -264,6 +264,7 @@ mod check {
             &["migrate", "status"],
             &["migrate", "--dry-run"],
             &["rebuild"],
+            &["user", "list"],
         ] {
             let complaint = Milepost::on(&database, command).run().await.expect_failure();
             assert!(complaint.contains("migration 9999 was applied by a newer milepost"), "{command:?}: {complaint}");

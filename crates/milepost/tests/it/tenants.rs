@@ -150,6 +150,7 @@ const MATRIX: &[Row] = {
         ),
         row("GET /api/v1/jobs/{id}/events", Job, none, [401, 404, 404, 200, 200, 200, 200]),
         row("GET /api/v1/jobs/{id}/stream", Job, none, [401, 404, 404, 200, 200, 200, 200]),
+        row("GET /api/v1/audit-log", Nothing, none, [401, 200, 200, 403, 403, 200, 200]),
         // Last: it ends the sessions.
         row("POST /api/v1/logout", Nothing, none, [401, 200, 200, 403, 403, 200, 200]),
     ]

@@ -101,6 +101,24 @@ async fn provider_with_job(server: &crate::support::TestServer) -> Person {
 }
 
 on_both! {
+    async fn a_server_that_has_too_much_to_do_is_asked_again(server: TestServer) {
+        let alice = provider_with_job(&server).await;
+        let gates = server.app.gates();
+        let account: uuid::Uuid = alice.id.parse().unwrap();
+        let searches: Vec<_> = std::iter::from_fn(|| gates.searches.take(Some(account), 1).ok()).collect();
+        let streams: Vec<_> = std::iter::from_fn(|| gates.streams.take(None, 1).ok()).collect();
+        let mut watch = Watch::start(&alice, &["job-1"]).await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        drop(searches);
+        assert_eq!(watch.line().await, "Job scan (job-1, scan 1.0.0): pending, 0 %, 0 of 4 points");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        drop(streams);
+        alice.report("job-1", "complete", None).await;
+        while behind_time(&watch.line().await) != "100 %  complete" {}
+        let (_, said, code) = watch.end().await;
+        assert_eq!(code, 0, "{said}");
+    }
+
     async fn a_job_is_shown_as_lines_until_it_is_completed(server: TestServer) {
         let alice = provider_with_job(&server).await;
         let mut watch = Watch::start(&alice, &["job-1"]).await;

@@ -77,7 +77,14 @@ impl Demo {
 
     fn settings(self, folder: &Path) -> Result<Settings, Failure> {
         let database_url = format!("sqlite://{}", folder.join("demo.db").display());
-        let args = SettingArgs { listen: self.listen, database_url: Some(database_url), ..SettingArgs::default() };
+        let args = SettingArgs {
+            listen: self.listen,
+            database_url: Some(database_url),
+            // A month of history comes in a moment, by a clock that is moved.
+            event_rate: Some(u32::MAX),
+            event_burst: Some(u32::MAX),
+            ..SettingArgs::default()
+        };
         Ok(args.resolve_alone()?)
     }
 }

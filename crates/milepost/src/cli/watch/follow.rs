@@ -32,9 +32,13 @@ pub(super) fn follow(
         let path = format!("/jobs/{job_id}/stream");
         let mut failures = 0;
         loop {
+            let mut asked_to_wait = Duration::ZERO;
             let reason = match server.open_stream(&path, after).await {
                 Err(error) if error.is_final() => Err(error)?,
-                Err(error) => error.to_string(),
+                Err(error) => {
+                    asked_to_wait = error.retry_after().unwrap_or_default();
+                    error.to_string()
+                }
                 Ok(mut response) => {
                     yield Update::Connected;
                     let mut reader = Reader::default();
@@ -53,7 +57,7 @@ pub(super) fn follow(
                     }
                 }
             };
-            let pause = pause(failures);
+            let pause = pause(failures).max(asked_to_wait);
             failures += 1;
             yield Update::Lost(Outage { reason, retry_at: Instant::now() + pause });
             sleep(pause).await;

@@ -113,38 +113,39 @@ impl Time {
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct JobFilter {
+pub(crate) struct JobFilter {
     /// One status or several, separated by commas.
-    #[param(value_type = Option<String>, example = "running,error")]
+    #[param(value_type = Option<String>, example = "running,error",
+        pattern = "^(pending|running|completed|error)(,(pending|running|completed|error))*$")]
     status: Option<Several<JobStatus>>,
     /// One id or several, at most 200, separated by commas.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, pattern = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(,[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}){0,199}$")]
     id: Option<Several<Uuid>>,
     /// Jobs of this kind.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<Tag>)]
     tag: Option<Tag>,
     /// Jobs of this version.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<Version>)]
     version: Option<Version>,
     /// Jobs for this customer: a `customer_id` or an e-mail address.
     customer: Option<String>,
     /// The job with the provider's own id.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<ProviderJobId>)]
     provider_job_id: Option<ProviderJobId>,
     /// Jobs whose id or name contains this text, regardless of case.
-    #[param(value_type = Option<String>, max_length = 200)]
+    #[param(value_type = Option<SearchText>)]
     text: Option<SearchText>,
     /// Jobs opened at this time or later.
-    #[param(value_type = Option<DateTime<Utc>>)]
+    #[param(value_type = Option<Instant>)]
     from: Option<Instant>,
     /// Jobs opened before this time.
-    #[param(value_type = Option<DateTime<Utc>>)]
+    #[param(value_type = Option<Instant>)]
     to: Option<Instant>,
     /// Jobs finished at this time or later.
-    #[param(value_type = Option<DateTime<Utc>>)]
+    #[param(value_type = Option<Instant>)]
     finished_from: Option<Instant>,
     /// Jobs whose last news, their opening if there was none, came before this time.
-    #[param(value_type = Option<DateTime<Utc>>)]
+    #[param(value_type = Option<Instant>)]
     last_event_to: Option<Instant>,
     /// The order. `started_at` is `created_at` for jobs that have not started; by `finished_at` only finished jobs are
     /// listed.
@@ -159,6 +160,7 @@ pub(super) struct JobFilter {
     #[param(value_type = Option<u8>, minimum = 1, maximum = 200)]
     limit: Limit,
     /// The `next` of the page before, in the same order.
+    #[param(pattern = r"^-?(created_at|started_at|finished_at)\.-?[0-9a-f]{1,16}-[0-9a-f]{1,32}$")]
     cursor: Option<String>,
 }
 
@@ -170,6 +172,7 @@ pub(super) async fn list_jobs(
     viewer: Viewer,
     Query(filter): Query<JobFilter>,
 ) -> Result<Json<Page<JobListItem>>> {
+    let _pass = app.gates().searches.enter(Some(viewer.user_id())).await?;
     let mut snapshot = app.db().begin_reading().await?;
     let page = page::find_page(&mut snapshot, viewer.tenant(), &filter).await?;
     let steps = if filter.steps {

@@ -1,9 +1,11 @@
 //! Many events in one request: an answer for each, in order, and one that is bad does not spoil the rest.
 
+use std::num::NonZeroU32;
+
 use serde_json::{Value, json};
 
 use super::provider_with_job;
-use crate::support::on_both;
+use crate::support::{TestServer, on_both};
 
 const NDJSON: &str = "application/x-ndjson";
 
@@ -107,6 +109,10 @@ on_both! {
     }
 
     async fn a_batch_holds_as_many_events_as_a_body_can(server: TestServer) {
+        let server = TestServer::start_over(server.stop().await, |settings| {
+            settings.limits.event_burst = NonZeroU32::new(50_000).unwrap();
+        })
+        .await;
         let (alice, job_id) = provider_with_job(&server).await;
         let before = server.contents().await;
         alice.post_text("/events/batch", NDJSON, "{}\n".repeat(30_001)).await.expect_problem(422, &[""]);

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -53,7 +54,9 @@ impl Milepost {
         let mut command = Command::new(env!("CARGO_BIN_EXE_milepost"));
         command.args(arguments).current_dir(folder.path()).stdin(Stdio::null());
         for (name, _) in std::env::vars_os() {
-            let is_ours = name.to_str().is_some_and(|name| name.starts_with("MILEPOST_") || name == "DATABASE_URL");
+            let is_ours = name.to_str().is_some_and(|name| {
+                name.starts_with("MILEPOST_") || name.starts_with("OTEL_") || name == "DATABASE_URL"
+            });
             if is_ours {
                 command.env_remove(name);
             }
@@ -90,6 +93,28 @@ impl Milepost {
         (output, names.map(|name| name.into_string().unwrap()).collect())
     }
 
+    /// The same, but no file may grow beyond so many blocks of 512 bytes.
+    pub fn with_files_up_to(self, blocks: u32) -> Self {
+        let mut command = Command::new("sh");
+        // Told, not killed: as a full disk would.
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        command.arg("-c").arg(script).arg(self.command.get_program()).args(self.command.get_args());
+        command.current_dir(self.folder.path()).stdin(Stdio::null());
+        for (name, value) in self.command.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        Self { command, folder: self.folder }
+    }
+
+    /// Starts it and does not wait for it. What it says is lost.
+    pub fn start(mut self) -> Running {
+        self.command.stdout(Stdio::null()).stderr(Stdio::null());
+        Running { child: self.command.spawn().unwrap(), _folder: self.folder }
+    }
+
     /// Runs it to its end.
     pub async fn run(self) -> Output {
         self.run_with_input("").await
@@ -108,22 +133,23 @@ impl Milepost {
         tokio::task::spawn_blocking(move || {
             let mut child = self.command.spawn().unwrap();
             let stderr = BufReader::new(child.stderr.take().unwrap());
-            let (found, url) = mpsc::channel();
+            let (found, ready) = mpsc::channel();
             // Read on to the end, or the server would block on a full pipe.
             let reader = std::thread::spawn(move || {
                 let mut said = String::new();
                 for line in stderr.lines().map_while(Result::ok) {
-                    if let Some((_, rest)) = line.split_once("milepost is ready url=") {
-                        let url = rest.split_whitespace().next().unwrap().trim_end_matches('/').to_owned();
-                        let _ = found.send(url);
-                    }
                     said.push_str(&line);
                     said.push('\n');
+                    if line.contains("milepost is ready") {
+                        let url = &line[line.find("http://").unwrap()..];
+                        let url = url.split(['"', ' ']).next().unwrap().trim_end_matches('/');
+                        let _ = found.send((url.to_owned(), said.clone()));
+                    }
                 }
                 said
             });
-            if let Ok(url) = url.recv_timeout(Duration::from_secs(30)) {
-                return Ok(ServerProcess { url, child, _folder: self.folder });
+            if let Ok((url, greeting)) = ready.recv_timeout(Duration::from_secs(30)) {
+                return Ok(ServerProcess { url, greeting, child, log: Some(reader), _folder: self.folder });
             }
             let _ = child.kill();
             let _ = child.wait();
@@ -151,11 +177,52 @@ async fn finish(mut command: Command, input: &str) -> Output {
     tokio::task::spawn_blocking(run).await.unwrap()
 }
 
+/// A command under way; dropped, it is killed.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    _folder: TempDir,
+}
+
+impl Running {
+    /// Ends it by SIGKILL. True: it had ended by itself before.
+    pub fn kill(&mut self) -> bool {
+        let has_ended = self.child.try_wait().unwrap().is_some();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        has_ended
+    }
+
+    /// Ends it by SIGTERM, as an operator or the system does, and gives its exit code.
+    pub async fn terminate(&mut self) -> Option<i32> {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").arg(&id).status().unwrap().success());
+        self.wait().await
+    }
+
+    /// Waits for its end and gives its exit code.
+    pub async fn wait(&mut self) -> Option<i32> {
+        while self.child.try_wait().unwrap().is_none() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
 /// `milepost serve` as a process of its own; dropped, it is killed.
 #[derive(Debug)]
 pub struct ServerProcess {
     pub url: String,
+    /// What it said until it was ready.
+    pub greeting: String,
     child: Child,
+    log: Option<JoinHandle<String>>,
     _folder: TempDir,
 }
 
@@ -163,6 +230,17 @@ impl ServerProcess {
     /// Ends it as a power cut would: SIGKILL, without a word before.
     pub fn kill(mut self) {
         self.end();
+    }
+
+    /// Tells it to stop, as a supervisor does, waits until it has, and gives its log.
+    pub async fn stop(mut self) -> String {
+        let stop = move || {
+            let pid = self.child.id().to_string();
+            assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+            assert!(self.child.wait().unwrap().success());
+            self.log.take().unwrap().join().unwrap()
+        };
+        tokio::task::spawn_blocking(stop).await.unwrap()
     }
 
     fn end(&mut self) {

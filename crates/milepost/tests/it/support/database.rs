@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, Connection, FromRow, PgConnection};
 use tempfile::TempDir;
 use url::Url;
 
-use super::{Cluster, TestServer};
+use super::TestServer;
 
 /// Which database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,21 +36,29 @@ impl Database {
                 let url = format!("sqlite://{}", folder.path().join("milepost.db").display());
                 Self { kind, url, folder: Some(Arc::new(folder)) }
             }
-            DatabaseKind::Postgres => {
-                let cluster = std::env::var("MILEPOST_TEST_POSTGRES_URL")
-                    .expect("these tests need PostgreSQL: run `make test`, or `scripts/with-postgres cargo test`");
-                let name = format!("t{}", milepost::sources::Clock::default().new_id().simple());
-                let mut connection = PgConnection::connect(&cluster).await.unwrap();
-                sqlx::raw_sql(AssertSqlSafe(format!("create database {name}")))
-                    .execute(&mut connection)
-                    .await
-                    .unwrap();
-                connection.close().await.unwrap();
-                let mut url = Url::parse(&cluster).unwrap();
-                url.set_path(&name);
-                Self { kind, url: url.to_string(), folder: None }
-            }
+            DatabaseKind::Postgres => Self::create_in_cluster("").await,
         }
+    }
+
+    /// Another PostgreSQL database with the same in it. Nobody may be connected to the first.
+    pub async fn of_template(&self) -> Self {
+        let url = Url::parse(&self.url).unwrap();
+        Self::create_in_cluster(&format!("template {}", url.path().trim_start_matches('/'))).await
+    }
+
+    async fn create_in_cluster(template: &str) -> Self {
+        let cluster = std::env::var("MILEPOST_TEST_POSTGRES_URL")
+            .expect("these tests need PostgreSQL: run `make test`, or `scripts/with-postgres cargo test`");
+        let name = format!("t{}", milepost::sources::Clock::default().new_id().simple());
+        let mut connection = PgConnection::connect(&cluster).await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(format!("create database {name} {template}")))
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        connection.close().await.unwrap();
+        let mut url = Url::parse(&cluster).unwrap();
+        url.set_path(&name);
+        Self { kind: DatabaseKind::Postgres, url: url.to_string(), folder: None }
     }
 
     /// The database `postgres` of a cluster that nobody else uses.
@@ -58,9 +66,9 @@ impl Database {
         Self { kind: DatabaseKind::Postgres, url: url.to_owned(), folder: None }
     }
 
-    /// The first database of a cluster for one test alone.
-    pub fn of(cluster: &Cluster) -> Self {
-        Self { kind: DatabaseKind::Postgres, url: cluster.url.clone(), folder: None }
+    /// A SQLite file that somebody else looks after.
+    pub fn of_file(file: &std::path::Path) -> Self {
+        Self { kind: DatabaseKind::Sqlite, url: format!("sqlite://{}", file.display()), folder: None }
     }
 
     /// The folder of a SQLite file.

@@ -4,16 +4,19 @@
 mod answer;
 mod binary;
 mod cluster;
+mod collector;
 mod contents;
 mod database;
 mod line;
 mod people;
 mod raw;
+mod rows;
 mod sse;
 
 pub use answer::{Answer, SetCookie};
 pub use binary::{Milepost, Output, ServerProcess};
 pub use cluster::Cluster;
+pub use collector::{Collector, Traced};
 pub use database::{Database, DatabaseKind, hex, sha256};
 pub use line::Line;
 pub use people::{ApiKey, PASSWORD, Person};

@@ -1,0 +1,78 @@
+//! A connection that is kept open, as a program's HTTP client does.
+
+use std::net::SocketAddr;
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::{HeaderMap, Method, Request, StatusCode, header};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::TcpStream;
+
+use crate::Result;
+
+/// A connection to a server; opened when it is needed, and again after it broke.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    address: SocketAddr,
+    sender: Option<SendRequest<Full<Bytes>>>,
+}
+
+/// What was answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Connection {
+    pub(crate) fn to(address: SocketAddr) -> Self {
+        Self { address, sender: None }
+    }
+
+    /// Opens the connection, so that the first request need not wait for it.
+    pub(crate) async fn open(&mut self) -> Result<()> {
+        let stream = TcpStream::connect(self.address).await?;
+        stream.set_nodelay(true)?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        // How it ends shows in the next request.
+        tokio::spawn(async move { drop(connection.await) });
+        self.sender = Some(sender);
+        Ok(())
+    }
+
+    pub(crate) async fn post(&mut self, path: &str, credential: (&str, &str), body: Bytes) -> Result<Answer> {
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(path)
+            .header(header::HOST, self.address.to_string())
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(credential.0, credential.1)
+            .body(Full::new(body))?;
+        if self.sender.as_ref().is_none_or(SendRequest::is_closed) {
+            self.open().await?;
+        }
+        let sender = self.sender.as_mut().ok_or("no connection")?;
+        sender.ready().await?;
+        let response = sender.send_request(request).await?;
+        let (head, body) = response.into_parts();
+        Ok(Answer { status: head.status, headers: head.headers, body: body.collect().await?.to_bytes() })
+    }
+
+    /// Posts what must be accepted.
+    pub(crate) async fn post_json(&mut self, path: &str, credential: (&str, &str), body: &Value) -> Result<Answer> {
+        let answer = self.post(path, credential, body.to_string().into()).await?;
+        if answer.status.is_success() {
+            return Ok(answer);
+        }
+        Err(format!("{path}: {} {}", answer.status, String::from_utf8_lossy(&answer.body)).into())
+    }
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Result<Value> {
+        Ok(serde_json::from_slice(&self.body)?)
+    }
+}

@@ -1,0 +1,77 @@
+//! Who read which job: noted where the setting `audit_reads` asks for it.
+
+use uuid::Uuid;
+
+use super::{Action, Actor, Entry, Subject, record};
+use crate::app::App;
+use crate::auth::{Tenant, Viewer};
+use crate::db::{Db, on};
+use crate::error::{Error, Result};
+use crate::jobs::Job;
+
+/// What of a job was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The job with its steps.
+    Job,
+    /// Its events.
+    Events,
+    /// Its events, live.
+    Stream,
+    /// Its numbers beside those of other jobs.
+    Distributions,
+}
+
+impl Part {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Job => "job",
+            Self::Events => "events",
+            Self::Stream => "stream",
+            Self::Distributions => "distributions",
+        }
+    }
+}
+
+/// Notes that a job was read, in the log of its provider, where the setting `audit_reads` asks for it. Then a reading that
+/// cannot be noted is refused: nobody reads unseen because the disk is full.
+pub async fn record_read(app: &App, actor: &Actor, job: &Job, part: Part) -> Result<()> {
+    if !app.settings().audit_reads {
+        return Ok(());
+    }
+    let entry = Entry::new(Action::JobRead, job.provider_id).about(Subject::Job(job.id)).with("part", part.as_str());
+    record_alone(app, actor, vec![entry]).await.map_err(Error::Unavailable)
+}
+
+/// Notes that the live events of all jobs of a viewer were asked for, in the logs of the providers whose jobs those are.
+pub async fn record_read_of_all(app: &App, actor: &Actor, viewer: &Viewer) -> Result<()> {
+    if !app.settings().audit_reads {
+        return Ok(());
+    }
+    let providers = providers_of(app.db(), viewer.tenant()).await?;
+    let entry = |provider_id| Entry::new(Action::JobRead, provider_id).with("part", "stream_of_all");
+    let entries = providers.into_iter().map(entry).collect();
+    record_alone(app, actor, entries).await.map_err(Error::Unavailable)
+}
+
+/// The providers whose jobs the tenant may see.
+async fn providers_of(db: &Db, tenant: Tenant) -> sqlx::Result<Vec<Uuid>> {
+    match tenant {
+        Tenant::Provider(provider) => Ok(vec![provider.id()]),
+        Tenant::Customer(customer) => on!(db, |c| {
+            sqlx::query_scalar("select provider_id from customers where customer_id = $1")
+                .bind(customer.id())
+                .fetch_all(c)
+                .await
+        }),
+    }
+}
+
+/// Writes entries of acts that change nothing else.
+async fn record_alone(app: &App, actor: &Actor, entries: Vec<Entry>) -> sqlx::Result<()> {
+    let mut tx = app.db().begin().await?;
+    for entry in entries {
+        record(app, &mut tx, actor, entry).await?;
+    }
+    tx.commit().await
+}

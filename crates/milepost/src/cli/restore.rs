@@ -1,0 +1,33 @@
+//! `milepost restore`: makes a SQLite database of a backup, where there is none yet.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::backup::{contents, unless_stopped};
+use super::{DatabaseArgs, Outcome};
+use crate::db::{BackupError, restore};
+
+#[derive(Debug, Args)]
+pub(super) struct Restore {
+    #[command(flatten)]
+    database: DatabaseArgs,
+
+    /// What `milepost backup` made
+    file: PathBuf,
+}
+
+impl Restore {
+    pub(super) async fn run(self) -> Outcome {
+        let url = self.database.settings()?.database_url;
+        let target = url.file().ok_or(BackupError::Postgres)?;
+        let copied = unless_stopped(restore(&self.file, target)).await?;
+        println!("Restored {} to {url}: {}.", self.file.display(), contents(&copied));
+        println!("All sessions in it have ended: people sign in again.");
+        match copied.migrations.pending.len() {
+            0 => {}
+            count => println!("{count} migrations are missing; `milepost serve` or `milepost migrate` applies them."),
+        }
+        Ok(())
+    }
+}

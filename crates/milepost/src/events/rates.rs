@@ -1,0 +1,188 @@
+//! Who is let in to report events, and how many each key may report over time.
+//!
+//! A key, and a session likewise, has a bucket that holds `event_burst` events and fills at `event_rate` a second. Each
+//! process has buckets of its own.
+//!
+//! What is refused must cost little, or the limit would protect nothing. So a key that was valid within the past second is
+//! known here, and while it is over its limit it is refused without asking the database. Nobody can do or learn anything
+//! by that with a key that is not theirs: it is known by the SHA-256 of the whole key, and only once the database has
+//! vouched for it. And it is never let in by that: who is not refused here is looked up as ever, and after a second
+//! everybody is, so that a key that has expired answers 401 again however fast it asks.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use governor::clock::Clock as GovernorClock;
+use governor::middleware::NoOpMiddleware;
+use governor::state::keyed::DashMapStateStore;
+use governor::{Quota, RateLimiter};
+use uuid::Uuid;
+
+use crate::admission::{Place, Refusal, Work, refuse};
+use crate::app::App;
+use crate::auth::{ProviderId, Viewer, credentials};
+use crate::config::Limits;
+use crate::error::{Error, Result};
+use crate::sources::Clock;
+
+/// For how long the database's word on a key counts here.
+const VOUCHED: Duration = Duration::from_secs(1);
+/// As many known keys as are kept before those are cleared away whose second is over.
+const KNOWN: usize = 1024;
+/// The places that an event takes at the gate, and a batch, whose body may be sixteen times as large.
+const EVENT_PLACES: u32 = 1;
+const BATCH_PLACES: u32 = 16;
+
+/// The buckets of all keys and sessions that have reported lately.
+#[derive(Debug)]
+pub struct EventRates {
+    buckets: RateLimiter<Uuid, DashMapStateStore<Uuid>, Ticks, NoOpMiddleware<Duration>>,
+    known: Mutex<HashMap<Vec<u8>, Known>>,
+}
+
+/// Our clock, as governor asks it.
+#[derive(Debug, Clone)]
+struct Ticks(Clock);
+
+impl GovernorClock for Ticks {
+    type Instant = Duration;
+
+    fn now(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+/// Whose bucket it is: of a provider's key or session that may write.
+#[derive(Debug, Clone, Copy)]
+struct Reporter {
+    provider: ProviderId,
+    credential_id: Uuid,
+}
+
+#[derive(Debug)]
+struct Known {
+    reporter: Reporter,
+    until: Duration,
+}
+
+impl EventRates {
+    /// Full buckets of the size and rate that are set.
+    #[must_use]
+    pub fn new(limits: &Limits, clock: Clock) -> Self {
+        let quota = Quota::per_second(limits.event_rate).allow_burst(limits.event_burst);
+        let buckets = RateLimiter::new(quota, DashMapStateStore::default(), Ticks(clock));
+        Self { buckets, known: Mutex::default() }
+    }
+
+    /// Takes so many events out of a bucket: all of them, or none and 429.
+    fn spend(&self, reporter: Reporter, events: usize) -> Result<()> {
+        let Some(count) = NonZeroU32::new(u32::try_from(events).unwrap_or(u32::MAX)) else { return Ok(()) };
+        match self.buckets.check_key_n(&reporter.credential_id, count) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(not_yet)) => {
+                Err(refuse(Work::Writes, Refusal::Rate(not_yet.wait_time_from(self.buckets.clock().now()))))
+            }
+            Err(most) => {
+                let detail =
+                    format!("a batch has at most {} events here, this one has {events}; send it in parts", most.0);
+                Err(Error::invalid("", detail))
+            }
+        }
+    }
+
+    fn find(&self, shown: &[u8]) -> Option<Reporter> {
+        let now = self.buckets.clock().now();
+        self.known().get(shown).filter(|known| known.until > now).map(|known| known.reporter)
+    }
+
+    fn remember(&self, shown: Vec<u8>, reporter: Reporter) {
+        let now = self.buckets.clock().now();
+        let mut known = self.known();
+        if known.len() >= KNOWN {
+            known.retain(|_, known| known.until > now);
+        }
+        known.insert(shown, Known { reporter, until: now + VOUCHED });
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<Vec<u8>, Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets the buckets that are full again, which is as good as keeping them.
+    pub fn forget_idle(&self) {
+        self.buckets.retain_recent();
+        self.buckets.shrink_to_fit();
+        let now = self.buckets.clock().now();
+        self.known().retain(|_, known| known.until > now);
+    }
+}
+
+/// A provider whose event is let in: there is a place for it, and it is taken out of the bucket.
+#[derive(Debug)]
+pub(super) struct AdmittedEvent {
+    pub(super) provider: ProviderId,
+    pub(super) place: Place,
+}
+
+impl FromRequestParts<App> for AdmittedEvent {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        let (reporter, place) = admit(parts, app, |reporter| {
+            let place = app.gates().writes.take(Some(reporter.provider.id()), EVENT_PLACES)?;
+            app.event_rates().spend(reporter, 1)?;
+            Ok(place)
+        })
+        .await?;
+        Ok(Self { provider: reporter.provider, place })
+    }
+}
+
+/// A provider whose batch is let in: there is a place for it. How many events it has shows once it is read.
+#[derive(Debug)]
+pub(super) struct AdmittedBatch {
+    reporter: Reporter,
+    pub(super) place: Place,
+}
+
+impl FromRequestParts<App> for AdmittedBatch {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        let take = |reporter: Reporter| app.gates().writes.take(Some(reporter.provider.id()), BATCH_PLACES);
+        let (reporter, place) = admit(parts, app, take).await?;
+        Ok(Self { reporter, place })
+    }
+}
+
+impl AdmittedBatch {
+    pub(super) fn provider(&self) -> ProviderId {
+        self.reporter.provider
+    }
+
+    /// Takes the events of the batch out of the bucket.
+    pub(super) fn spend(&self, app: &App, events: usize) -> Result<()> {
+        app.event_rates().spend(self.reporter, events)
+    }
+}
+
+/// Lets somebody in by `take`, before the database is asked who they are if that is known. It is asked in any case.
+async fn admit<T>(parts: &mut Parts, app: &App, take: impl Fn(Reporter) -> Result<T>) -> Result<(Reporter, T)> {
+    let rates = app.event_rates();
+    let shown = credentials::shown_hash(&parts.headers, app.settings());
+    let taken = shown.as_deref().and_then(|shown| rates.find(shown)).map(&take).transpose()?;
+    let viewer = Viewer::from_request_parts(parts, app).await?;
+    let reporter = Reporter { provider: viewer.writing_provider()?, credential_id: viewer.credential().id() };
+    if let Some(shown) = shown {
+        rates.remember(shown, reporter);
+    }
+    let taken = match taken {
+        Some(taken) => taken,
+        None => take(reporter)?,
+    };
+    Ok((reporter, taken))
+}

@@ -1,0 +1,79 @@
+//! The log of a server: a line for each request that is worth one, as text or as JSON.
+
+use serde_json::{Value, json};
+
+use crate::support::{Database, DatabaseKind, Milepost, Person, on_both};
+
+/// Starts a server with this log, signs somebody up and asks for what is there and what is not; gives the log and the
+/// ids of the three answers.
+async fn log_of(database: &Database, arguments: &[&str], level: Option<&str>) -> (String, [String; 3], String) {
+    let mut command = Milepost::on(database, &["serve", "--signup", "open"]);
+    for argument in arguments {
+        command = command.argument(argument);
+    }
+    if let Some(level) = level {
+        command = command.env("MILEPOST_LOG", level);
+    }
+    let process = command.serve().await.unwrap();
+    let alice = Person::nobody(&process.url);
+    let new = json!({"email": "alice@x.example", "password": "a long password", "first_name": "A", "last_name": "L",
+        "role": "provider"});
+    let account = alice.post("/users", new).await.expect(201)["id"].as_str().unwrap().to_owned();
+    alice.post("/login", json!({"email": "alice@x.example", "password": "a long password"})).await.expect(200);
+    let trace = alice
+        .request(reqwest::Method::GET, "/jobs/no-such-job")
+        .header("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    let answers = [alice.get("/jobs?text=secret").await, alice.send(trace).await, alice.get("/jobs?limit=0").await];
+    let ids = answers.map(|answer| answer.headers["x-request-id"].to_str().unwrap().to_owned());
+    (process.stop().await, ids, account)
+}
+
+fn line_of<'a>(log: &'a str, id: &str) -> Option<&'a str> {
+    log.lines().find(|line| line.contains(id) && line.contains("answered"))
+}
+
+on_both! {
+    async fn in_json_each_line_is_an_object_that_names_request_route_and_account(server: TestServer) {
+        let database = server.stop().await;
+        let (log, [read, missing, refused], account) =
+            log_of(&database, &["--log-format", "json"], Some("info,milepost=debug")).await;
+        let lines: Vec<Value> = log
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}")))
+            .collect();
+        let line_of = |id: &str| {
+            let found = lines.iter().find(|line| line["span"]["id"] == id && line["message"] == "answered");
+            found.unwrap_or_else(|| panic!("no line of {id} in {log}"))
+        };
+        let line = line_of(&read);
+        assert_eq!((&line["level"], &line["status"]), (&json!("DEBUG"), &json!(200)));
+        assert!(line["duration_ms"].as_f64().is_some_and(|duration| duration > 0.0), "{line}");
+        let expected = json!({"name": "request", "id": read, "method": "GET", "route": "/api/v1/jobs", "account": account});
+        assert_eq!(line["span"], expected);
+        let line = line_of(&missing);
+        assert_eq!((&line["level"], &line["status"], &line["problem"]), (&json!("INFO"), &json!(404), &json!("not-found")));
+        assert_eq!(line["span"]["route"], "/api/v1/jobs/{id}");
+        assert_eq!(line["span"]["trace_id"], "4bf92f3577b34da6a3ce929d0e0e4736");
+        assert_eq!(line_of(&refused)["problem"], "invalid");
+        assert!(!log.contains("no-such-job") && !log.contains("secret") && !log.contains("limit"), "{log}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn unless_told_otherwise_refusals_are_logged_and_what_went_well_is_not() {
+    let database = Database::fresh(DatabaseKind::Sqlite).await;
+    let (log, [read, missing, refused], _) = log_of(&database, &[], None).await;
+    assert_eq!(line_of(&log, &read), None, "{log}");
+    let line = line_of(&log, &missing).unwrap();
+    assert!(line.contains(" INFO ") && line.contains("status=404") && line.contains("not-found"), "{line}");
+    assert!(line_of(&log, &refused).is_some_and(|line| line.contains("status=422")), "{log}");
+    assert!(serde_json::from_str::<Value>(line).is_err());
+}
+
+#[tokio::test]
+async fn a_filter_or_format_that_is_none_stops_the_start() {
+    let database = Database::fresh(DatabaseKind::Sqlite).await;
+    let start = || Milepost::on(&database, &["serve"]);
+    start().env("MILEPOST_LOG", "milepost=loud").run().await.expect_complaint("bad setting: MILEPOST_LOG");
+    start().argument("--log-format=xml").run().await.expect_complaint("bad setting: log_format");
+}
