@@ -2,10 +2,12 @@
 
 SHELL := /bin/bash
 CARGO_DENY := 0.20.2
+CARGO_FUZZ := 0.13.2
+CARGO_CYCLONEDX := 0.5.9
 TOOLS := $(CURDIR)/target/tools
 WEB_INSTALLED := web/node_modules/.package-lock.json web/codegen/node_modules/.package-lock.json
 
-.PHONY: help run demo build ui dev test test-rust test-faults test-examples test-web e2e lint lint-rust lint-web format \
+.PHONY: help run demo build ui dev test test-api test-api-short test-sql fuzz audit sbom test-rust test-faults test-examples test-web e2e lint lint-rust lint-web format \
 	openapi screenshots bench bench-load bench-web clean
 
 # What is checked has the page in it; `make test-rust UI=` does without.
@@ -29,7 +31,7 @@ ui: $(WEB_INSTALLED) ## Build the web page into web/dist
 dev: $(WEB_INSTALLED) ## Serve the page from its sources, with the API of a server on port 8080
 	npm --prefix web run dev
 
-test: test-rust test-examples test-web e2e ## Run all tests, on SQLite and on a PostgreSQL of their own
+test: test-rust test-examples test-api-short test-web e2e ## Run all tests, on SQLite and on a PostgreSQL of their own
 
 test-faults: ## Kill backups and migrations at many more moments; PostgreSQL's way back to a moment
 	MILEPOST_TEST_KILL_STEP_MS=3 scripts/with-postgres cargo test --locked -p milepost --test it -- \
@@ -41,6 +43,24 @@ test-rust: ## Run the Rust tests; ARGS='live::' runs some of them
 
 test-examples: ## Run the example programs against both databases
 	scripts/with-postgres scripts/test-examples
+
+test-api: ## Attack the API with schemathesis, as everybody, on both databases
+	scripts/with-postgres scripts/attack scripts/attack_api.py long
+
+test-api-short: ## The same, a few requests of each kind
+	scripts/with-postgres scripts/attack scripts/attack_api.py short
+
+test-sql: ## Look for SQL injections with sqlmap, on both databases
+	scripts/with-postgres scripts/attack scripts/attack_sql.py
+
+fuzz: $(TOOLS)/bin/cargo-fuzz ## Feed the parsers; SECONDS=600 each, ARGS='event query' some of them
+	scripts/fuzz $(or $(SECONDS),60) $(ARGS)
+
+audit: $(TOOLS)/bin/cargo-deny ## Look for known weaknesses of dependencies; needs internet
+	scripts/audit
+
+sbom: $(TOOLS)/bin/cargo-cyclonedx ## Write what the binary and the page are made of into target/sbom
+	scripts/sbom
 
 test-web: $(WEB_INSTALLED) ## Run the page's unit tests
 	npm --prefix web test
@@ -99,7 +119,10 @@ clean: ## Remove everything that was built
 $(WEB_INSTALLED): %/node_modules/.package-lock.json: %/package-lock.json
 	cd $* && npm ci --include=dev --no-audit --no-fund
 
-# Built without optimisation: it runs for a second, and building it fast matters more.
-$(TOOLS)/bin/cargo-deny:
-	cargo install --locked --debug --quiet cargo-deny@$(CARGO_DENY) --root $(TOOLS) --target-dir $(TOOLS)/build
+# Built without optimisation: they run for a second, and building them fast matters more.
+$(TOOLS)/bin/cargo-deny: VERSION := $(CARGO_DENY)
+$(TOOLS)/bin/cargo-fuzz: VERSION := $(CARGO_FUZZ)
+$(TOOLS)/bin/cargo-cyclonedx: VERSION := $(CARGO_CYCLONEDX)
+$(TOOLS)/bin/%:
+	cargo install --locked --debug --quiet $*@$(VERSION) --root $(TOOLS) --target-dir $(TOOLS)/build
 	rm -rf $(TOOLS)/build

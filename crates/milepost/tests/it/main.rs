@@ -8,6 +8,7 @@ mod support;
 
 mod accounts;
 mod api_keys;
+mod attacks;
 mod audit;
 mod backup;
 mod canary;
@@ -18,6 +19,7 @@ mod erasure;
 mod events;
 mod export;
 mod fuzzing;
+mod injections;
 mod jobs;
 mod kill;
 mod limits;

@@ -133,7 +133,7 @@ pub(crate) struct JobFilter {
     #[param(value_type = Option<ProviderJobId>)]
     provider_job_id: Option<ProviderJobId>,
     /// Jobs whose id or name contains this text, regardless of case.
-    #[param(value_type = Option<SearchText>)]
+    #[param(value_type = Option<String>, max_length = 200, pattern = r"^[^\x00]*$")]
     text: Option<SearchText>,
     /// Jobs opened at this time or later.
     #[param(value_type = Option<Instant>)]
