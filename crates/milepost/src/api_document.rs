@@ -194,7 +194,8 @@ fn add_problems(path: &str, operation: &mut Operation) {
         RefOr::Ref(_) => false,
     });
     let may_not_find = path.contains('{') || path.ends_with("/events");
-    let may_conflict = ["/job-configurations", "/jobs", "/users", "/rotate"].iter().any(|end| path.ends_with(end));
+    let may_conflict =
+        ["/job-configurations", "/jobs", "/jobs/{id}", "/users", "/rotate"].iter().any(|end| path.ends_with(end));
     let needs_sign_in = !is_public || path.ends_with("/login") || path.ends_with("/accept");
     let writes = has_body || path.ends_with("/logout") || path.ends_with("/expire");
     let is_limited = operation.operation_id.as_deref().is_some_and(|id| LIMITED.contains(&id));

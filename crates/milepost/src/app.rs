@@ -37,8 +37,8 @@ use crate::observe::{page, watch_request};
 use crate::sources::Clock;
 use crate::unread_body::answer_in_time;
 use crate::{
-    api_document, api_keys, audit, configurations, customers, events, jobs, live, server, sessions, sign_in, ui,
-    users,
+    api_document, api_keys, audit, configurations, customers, events, export, jobs, live, server, sessions, sign_in,
+    ui, users,
 };
 
 /// Where the API lives.
@@ -178,6 +178,7 @@ fn api() -> OpenApiRouter<App> {
         .merge(server::routes())
         .merge(users::routes())
         .merge(sign_in::routes())
+        .merge(export::routes())
         .merge(sessions::routes())
         .merge(api_keys::routes())
         .merge(customers::routes())

@@ -15,8 +15,10 @@ pub mod config;
 pub mod configurations;
 pub mod customers;
 pub mod db;
+pub mod erasure;
 pub mod error;
 pub mod events;
+pub mod export;
 #[doc(hidden)]
 pub mod fuzzing;
 mod headers;
@@ -28,6 +30,7 @@ pub mod observe;
 pub mod paging;
 pub mod progress;
 pub mod serve;
+pub mod retention;
 pub mod server;
 pub mod sessions;
 pub mod sign_in;

@@ -192,8 +192,9 @@ pub enum LogFormat {
 }
 
 /// What is done with finished jobs that are kept no longer.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, sqlx::Type)]
 #[serde(rename_all = "lowercase")]
+#[sqlx(type_name = "text", rename_all = "lowercase")]
 pub enum RetentionAction {
     /// They go, but for what they count for.
     Delete,

@@ -107,7 +107,7 @@ pub struct Event {
     pub idempotency_key: Option<String>,
     /// When it arrived.
     pub created_at: DateTime<Utc>,
-    /// The same: an event is never changed.
+    /// The same, unless its job was anonymised since: nothing else changes an event.
     pub updated_at: DateTime<Utc>,
 }
 

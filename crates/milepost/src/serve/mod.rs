@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::{self, App};
 use crate::config::Limits;
 use crate::live::Hub;
+use crate::retention;
 use refusals::Refusals;
 
 /// How long stopping may take, once the streams were told to end.
@@ -65,6 +66,7 @@ pub async fn serve(
     let seen = Hub::begin(app.db()).await.map_err(io::Error::other)?;
     let hub = tokio::spawn(app.hub().clone().run(app.db().clone(), seen));
     let clearing = tokio::spawn(app::clear_expired(app.clone()));
+    let retiring = tokio::spawn(retention::run(app.clone()));
     let limits = app.settings().limits;
     let places = usize::try_from(limits.max_connections.get()).unwrap_or(Semaphore::MAX_PERMITS);
     let door = Arc::new(Door {
@@ -92,6 +94,7 @@ pub async fn serve(
         door.cut.cancel();
     }
     clearing.abort();
+    retiring.abort();
     let _ = timeout_at(deadline, hub).await;
     // A connection whose query does not end is left to end with the process.
     let _ = timeout_at(deadline, app.db().close()).await;
