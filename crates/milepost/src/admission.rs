@@ -42,7 +42,7 @@ impl Work {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Events => "events",
+            Self::Writes => "writes",
             Self::Searches => "searches",
             Self::Exports => "exports",
             Self::Passwords => "passwords",
@@ -157,7 +157,7 @@ impl Gates {
 
     /// How much of the room of each is taken.
     pub fn loads(&self) -> impl Iterator<Item = Load> + use<'_> {
-        [&self.events, &self.searches, &self.exports, &self.streams].into_iter().map(Gate::load)
+        [&self.writes, &self.searches, &self.exports, &self.streams].into_iter().map(Gate::load)
     }
 }
 

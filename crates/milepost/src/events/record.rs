@@ -88,7 +88,10 @@ pub(super) async fn record(
     }
     for group in waiting.chunks(GROUP) {
         let events: Vec<Accepted> = group.iter().map(|(_, event)| event.clone()).collect();
-        let written = match place.turn().await {
+        let waiting = app.metrics().wait_for_turn(events.len());
+        let turn = place.turn().await;
+        drop(waiting);
+        let written = match turn {
             Ok(_turn) => write_or_retry(app, provider, &events).await,
             Err(error) => fail_all(&error, events.len()),
         };
@@ -250,10 +253,8 @@ async fn write(app: &App, provider: ProviderId, events: &[Accepted]) -> Result<V
     let mut answers: Vec<Option<Result<Recorded>>> = events.iter().map(|_| None).collect();
     let mut new_indices = Vec::new();
     let mut new_events = Vec::new();
-    let waiting = app.metrics().wait_for_turn(events.len());
-    let mut tx = app.db().begin().await?;
-    drop(waiting);
     let (begun, trace) = (Instant::now(), app.traces().begin_commit(events.len()));
+    let mut tx = app.db().begin().await?;
     for (job_id, indices) in by_job {
         let of_job: Vec<(usize, &Accepted)> = indices.iter().map(|index| (*index, &events[*index])).collect();
         let outcome = write_to_job(app, &mut tx, job_id, &of_job).await?;

@@ -9,7 +9,7 @@ pub mod traces;
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use opentelemetry::context::FutureExt;
@@ -109,17 +109,18 @@ impl Drop for Watched {
     }
 }
 
-/// The one line of a finished request: what went well is for those who ask for it, and so is what comes in floods.
+/// The one line of a finished request: what went well is for those who ask for it, and so is what comes in floods. Why
+/// the server is unavailable has been told by whoever said so.
 fn log_answer(status: u16, problem: Option<&str>, seconds: f64) {
     macro_rules! line {
         ($level:ident) => {
             tracing::$level!(status, duration_ms = (seconds * 1e6).round() / 1e3, problem, "answered")
         };
     }
-    let too_many = StatusCode::TOO_MANY_REQUESTS.as_u16();
+    let is_one_of_many = matches!(status, 429 | 503 | CLIENT_GONE);
     match status {
-        500.. => line!(warn),
-        400.. if status != too_many && status != CLIENT_GONE => line!(info),
+        500.. if !is_one_of_many => line!(warn),
+        400.. if !is_one_of_many => line!(info),
         _ => line!(debug),
     }
 }

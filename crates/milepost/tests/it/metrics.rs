@@ -121,7 +121,7 @@ on_both! {
         numbers.expect("milepost_ready", 1.0);
         numbers.expect("milepost_http_requests_in_flight", 1.0);
         numbers.expect(r#"milepost_work_used{of="turns",work="passwords"}"#, 0.0);
-        assert!(numbers.value(r#"milepost_work_room{of="places",work="events"}"#) > 1.0);
+        assert!(numbers.value(r#"milepost_work_room{of="places",work="writes"}"#) > 1.0);
         assert!(numbers.value("process_resident_memory_bytes") > 1e6);
         assert!(numbers.value("process_start_time_seconds") > 1e9);
         let version = env!("CARGO_PKG_VERSION");
