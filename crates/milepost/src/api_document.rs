@@ -55,6 +55,7 @@ impl Modify for SignIn {
 pub fn complete(document: &mut OpenApi) {
     for (path, operation) in operations(document) {
         add_problems(path, operation);
+        take_no_null(operation);
     }
     require_what_is_answered(document);
 }
@@ -185,6 +186,21 @@ const LIMITED: [&str; 15] = [
     "stream_job",
     "stream_jobs",
 ];
+
+/// A parameter may be left out, but there is no writing null in a query or a header.
+fn take_no_null(operation: &mut Operation) {
+    for parameter in operation.parameters.iter_mut().flatten().filter_map(inline) {
+        if let Some(RefOr::T(Schema::Object(object))) = &mut parameter.schema
+            && let SchemaType::Array(types) = &object.schema_type
+        {
+            let kept: Vec<Type> = types.iter().filter(|one| **one != Type::Null).cloned().collect();
+            object.schema_type = match kept.as_slice() {
+                [one] => SchemaType::Type(one.clone()),
+                _ => SchemaType::Array(kept),
+            };
+        }
+    }
+}
 
 fn add_problems(path: &str, operation: &mut Operation) {
     let is_public = operation.security.as_ref().is_some_and(|security| !security.is_empty());

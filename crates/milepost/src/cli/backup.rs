@@ -38,7 +38,7 @@ impl Backup {
 pub(super) async fn unless_stopped(
     work: impl Future<Output = Result<Copied, BackupError>>,
 ) -> Result<Copied, Failure> {
-    // Nothing is made before we listen for signals.
+    // Before anything is made.
     let mut signals = StopSignals::listen()?;
     tokio::select! {
         () = signals.next() => Err(Failure("stopped; nothing was kept".to_owned())),

@@ -178,8 +178,14 @@ impl AdmittedBatch {
 async fn admit<T>(parts: &mut Parts, app: &App, take: impl Fn(Reporter) -> Result<T>) -> Result<(Reporter, T)> {
     let rates = app.event_rates();
     let shown = credentials::shown_hash(&parts.headers, app.settings());
-    let taken = shown.as_deref().and_then(|shown| rates.find(shown)).map(&take).transpose()?;
+    let known = shown.as_deref().and_then(|shown| rates.find(shown));
+    let taken = known.map(&take).transpose()?;
+    let looking = match known {
+        Some(reporter) => Some(app.gates().lookups.enter(Some(reporter.provider.id())).await?),
+        None => None,
+    };
     let viewer = Viewer::from_request_parts(parts, app).await?;
+    drop(looking);
     let reporter = Reporter { provider: viewer.writing_provider()?, credential_id: viewer.credential().id() };
     if let Some(shown) = shown {
         rates.remember(shown, reporter);

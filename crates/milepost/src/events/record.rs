@@ -165,6 +165,7 @@ struct KnownJob {
 
 /// Looks up the jobs and configurations that events refer to, among those of the provider.
 async fn resolve(app: &App, provider: ProviderId, events: &[Result<NewEvent>]) -> Result<Known> {
+    let _pass = app.gates().lookups.enter(Some(provider.id())).await?;
     let mut ids: Vec<&str> = events.iter().flatten().map(|event| event.provider_job_id.as_str()).collect();
     ids.sort_unstable();
     ids.dedup();
