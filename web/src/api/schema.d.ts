@@ -120,6 +120,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/users/me/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All data of one's account
+         * @description One JSON document, to be kept as a file: the account, its sessions and keys, customers, configurations, and all jobs
+         *     that it may see with all their events. It is written while it is read; the last field is `complete`, and a document
+         *     that broke off has none.
+         */
+        get: operations["export_me"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sessions": {
         parameters: {
             query?: never;
@@ -922,7 +944,7 @@ export interface components {
             created_at: string;
             /**
              * Format: date-time
-             * @description The same: an event is never changed.
+             * @description The same, unless its job was anonymised since: nothing else changes an event.
              */
             updated_at: string;
         };
@@ -951,6 +973,202 @@ export interface components {
         EventKind: "step" | "error" | "info" | "complete";
         /** @description What an event says: text of at most 4 KiB. */
         EventName: string;
+        /** @description All data of an account. */
+        Export: {
+            /**
+             * Format: date-time
+             * @description When this was begun; what changed while it was written may be in it or not.
+             */
+            exported_at: string;
+            /** @description The account. */
+            account: components["schemas"]["User"];
+            /** @description Its sessions. */
+            sessions: components["schemas"]["ExportedSession"][];
+            /** @description Its API keys, without their secrets, which nobody has. */
+            api_keys: components["schemas"]["ApiKey"][];
+            /** @description A provider's customers; of a customer, the providers that invited them. */
+            customers: components["schemas"]["ExportedCustomer"][];
+            /** @description A provider's configurations; a customer has none. */
+            job_configurations: components["schemas"]["Configuration"][];
+            /** @description The jobs that the account may see, each with all its events. */
+            jobs: components["schemas"]["ExportedJob"][];
+            /** @description The account's own audit log. */
+            audit_log: components["schemas"]["ExportedEntry"][];
+            /** @description True, and the end: a document without it broke off. */
+            complete: boolean;
+        };
+        /** @description What links a provider and a customer. */
+        ExportedCustomer: {
+            /**
+             * Format: uuid
+             * @description The id of the link.
+             */
+            id: string;
+            /**
+             * Format: uuid
+             * @description The provider.
+             */
+            provider_id: string;
+            /** @description The provider's organization, or the person's name. */
+            provider_name: string;
+            /**
+             * Format: uuid
+             * @description The customer's account; null until the invitation is accepted, and after unlinking.
+             */
+            customer_id: string | null;
+            /** @description The invited address. */
+            email: string;
+            /**
+             * Format: date-time
+             * @description Until when the open invitation is good.
+             */
+            invitation_expires_at: string | null;
+            /**
+             * Format: date-time
+             * @description Since when no jobs can be opened for them.
+             */
+            unlinked_at: string | null;
+            /**
+             * Format: date-time
+             * @description When the address was first invited.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When this last changed.
+             */
+            updated_at: string;
+        };
+        /** @description An act in the account's audit log. */
+        ExportedEntry: {
+            /**
+             * Format: uuid
+             * @description The entry's id.
+             */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            created_at: string;
+            /** @description What was done. */
+            action: string;
+            /** @description What kind of actor it was. */
+            actor: string;
+            /**
+             * Format: uuid
+             * @description The account that acted.
+             */
+            actor_id: string | null;
+            /**
+             * Format: uuid
+             * @description The key that acted.
+             */
+            key_id: string | null;
+            /** @description What kind of thing it is about. */
+            subject: string | null;
+            /**
+             * Format: uuid
+             * @description Which one.
+             */
+            subject_id: string | null;
+            /** @description From where. */
+            address: string | null;
+            /**
+             * Format: uuid
+             * @description The id of the request.
+             */
+            request_id: string | null;
+            /** @description What else there is to say. */
+            details: {
+                [key: string]: unknown;
+            } | null;
+        };
+        /** @description A job with all that happened to it. */
+        ExportedJob: components["schemas"]["JobDetail"] & {
+            /** @description Its events, in the order they arrived. */
+            events: {
+                /**
+                 * Format: uuid
+                 * @description The event's id.
+                 */
+                id: string;
+                /**
+                 * Format: uuid
+                 * @description The job it is of.
+                 */
+                job_id: string;
+                /** @description The provider's own id of that job. */
+                provider_job_id: string;
+                /** @description What it says. */
+                kind: components["schemas"]["EventKind"];
+                /** @description What happened, for people. */
+                name: string | null;
+                /** @description The tag of the step it is about. */
+                tag: string | null;
+                /**
+                 * Format: uuid
+                 * @description The step it is about.
+                 */
+                step_configuration_id: string | null;
+                /** @description What was measured. */
+                event_metadata: {
+                    [key: string]: unknown;
+                } | null;
+                fraction: components["schemas"]["Fraction"] | null;
+                /**
+                 * Format: int64
+                 * @description Its place in the job's order of arrival, from 1.
+                 */
+                sequence: number;
+                /**
+                 * Format: date-time
+                 * @description When it happened.
+                 */
+                occurred_at: string;
+                /** @description What makes a repeated request recognisable as the same. */
+                idempotency_key: string | null;
+                /**
+                 * Format: date-time
+                 * @description When it arrived.
+                 */
+                created_at: string;
+                /**
+                 * Format: date-time
+                 * @description The same, unless its job was anonymised since: nothing else changes an event.
+                 */
+                updated_at: string;
+            }[];
+        };
+        /** @description A session. */
+        ExportedSession: {
+            /**
+             * Format: uuid
+             * @description The session's id.
+             */
+            id: string;
+            /** @description Whether its owner asked to be remembered. */
+            remembered: boolean;
+            /** @description Where it was begun from. */
+            address: string | null;
+            /** @description What the browser said it is. */
+            user_agent: string | null;
+            /**
+             * Format: date-time
+             * @description When it began.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When it was last used; null: not since it began.
+             */
+            last_used_at: string | null;
+            /**
+             * Format: date-time
+             * @description When it ends in any case.
+             */
+            expires_at: string;
+        };
         /** @description What is wrong with one value. */
         FieldError: {
             /**
@@ -1056,6 +1274,12 @@ export interface components {
              * @description The sequence of its newest event; 0 without events.
              */
             last_sequence: number;
+            /**
+             * Format: date-time
+             * @description Since when it names nobody any more: it keeps its times, points and steps, and takes no more events; null while
+             *     it is as it was reported.
+             */
+            anonymised_at: string | null;
             /**
              * Format: date-time
              * @description When it was opened.
@@ -1522,7 +1746,7 @@ export interface components {
                 created_at: string;
                 /**
                  * Format: date-time
-                 * @description The same: an event is never changed.
+                 * @description The same, unless its job was anonymised since: nothing else changes an event.
                  */
                 updated_at: string;
             }[];
@@ -1863,15 +2087,6 @@ export interface operations {
                     "application/json": components["schemas"]["Server"];
                 };
             };
-            /** @description Not by plain http */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description A defect on our side */
             500: {
                 headers: {
@@ -1923,17 +2138,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, from another site, or by plain http */
+            /** @description Not allowed with these credentials, or from another site */
             403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body arrived too slowly */
-            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1959,7 +2165,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type or an encoding this takes */
+            /** @description Not a media type this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2024,7 +2230,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, from another site, or by plain http */
+            /** @description Not allowed with these credentials, or from another site */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2093,17 +2299,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, from another site, or by plain http */
+            /** @description Not allowed with these credentials, or from another site */
             403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body arrived too slowly */
-            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2120,7 +2317,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type or an encoding this takes */
+            /** @description Not a media type this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2198,17 +2395,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, from another site, or by plain http */
+            /** @description Not allowed with these credentials, or from another site */
             403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body arrived too slowly */
-            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2225,7 +2413,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type or an encoding this takes */
+            /** @description Not a media type this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2304,17 +2492,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, from another site, or by plain http */
+            /** @description Not allowed with these credentials, or from another site */
             403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body arrived too slowly */
-            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2331,7 +2510,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type or an encoding this takes */
+            /** @description Not a media type this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2396,7 +2575,63 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, from another site, or by plain http */
+            /** @description Not allowed with these credentials, or from another site */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too busy, or the database is away: try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The document, as an attachment */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Export"];
+                };
+            };
+            /** @description No valid credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed with these credentials, or from another site */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2651,7 +2886,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, from another site, or by plain http */
+            /** @description Not allowed with these credentials, or from another site */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2729,17 +2964,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, from another site, or by plain http */
+            /** @description Not allowed with these credentials, or from another site */
             403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body arrived too slowly */
-            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2756,7 +2982,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type or an encoding this takes */
+            /** @description Not a media type this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2821,7 +3047,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, from another site, or by plain http */
+            /** @description Not allowed with these credentials, or from another site */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2880,7 +3106,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, from another site, or by plain http */
+            /** @description Not allowed with these credentials, or from another site */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2961,7 +3187,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, from another site, or by plain http */
+            /** @description Not allowed with these credentials, or from another site */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2972,15 +3198,6 @@ export interface operations {
             };
             /** @description Not there, or not the caller's: the answer is the same */
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body arrived too slowly */
-            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3006,7 +3223,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type or an encoding this takes */
+            /** @description Not a media type this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3076,7 +3293,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, from another site, or by plain http */
+            /** @description Not allowed with these credentials, or from another site */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3163,17 +3380,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, from another site, or by plain http */
+            /** @description Not allowed with these credentials, or from another site */
             403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body arrived too slowly */
-            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3190,7 +3398,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type or an encoding this takes */
+            /** @description Not a media type this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3258,7 +3466,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, from another site, or by plain http */
+            /** @description Not allowed with these credentials, or from another site */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3315,15 +3523,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Invitation"];
-                };
-            };
-            /** @description Not by plain http */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not there, or not the caller's: the answer is the same */
@@ -3407,7 +3606,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, from another site, or by plain http */
+            /** @description Not allowed with these credentials, or from another site */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3425,15 +3624,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body arrived too slowly */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description Too large */
             413: {
                 headers: {
@@ -3443,7 +3633,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type or an encoding this takes */
+            /** @description Not a media type this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3485,7 +3675,7 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description All versions of this tag; without it the newest version of each tag. */
-                tag?: string;
+                tag?: components["schemas"]["Tag"];
                 /** @description One version of the tag, or `latest`. */
                 version?: string;
                 /** @description Rows of a page, 1–200. */
@@ -3517,7 +3707,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, from another site, or by plain http */
+            /** @description Not allowed with these credentials, or from another site */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3604,17 +3794,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, from another site, or by plain http */
+            /** @description Not allowed with these credentials, or from another site */
             403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body arrived too slowly */
-            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3640,7 +3821,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type or an encoding this takes */
+            /** @description Not a media type this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3651,6 +3832,15 @@ export interface operations {
             };
             /** @description Values that are not acceptable, each named */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More than the key or the account may: try again after Retry-After */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3694,15 +3884,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
-                };
-            };
-            /** @description Not by plain http */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description A defect on our side */
@@ -3755,7 +3936,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, from another site, or by plain http */
+            /** @description Not allowed with these credentials, or from another site */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3804,23 +3985,23 @@ export interface operations {
                 /** @description One id or several, at most 200, separated by commas. */
                 id?: string;
                 /** @description Jobs of this kind. */
-                tag?: string;
+                tag?: components["schemas"]["Tag"];
                 /** @description Jobs of this version. */
-                version?: string;
+                version?: components["schemas"]["Version"];
                 /** @description Jobs for this customer: a `customer_id` or an e-mail address. */
                 customer?: string;
                 /** @description The job with the provider's own id. */
-                provider_job_id?: string;
+                provider_job_id?: components["schemas"]["ProviderJobId"];
                 /** @description Jobs whose id or name contains this text, regardless of case. */
                 text?: string;
                 /** @description Jobs opened at this time or later. */
-                from?: string;
+                from?: components["schemas"]["Instant"];
                 /** @description Jobs opened before this time. */
-                to?: string;
+                to?: components["schemas"]["Instant"];
                 /** @description Jobs finished at this time or later. */
-                finished_from?: string;
+                finished_from?: components["schemas"]["Instant"];
                 /** @description Jobs whose last news, their opening if there was none, came before this time. */
-                last_event_to?: string;
+                last_event_to?: components["schemas"]["Instant"];
                 /**
                  * @description The order. `started_at` is `created_at` for jobs that have not started; by `finished_at` only finished jobs are
                  *     listed.
@@ -3857,7 +4038,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, from another site, or by plain http */
+            /** @description Not allowed with these credentials, or from another site */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3868,6 +4049,15 @@ export interface operations {
             };
             /** @description Values that are not acceptable, each named */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More than the key or the account may: try again after Retry-After */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3944,17 +4134,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, from another site, or by plain http */
+            /** @description Not allowed with these credentials, or from another site */
             403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body arrived too slowly */
-            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3980,7 +4161,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type or an encoding this takes */
+            /** @description Not a media type this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3991,6 +4172,15 @@ export interface operations {
             };
             /** @description Values that are not acceptable, each named */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More than the key or the account may: try again after Retry-After */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4048,7 +4238,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, from another site, or by plain http */
+            /** @description Not allowed with these credentials, or from another site */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4129,7 +4319,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, from another site, or by plain http */
+            /** @description Not allowed with these credentials, or from another site */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4147,8 +4337,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body arrived too slowly */
-            408: {
+            /** @description It is there already, with other content */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4165,7 +4355,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type or an encoding this takes */
+            /** @description Not a media type this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -4176,6 +4366,15 @@ export interface operations {
             };
             /** @description Values that are not acceptable, each named */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More than the key or the account may: try again after Retry-After */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4233,7 +4432,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, from another site, or by plain http */
+            /** @description Not allowed with these credentials, or from another site */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4244,6 +4443,15 @@ export interface operations {
             };
             /** @description Not there, or not the caller's: the answer is the same */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More than the key or the account may: try again after Retry-After */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4275,7 +4483,7 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description Jobs count as `finished` from this time on; the beginning of the day, UTC, if absent. */
-                since?: string;
+                since?: components["schemas"]["Instant"];
             };
             header?: never;
             path?: never;
@@ -4301,7 +4509,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, from another site, or by plain http */
+            /** @description Not allowed with these credentials, or from another site */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4312,6 +4520,15 @@ export interface operations {
             };
             /** @description Values that are not acceptable, each named */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More than the key or the account may: try again after Retry-After */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4391,7 +4608,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, from another site, or by plain http */
+            /** @description Not allowed with these credentials, or from another site */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4409,15 +4626,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body arrived too slowly */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description Too large */
             413: {
                 headers: {
@@ -4427,7 +4635,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type or an encoding this takes */
+            /** @description Not a media type this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -4438,6 +4646,15 @@ export interface operations {
             };
             /** @description Values that are not acceptable, each named */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More than the key or the account may: try again after Retry-After */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4506,17 +4723,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, from another site, or by plain http */
+            /** @description Not allowed with these credentials, or from another site */
             403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body arrived too slowly */
-            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4533,7 +4741,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type or an encoding this takes */
+            /** @description Not a media type this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -4544,6 +4752,15 @@ export interface operations {
             };
             /** @description Values that are not acceptable, each named */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More than the key or the account may: try again after Retry-After */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4613,7 +4830,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, from another site, or by plain http */
+            /** @description Not allowed with these credentials, or from another site */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4696,7 +4913,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, from another site, or by plain http */
+            /** @description Not allowed with these credentials, or from another site */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4716,6 +4933,15 @@ export interface operations {
             };
             /** @description Values that are not acceptable, each named */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More than the key or the account may: try again after Retry-After */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4776,7 +5002,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, from another site, or by plain http */
+            /** @description Not allowed with these credentials, or from another site */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4787,6 +5013,15 @@ export interface operations {
             };
             /** @description Values that are not acceptable, each named */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More than the key or the account may: try again after Retry-After */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
