@@ -3395,7 +3395,7 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description All versions of this tag; without it the newest version of each tag. */
-                tag?: string;
+                tag?: components["schemas"]["Tag"];
                 /** @description One version of the tag, or `latest`. */
                 version?: string;
                 /** @description Rows of a page, 1–200. */
@@ -3559,6 +3559,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More than the key or the account may: try again after Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description A defect on our side */
             500: {
                 headers: {
@@ -3696,23 +3705,23 @@ export interface operations {
                 /** @description One id or several, at most 200, separated by commas. */
                 id?: string;
                 /** @description Jobs of this kind. */
-                tag?: string;
+                tag?: components["schemas"]["Tag"];
                 /** @description Jobs of this version. */
-                version?: string;
+                version?: components["schemas"]["Version"];
                 /** @description Jobs for this customer: a `customer_id` or an e-mail address. */
                 customer?: string;
                 /** @description The job with the provider's own id. */
-                provider_job_id?: string;
+                provider_job_id?: components["schemas"]["ProviderJobId"];
                 /** @description Jobs whose id or name contains this text, regardless of case. */
                 text?: string;
                 /** @description Jobs opened at this time or later. */
-                from?: string;
+                from?: components["schemas"]["Instant"];
                 /** @description Jobs opened before this time. */
-                to?: string;
+                to?: components["schemas"]["Instant"];
                 /** @description Jobs finished at this time or later. */
-                finished_from?: string;
+                finished_from?: components["schemas"]["Instant"];
                 /** @description Jobs whose last news, their opening if there was none, came before this time. */
-                last_event_to?: string;
+                last_event_to?: components["schemas"]["Instant"];
                 /**
                  * @description The order. `started_at` is `created_at` for jobs that have not started; by `finished_at` only finished jobs are
                  *     listed.
@@ -3760,6 +3769,15 @@ export interface operations {
             };
             /** @description Values that are not acceptable, each named */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More than the key or the account may: try again after Retry-After */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3874,6 +3892,15 @@ export interface operations {
             };
             /** @description Values that are not acceptable, each named */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More than the key or the account may: try again after Retry-After */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4057,6 +4084,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More than the key or the account may: try again after Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description A defect on our side */
             500: {
                 headers: {
@@ -4125,6 +4161,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More than the key or the account may: try again after Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description A defect on our side */
             500: {
                 headers: {
@@ -4149,7 +4194,7 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description Jobs count as `finished` from this time on; the beginning of the day, UTC, if absent. */
-                since?: string;
+                since?: components["schemas"]["Instant"];
             };
             header?: never;
             path?: never;
@@ -4193,6 +4238,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More than the key or the account may: try again after Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description A defect on our side */
             500: {
                 headers: {
@@ -4218,7 +4272,7 @@ export interface operations {
             query?: never;
             header?: {
                 /** @description Makes repeating the request safe */
-                "Idempotency-Key"?: string | null;
+                "Idempotency-Key"?: string;
             };
             path?: never;
             cookie?: never;
@@ -4303,6 +4357,15 @@ export interface operations {
             };
             /** @description Values that are not acceptable, each named */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More than the key or the account may: try again after Retry-After */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4400,6 +4463,15 @@ export interface operations {
             };
             /** @description Values that are not acceptable, each named */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More than the key or the account may: try again after Retry-After */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4524,7 +4596,7 @@ export interface operations {
             };
             header?: {
                 /** @description The id of the last message received */
-                "Last-Event-ID"?: string | null;
+                "Last-Event-ID"?: string;
             };
             path: {
                 /** @description The job */
@@ -4579,6 +4651,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More than the key or the account may: try again after Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description A defect on our side */
             500: {
                 headers: {
@@ -4607,7 +4688,7 @@ export interface operations {
             };
             header?: {
                 /** @description The id of the last message received */
-                "Last-Event-ID"?: string | null;
+                "Last-Event-ID"?: string;
             };
             path?: never;
             cookie?: never;
@@ -4643,6 +4724,15 @@ export interface operations {
             };
             /** @description Values that are not acceptable, each named */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More than the key or the account may: try again after Retry-After */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
