@@ -4561,7 +4561,7 @@ export interface operations {
             query?: never;
             header?: {
                 /** @description Makes repeating the request safe */
-                "Idempotency-Key"?: string | null;
+                "Idempotency-Key"?: string;
             };
             path?: never;
             cookie?: never;
@@ -4885,7 +4885,7 @@ export interface operations {
             };
             header?: {
                 /** @description The id of the last message received */
-                "Last-Event-ID"?: string | null;
+                "Last-Event-ID"?: string;
             };
             path: {
                 /** @description The job */
@@ -4977,7 +4977,7 @@ export interface operations {
             };
             header?: {
                 /** @description The id of the last message received */
-                "Last-Event-ID"?: string | null;
+                "Last-Event-ID"?: string;
             };
             path?: never;
             cookie?: never;
