@@ -11,6 +11,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::audit::{Action, Actor, Entry, Subject, record};
 use crate::auth::credentials::Secret;
 use crate::auth::{Account, Credential, Role, Scope, Viewer};
 use crate::db::{On, Select, Tx, on, record_access_change, sql};
@@ -91,7 +92,12 @@ struct Rotation {
 /// Make a key
 #[utoipa::path(post, path = "/api-keys", tag = "API keys", operation_id = "create_api_key", request_body = NewKey,
     responses((status = 201, description = "The key, its secret shown this once", body = RevealedKey)))]
-async fn create_key(State(app): State<App>, account: Account, Json(new): Json<NewKey>) -> Result<Response> {
+async fn create_key(
+    State(app): State<App>,
+    account: Account,
+    actor: Actor,
+    Json(new): Json<NewKey>,
+) -> Result<Response> {
     let now = app.clock().now();
     if account.role == Role::Customer && new.scope == Some(Scope::Write) {
         return Err(Error::invalid("/scope", "a customer's keys may only read"));
@@ -106,6 +112,8 @@ async fn create_key(State(app): State<App>, account: Account, Json(new): Json<Ne
     let mut tx = app.db().begin().await?;
     let revealed =
         insert_key(&app, &mut tx, account.user_id, new.note.as_str(), scope, new.expires_at.map(|at| at.0)).await?;
+    let entry = of_key(Action::KeyCreated, &revealed.row).with("scope", scope);
+    record(&app, &mut tx, &actor, entry.with("expires_at", revealed.row.expires_at)).await?;
     tx.commit().await?;
     Ok((StatusCode::CREATED, Json(revealed)).into_response())
 }
@@ -154,10 +162,19 @@ struct CheckedKey {
 #[utoipa::path(post, path = "/api-keys/{id}/expire", tag = "API keys", operation_id = "expire_api_key",
     params(("id" = Uuid, Path, description = "The key")),
     responses((status = 200, description = "The expired key", body = ApiKey)))]
-async fn expire_key(State(app): State<App>, account: Account, PathId(id): PathId) -> Result<Json<ApiKey>> {
+async fn expire_key(
+    State(app): State<App>,
+    account: Account,
+    actor: Actor,
+    PathId(id): PathId,
+) -> Result<Json<ApiKey>> {
     let now = app.clock().now();
     let mut tx = app.db().begin().await?;
     let expired = end_key(&mut tx, account.user_id, id, now, now).await?.ok_or(Error::NotFound)?;
+    // One that had ended before has not been ended now.
+    if expired.expires_at == Some(now) {
+        record(&app, &mut tx, &actor, of_key(Action::KeyExpired, &expired)).await?;
+    }
     tx.commit().await?;
     Ok(Json(expired))
 }
@@ -172,6 +189,7 @@ async fn expire_key(State(app): State<App>, account: Account, PathId(id): PathId
 async fn rotate_key(
     State(app): State<App>,
     account: Account,
+    actor: Actor,
     PathId(id): PathId,
     OptionalJson(rotation): OptionalJson<Rotation>,
 ) -> Result<Response> {
@@ -189,8 +207,15 @@ async fn rotate_key(
     let expires_at = lifetime.map(|micros| (now + TimeDelta::microseconds(micros)).min(Instant::MAX));
     let revealed = insert_key(&app, &mut tx, account.user_id, &old.note, old.scope, expires_at).await?;
     end_key(&mut tx, account.user_id, id, now + TimeDelta::seconds(overlap.into()), now).await?;
+    let entry = of_key(Action::KeyRotated, &old).with("new_key_id", revealed.row.id).with("overlap", overlap);
+    record(&app, &mut tx, &actor, entry).await?;
     tx.commit().await?;
     Ok((StatusCode::CREATED, Json(revealed)).into_response())
+}
+
+/// What somebody did with a key of theirs.
+fn of_key(action: Action, key: &ApiKey) -> Entry {
+    Entry::new(action, key.user_id).about(Subject::ApiKey(key.id))
 }
 
 async fn insert_key(

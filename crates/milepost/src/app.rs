@@ -24,16 +24,18 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
 use uuid::Uuid;
 
-use crate::auth::credentials::KeyUses;
 use crate::auth::origin::refuse_other_origins;
 use crate::auth::password::Passwords;
+use crate::auth::uses::Uses;
 use crate::caller::find_caller;
 use crate::config::Settings;
 use crate::db::{Db, on};
 use crate::error::{Error, Result};
 use crate::live::Hub;
 use crate::sources::Clock;
-use crate::{api_document, api_keys, configurations, customers, events, jobs, live, server, ui, unread_body, users};
+use crate::{
+    api_document, api_keys, configurations, customers, events, jobs, live, server, sessions, ui, unread_body, users,
+};
 
 /// Where the API lives.
 pub const API: &str = "/api/v1";
@@ -54,7 +56,7 @@ struct Inner {
     settings: Settings,
     clock: Clock,
     passwords: Passwords,
-    key_uses: KeyUses,
+    uses: Uses,
     hub: Hub,
     closing: CancellationToken,
 }
@@ -65,7 +67,7 @@ impl App {
         let closing = CancellationToken::new();
         let hub = Hub::new(closing.clone());
         let passwords = Passwords::new()?;
-        Ok(Self(Arc::new(Inner { db, settings, clock, passwords, key_uses: KeyUses::default(), hub, closing })))
+        Ok(Self(Arc::new(Inner { db, settings, clock, passwords, uses: Uses::default(), hub, closing })))
     }
 
     /// The database.
@@ -92,10 +94,10 @@ impl App {
         &self.0.passwords
     }
 
-    /// Which keys were used lately.
+    /// Which keys and sessions were used lately.
     #[must_use]
-    pub fn key_uses(&self) -> &KeyUses {
-        &self.0.key_uses
+    pub fn uses(&self) -> &Uses {
+        &self.0.uses
     }
 
     /// What feeds the live streams.
@@ -110,6 +112,7 @@ fn api() -> OpenApiRouter<App> {
     let slices = OpenApiRouter::new()
         .merge(server::routes())
         .merge(users::routes())
+        .merge(sessions::routes())
         .merge(api_keys::routes())
         .merge(customers::routes())
         .merge(configurations::routes())
@@ -265,7 +268,7 @@ async fn clear_expired(app: App) {
 async fn clear_once(app: &App) -> sqlx::Result<()> {
     let now = app.clock().now();
     let mut tx = app.db().begin().await?;
-    on!(&mut tx, |c| sqlx::query("delete from sessions where expires_at < $1").bind(now).execute(c).await.map(drop))?;
+    sessions::clear(&mut tx, &app.settings().sessions, now).await?;
     on!(&mut tx, |c| {
         sqlx::query("delete from access_changes where created_at < $1")
             .bind(now - ACCESS_CHANGES_KEPT)

@@ -5,6 +5,7 @@
 pub mod api_document;
 pub mod api_keys;
 pub mod app;
+pub mod audit;
 pub mod auth;
 pub mod caller;
 pub mod cli;
@@ -21,6 +22,7 @@ pub mod live;
 pub mod paging;
 pub mod progress;
 pub mod server;
+pub mod sessions;
 pub mod sources;
 mod ui;
 mod unread_body;

@@ -12,12 +12,14 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::auth::credentials::{begin_session, removal_cookie};
+use crate::audit::{Action, Actor, Entry, Origin, Subject, record};
+use crate::auth::credentials::removal_cookie;
 use crate::auth::{Account, Role, Viewer};
 use crate::config::Signup;
 use crate::db::{Db, On, Tx, on, record_access_change, sql};
 use crate::error::{Error, Result};
 use crate::http::{self, Json, present};
+use crate::sessions::{Browser, begin_session, end_sessions};
 use crate::values::{Email, Name, Password};
 
 /// The routes of this slice.
@@ -102,6 +104,9 @@ struct Login {
     email: String,
     #[schema(format = Password)]
     password: String,
+    /// Whether the session outlives the browser's and 30 minutes without use; not if absent.
+    #[serde(default)]
+    remember: bool,
 }
 
 /// What `OAuth2` clients send as a form.
@@ -111,6 +116,9 @@ struct LoginForm {
     username: String,
     #[schema(format = Password)]
     password: String,
+    /// Whether the session outlives the browser's and 30 minutes without use.
+    #[serde(default)]
+    remember: bool,
 }
 
 /// Make an account
@@ -118,22 +126,24 @@ struct LoginForm {
 /// Only where the operator opened the sign-up; elsewhere providers are made by the operator and customers invited.
 #[utoipa::path(post, path = "/users", tag = "Accounts", operation_id = "sign_up", request_body = NewUser,
     responses((status = 201, description = "The account; sign in with it", body = User)), security(()))]
-async fn sign_up(State(app): State<App>, Json(new): Json<NewUser>) -> Result<Response> {
+async fn sign_up(State(app): State<App>, origin: Origin, Json(new): Json<NewUser>) -> Result<Response> {
     if app.settings().signup != Signup::Open {
         return Err(Error::Forbidden("Accounts are made by invitation here; ask your provider or the operator."));
     }
-    let user = add_user(&app, new).await?;
+    let user = add_user(&app, &origin.nobody(), new).await?;
     Ok((StatusCode::CREATED, Json(user)).into_response())
 }
 
 /// Sign in
 ///
-/// Sets the session's cookie. Takes JSON `{email, password}`, or a form with `username` and `password`.
+/// Sets the session's cookie. Takes JSON `{email, password, remember?}`, or a form with `username`, `password` and
+/// `remember`.
 #[utoipa::path(post, path = "/login", tag = "Accounts", operation_id = "log_in",
     request_body(content((Login = "application/json"), (LoginForm = "application/x-www-form-urlencoded"))),
     responses((status = 200, description = "Signed in", body = User)), security(()))]
-async fn log_in(State(app): State<App>, request: Request) -> Result<(CookieJar, Json<User>)> {
-    let (email, password) = read_login(request).await?;
+async fn log_in(State(app): State<App>, browser: Browser, request: Request) -> Result<(CookieJar, Json<User>)> {
+    let Login { email, password, remember } = read_login(request).await?;
+    let email = Email::try_from(email).ok();
     let refused = Error::Unauthenticated("E-mail address or password is wrong.");
     let account = match &email {
         Some(email) => find_account(app.db(), email).await?,
@@ -150,28 +160,23 @@ async fn log_in(State(app): State<App>, request: Request) -> Result<(CookieJar, 
     if !still_may_sign_in(&mut tx, &account).await? {
         return Err(refused);
     }
-    let now = app.clock().now();
-    let cookie = begin_session(&app, &mut tx, account.user.id, now).await?;
+    let cookie = begin_session(&app, &mut tx, account.user.id, remember, browser).await?;
     tx.commit().await?;
     Ok((CookieJar::new().add(cookie), Json(account.user)))
 }
 
-async fn read_login(request: Request) -> Result<(Option<Email>, String)> {
+async fn read_login(request: Request) -> Result<Login> {
     let media_type = http::media_type(request.headers());
     let body = http::read_body(request).await?;
-    let (email, password) = match media_type.as_deref() {
+    match media_type.as_deref() {
         Some("application/x-www-form-urlencoded") => {
             let form: LoginForm = serde_urlencoded::from_bytes(&body)
                 .map_err(|_| Error::invalid("", "the form needs the fields username and password"))?;
-            (form.username, form.password)
+            Ok(Login { email: form.username, password: form.password, remember: form.remember })
         }
-        None | Some("application/json") => {
-            let login: Login = http::parse_object(&body)?;
-            (login.email, login.password)
-        }
-        Some(_) => return Err(Error::UnsupportedMediaType("application/json or application/x-www-form-urlencoded")),
-    };
-    Ok((Email::try_from(email).ok(), password))
+        None | Some("application/json") => http::parse_object(&body),
+        Some(_) => Err(Error::UnsupportedMediaType("application/json or application/x-www-form-urlencoded")),
+    }
 }
 
 /// Sign out
@@ -264,8 +269,7 @@ async fn change_password(
         .await
     })?;
     let user = changed.ok_or_else(wrong)?;
-    end_sessions(&mut tx, user.id, Some(account.session_id)).await?;
-    record_access_change(&mut tx, user.id, now).await?;
+    end_sessions(&app, &mut tx, user.id, Some(account.session_id), now).await?;
     tx.commit().await?;
     Ok(Json(user))
 }
@@ -322,17 +326,17 @@ pub async fn find_user_by_email(on: impl Into<On<'_>>, email: &Email) -> sqlx::R
 }
 
 /// Makes an account.
-pub async fn add_user(app: &App, new: NewUser) -> Result<User> {
+pub async fn add_user(app: &App, actor: &Actor, new: NewUser) -> Result<User> {
     let password = app.passwords().hash(new.password.clone()).await?;
     let mut tx = app.db().begin().await?;
-    let user = insert_user(app, &mut tx, new, password).await?;
+    let user = insert_user(app, &mut tx, actor, new, password).await?;
     tx.commit().await?;
     Ok(user)
 }
 
 /// Writes a new account with the hash of its password; an address that has one already is a conflict.
-pub async fn insert_user(app: &App, tx: &mut Tx, new: NewUser, password_hash: String) -> Result<User> {
-    let inserted: sqlx::Result<User> = on!(tx, |c| {
+pub async fn insert_user(app: &App, tx: &mut Tx, actor: &Actor, new: NewUser, password_hash: String) -> Result<User> {
+    let inserted: sqlx::Result<User> = on!(&mut *tx, |c| {
         sqlx::query_as(sql!(
             "insert into users (id, role, email, password, first_name, last_name, organization, created_at, updated_at)
              values ($1, $2, $3, $4, $5, $6, $7, $8, $8) returning {COLUMNS}"
@@ -348,12 +352,19 @@ pub async fn insert_user(app: &App, tx: &mut Tx, new: NewUser, password_hash: St
         .fetch_one(c)
         .await
     });
-    match inserted {
+    let user = match inserted {
         Err(sqlx::Error::Database(refusal)) if refusal.is_unique_violation() => {
-            Err(Error::conflict("There is an account with this e-mail address; sign in with it."))
+            return Err(Error::conflict("There is an account with this e-mail address; sign in with it."));
         }
-        inserted => Ok(inserted?),
-    }
+        inserted => inserted?,
+    };
+    record(app, tx, actor, of_account(Action::AccountCreated, user.id)).await?;
+    Ok(user)
+}
+
+/// An act about an account, in its own log.
+fn of_account(action: Action, id: Uuid) -> Entry {
+    Entry::new(action, id).about(Subject::Account(id))
 }
 
 /// What the operator sees of an account.
@@ -374,27 +385,28 @@ pub async fn list_users(db: &Db) -> sqlx::Result<Vec<ListedUser>> {
 }
 
 /// Gives an account another password and ends its sessions. False: there is no such account.
-pub async fn set_password(app: &App, email: &Email, password: Password) -> Result<bool> {
+pub async fn set_password(app: &App, actor: &Actor, email: &Email, password: Password) -> Result<bool> {
     let hash = app.passwords().hash(password).await?;
+    let now = app.clock().now();
     let mut tx = app.db().begin().await?;
     let Some(user) = find_user_by_email(&mut tx, email).await? else { return Ok(false) };
     on!(&mut tx, |c| {
         sqlx::query("update users set password = $2, updated_at = $3 where id = $1")
             .bind(user.id)
             .bind(hash)
-            .bind(app.clock().now())
+            .bind(now)
             .execute(c)
             .await
             .map(drop)
     })?;
-    end_sessions(&mut tx, user.id, None).await?;
-    record_access_change(&mut tx, user.id, app.clock().now()).await?;
+    end_sessions(app, &mut tx, user.id, None, now).await?;
+    record(app, &mut tx, actor, of_account(Action::PasswordReset, user.id)).await?;
     tx.commit().await?;
     Ok(true)
 }
 
 /// Disables an account or lets it in again. Disabling ends its sessions, keys and streams. False: no such account.
-pub async fn set_disabled(app: &App, email: &Email, disabled: bool) -> Result<bool> {
+pub async fn set_disabled(app: &App, actor: &Actor, email: &Email, disabled: bool) -> Result<bool> {
     let now = app.clock().now();
     let mut tx = app.db().begin().await?;
     let Some(user) = find_user_by_email(&mut tx, email).await? else { return Ok(false) };
@@ -408,10 +420,11 @@ pub async fn set_disabled(app: &App, email: &Email, disabled: bool) -> Result<bo
             .map(drop)
     })?;
     if disabled {
-        end_sessions(&mut tx, user.id, None).await?;
         end_keys(&mut tx, user.id, now).await?;
+        end_sessions(app, &mut tx, user.id, None, now).await?;
     }
-    record_access_change(&mut tx, user.id, now).await?;
+    let action = if disabled { Action::AccountDisabled } else { Action::AccountEnabled };
+    record(app, &mut tx, actor, of_account(action, user.id)).await?;
     tx.commit().await?;
     Ok(true)
 }
@@ -427,17 +440,5 @@ async fn end_keys(tx: &mut Tx, user_id: Uuid, now: DateTime<Utc>) -> sqlx::Resul
         .execute(c)
         .await
         .map(drop)
-    })
-}
-
-/// Ends the sessions of an account, but for one that goes on.
-async fn end_sessions(tx: &mut Tx, user_id: Uuid, except: Option<Uuid>) -> sqlx::Result<()> {
-    on!(tx, |c| {
-        sqlx::query("delete from sessions where user_id = $1 and id is distinct from $2")
-            .bind(user_id)
-            .bind(except)
-            .execute(c)
-            .await
-            .map(drop)
     })
 }

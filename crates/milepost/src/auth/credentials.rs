@@ -1,8 +1,5 @@
 //! API keys and session tokens: made from the operating system's randomness, kept only as SHA-256, looked up by hash.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
@@ -12,17 +9,15 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::uses::note_use;
 use super::{Role, Viewer};
 use crate::app::App;
 use crate::config::Settings;
-use crate::db::{Db, Tx, on};
+use crate::db::{Db, on, sql};
 use crate::error::{Error, Result};
+use crate::sessions::IS_ALIVE;
 use crate::sources::random_bytes;
 
-/// How long a session lasts.
-pub const SESSION_LIFETIME: TimeDelta = TimeDelta::days(14);
-/// `last_used_at` is exact to this, so that reading does not write each time.
-const LAST_USED_PRECISION: TimeDelta = TimeDelta::seconds(60);
 /// What every key begins with, so that scanners for leaked secrets recognise it.
 const KEY_PREFIX: &str = "mp_";
 /// The random part of a key: 32 of 62 characters, 190 bits.
@@ -147,17 +142,25 @@ pub async fn authenticate(parts: &Parts, app: &App) -> Result<Viewer> {
     let Some(token) = session_token(&parts.headers, app.settings()) else {
         return Err(Error::Unauthenticated("Send an API key as `Authorization: Bearer mp_…`, or sign in."));
     };
+    let limits = &app.settings().sessions;
     let row: Option<SessionRow> = on!(app.db(), |c| {
-        sqlx::query_as(
-            "select s.id, s.user_id, u.role, s.expires_at from sessions s join users u on u.id = s.user_id
-             where s.token_hash = $1 and s.expires_at > $2 and u.disabled_at is null",
-        )
-        .bind(token.hash())
+        sqlx::query_as(sql!(
+            "select sessions.id, user_id, role, expires_at, last_used_at
+             from sessions join users on users.id = user_id
+             where token_hash = $4 and {IS_ALIVE} and disabled_at is null"
+        ))
         .bind(now)
+        .bind(limits.idle_since(true, now))
+        .bind(limits.idle_since(false, now))
+        .bind(token.hash())
         .fetch_optional(c)
         .await
     })?;
-    row.map(Viewer::from).ok_or(Error::Unauthenticated("Your session has ended; sign in again."))
+    let Some(row) = row else { return Err(Error::Unauthenticated("Your session has ended; sign in again.")) };
+    let last_used_at = row.last_used_at;
+    let viewer = Viewer::from(row);
+    note_use(app, viewer.credential, last_used_at, now);
+    Ok(viewer)
 }
 
 async fn authenticate_key(app: &App, key: &str, now: DateTime<Utc>) -> Result<Viewer> {
@@ -177,52 +180,14 @@ async fn authenticate_key(app: &App, key: &str, now: DateTime<Utc>) -> Result<Vi
         .await
     })?;
     let Some(row) = row else { return Err(unknown) };
-    if row.last_used_at.is_none_or(|last| now - last >= LAST_USED_PRECISION) && app.key_uses().note(row.id, now) {
-        note_use(app, row.id, now);
-    }
-    Ok(row.into())
-}
-
-/// Which keys this process has lately noted the use of: of many requests with a key at once one writes it down.
-#[derive(Debug, Default)]
-pub struct KeyUses(Mutex<HashMap<Uuid, DateTime<Utc>>>);
-
-impl KeyUses {
-    /// Whether the use of a key is to be written down now.
-    fn note(&self, key_id: Uuid, now: DateTime<Utc>) -> bool {
-        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        noted.retain(|_, at| (now - *at).abs() < LAST_USED_PRECISION);
-        noted.insert(key_id, now).is_none()
-    }
-}
-
-/// Writes down when a key was last used, beside the request: nobody waits for it.
-fn note_use(app: &App, key_id: Uuid, now: DateTime<Utc>) {
-    let db = app.db().clone();
-    tokio::spawn(async move {
-        if let Err(error) = touch_key(&db, key_id, now).await {
-            tracing::warn!(%error, "could not note the use of a key");
-        }
-    });
-}
-
-async fn touch_key(db: &Db, key_id: Uuid, now: DateTime<Utc>) -> sqlx::Result<()> {
-    let mut tx = db.begin().await?;
-    on!(&mut tx, |c| {
-        sqlx::query(
-            "update api_keys set last_used_at = $2 where id = $1 and (last_used_at is null or last_used_at < $2)",
-        )
-        .bind(key_id)
-        .bind(now)
-        .execute(c)
-        .await
-        .map(drop)
-    })?;
-    tx.commit().await
+    let last_used_at = row.last_used_at;
+    let viewer = Viewer::from(row);
+    note_use(app, viewer.credential, last_used_at, now);
+    Ok(viewer)
 }
 
 /// Looks again whether credentials that were valid are so still, and until when: what streams ask once they are
-/// registered, and when somebody's rights have changed.
+/// registered, and when somebody's rights have changed. An open stream is a use, so no session lies idle then.
 pub async fn revalidate(db: &Db, viewer: &mut Viewer, now: DateTime<Utc>) -> sqlx::Result<bool> {
     let sql = match viewer.credential {
         Credential::Session { .. } => {
@@ -247,6 +212,7 @@ struct SessionRow {
     user_id: Uuid,
     role: Role,
     expires_at: DateTime<Utc>,
+    last_used_at: Option<DateTime<Utc>>,
 }
 
 impl From<SessionRow> for Viewer {
@@ -293,50 +259,30 @@ fn bearer_token(authorization: &HeaderValue) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-fn session_token(headers: &HeaderMap, settings: &Settings) -> Option<Secret> {
+/// The token of the session that a browser shows.
+pub fn session_token(headers: &HeaderMap, settings: &Settings) -> Option<Secret> {
     let jar = CookieJar::from_headers(headers);
     jar.get(&cookie_name(settings)).map(|cookie| Secret::shown(cookie.value()))
-}
-
-/// Begins a session and returns the cookie for it.
-pub async fn begin_session(
-    app: &App,
-    tx: &mut Tx,
-    user_id: Uuid,
-    now: DateTime<Utc>,
-) -> sqlx::Result<Cookie<'static>> {
-    let token = Secret::new_token();
-    on!(tx, |c| {
-        sqlx::query(
-            "insert into sessions (id, user_id, token_hash, expires_at, created_at, updated_at)
-             values ($1, $2, $3, $4, $5, $5)",
-        )
-        .bind(app.clock().new_id())
-        .bind(user_id)
-        .bind(token.hash())
-        .bind(now + SESSION_LIFETIME)
-        .bind(now)
-        .execute(c)
-        .await
-        .map(drop)
-    })?;
-    Ok(session_cookie(app.settings(), token.reveal(), SESSION_LIFETIME))
 }
 
 /// The cookie that makes a browser forget its session.
 #[must_use]
 pub fn removal_cookie(settings: &Settings) -> Cookie<'static> {
-    session_cookie(settings, String::new(), TimeDelta::zero())
+    session_cookie(settings, String::new(), Some(TimeDelta::zero()))
 }
 
-fn session_cookie(settings: &Settings, value: String, lifetime: TimeDelta) -> Cookie<'static> {
-    Cookie::build((cookie_name(settings), value))
+/// A cookie that the browser keeps for so long, or until it is closed. When a session ends is decided here and not there,
+/// so the cookie of a remembered one is good until the session's absolute end, and is never sent anew.
+#[must_use]
+pub fn session_cookie(settings: &Settings, value: String, kept_for: Option<TimeDelta>) -> Cookie<'static> {
+    let mut cookie = Cookie::build((cookie_name(settings), value))
         .path("/")
         .http_only(true)
         .same_site(SameSite::Lax)
         .secure(settings.is_https())
-        .max_age(time::Duration::seconds(lifetime.num_seconds()))
-        .build()
+        .build();
+    cookie.set_max_age(kept_for.map(|span| time::Duration::seconds(span.num_seconds())));
+    cookie
 }
 
 /// On https bound to the host; on plain http, which has no such binding, told apart by port: cookies do not know ports.

@@ -8,6 +8,7 @@
 pub mod credentials;
 pub mod origin;
 pub mod password;
+pub mod uses;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -125,7 +126,13 @@ impl FromRequestParts<App> for Viewer {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
-        credentials::authenticate(parts, app).await
+        // Several extractors of one request ask: the database is asked once.
+        if let Some(viewer) = parts.extensions.get::<Self>() {
+            return Ok(viewer.clone());
+        }
+        let viewer = credentials::authenticate(parts, app).await?;
+        parts.extensions.insert(viewer.clone());
+        Ok(viewer)
     }
 }
 

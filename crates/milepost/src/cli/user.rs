@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 
 use super::{DatabaseArgs, Failure, Outcome};
 use crate::app::App;
+use crate::audit::Actor;
 use crate::auth::Role;
 use crate::users::{self, NewUser};
 use crate::values::{Email, Password};
@@ -103,24 +104,24 @@ impl Action {
                     role,
                     password: read_password(password_stdin)?,
                 };
-                let user = users::add_user(app, new).await?;
+                let user = users::add_user(app, &Actor::OPERATOR, new).await?;
                 println!("{}  {}", user.id, user.email.as_str());
             }
             Self::List => list(app).await?,
             Self::SetPassword { who, password_stdin } => {
                 let email = who.email()?;
                 let password = read_password(password_stdin)?;
-                found(&email, users::set_password(app, &email, password).await?)?;
+                found(&email, users::set_password(app, &Actor::OPERATOR, &email, password).await?)?;
                 println!("{} has a new password; its sessions have ended.", email.as_str());
             }
             Self::Disable { who } => {
                 let email = who.email()?;
-                found(&email, users::set_disabled(app, &email, true).await?)?;
+                found(&email, users::set_disabled(app, &Actor::OPERATOR, &email, true).await?)?;
                 println!("{} is disabled; its sessions, keys and streams have ended.", email.as_str());
             }
             Self::Enable { who } => {
                 let email = who.email()?;
-                found(&email, users::set_disabled(app, &email, false).await?)?;
+                found(&email, users::set_disabled(app, &Actor::OPERATOR, &email, false).await?)?;
                 println!("{} may sign in again.", email.as_str());
             }
         }

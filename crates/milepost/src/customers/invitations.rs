@@ -15,11 +15,13 @@ use uuid::Uuid;
 
 use super::show_jobs;
 use crate::app::App;
-use crate::auth::credentials::{Secret, begin_session};
+use crate::audit::{Action, Actor, Entry, Origin, Subject, record};
+use crate::auth::credentials::Secret;
 use crate::auth::{Account, Role};
 use crate::db::{On, Tx, on, record_access_change};
 use crate::error::{Error, Result};
 use crate::http::{Json, OptionalJson};
+use crate::sessions::{Browser, begin_session};
 use crate::users::{NewUser, User, find_user, find_user_by_email, insert_user};
 use crate::values::{Email, Name, Password};
 
@@ -88,18 +90,19 @@ async fn accept_invitation(
     State(app): State<App>,
     token: Result<Path<String>, PathRejection>,
     account: Result<Account>,
+    browser: Browser,
     OptionalJson(acceptance): OptionalJson<Acceptance>,
 ) -> Result<Response> {
     let token = hash_of(token)?;
     let invitation = find_invitation(app.db(), &token, app.clock().now()).await?.ok_or(Error::NotFound)?;
     match acceptance {
         Acceptance { first_name: None, last_name: None, organization: None, password: None } => {
-            let user = accept_with_session(&app, &token, &invitation, account?).await?;
+            let user = accept_with_session(&app, &token, &invitation, account?, browser.origin).await?;
             Ok(Json(user).into_response())
         }
         acceptance => {
             let new = acceptance.into_user(invitation.email.clone())?;
-            let (cookie, user) = accept_with_new_account(&app, &token, new).await?;
+            let (cookie, user) = accept_with_new_account(&app, &token, new, browser).await?;
             Ok((StatusCode::CREATED, CookieJar::new().add(cookie), Json(user)).into_response())
         }
     }
@@ -119,42 +122,53 @@ impl Acceptance {
     }
 }
 
-async fn accept_with_session(app: &App, token: &[u8], invitation: &Invitation, account: Account) -> Result<User> {
+async fn accept_with_session(
+    app: &App,
+    token: &[u8],
+    invitation: &Invitation,
+    account: Account,
+    origin: Origin,
+) -> Result<User> {
     let mut tx = app.db().begin().await?;
     let user = find_user(&mut tx, account.user_id).await?.ok_or(Error::NotFound)?;
     if user.role != Role::Customer || user.email != invitation.email {
         return Err(Error::Forbidden("This invitation is for another address; sign in as the customer it names."));
     }
-    link(app, &mut tx, token, user.id).await?;
+    link(app, &mut tx, token, user.id, &origin.user(user.id)).await?;
     tx.commit().await?;
     Ok(user)
 }
 
-async fn accept_with_new_account(app: &App, token: &[u8], new: NewUser) -> Result<(Cookie<'static>, User)> {
+async fn accept_with_new_account(
+    app: &App,
+    token: &[u8],
+    new: NewUser,
+    browser: Browser,
+) -> Result<(Cookie<'static>, User)> {
     let exists = Error::Unauthenticated("There is an account with the invited address; sign in, then accept.");
     if find_user_by_email(app.db(), &new.email).await?.is_some() {
         return Err(exists);
     }
     let password = app.passwords().hash(new.password.clone()).await?;
     let mut tx = app.db().begin().await?;
-    let user = match insert_user(app, &mut tx, new, password).await {
+    let user = match insert_user(app, &mut tx, &browser.origin.nobody(), new, password).await {
         Err(Error::Conflict { .. }) => return Err(exists),
         inserted => inserted?,
     };
-    link(app, &mut tx, token, user.id).await?;
-    let cookie = begin_session(app, &mut tx, user.id, app.clock().now()).await?;
+    link(app, &mut tx, token, user.id, &browser.origin.user(user.id)).await?;
+    let cookie = begin_session(app, &mut tx, user.id, false, browser).await?;
     tx.commit().await?;
     Ok((cookie, user))
 }
 
 /// Uses the invitation up and shows the customer the jobs that were opened for them. Of two that accept at once, one
 /// finds nothing left.
-async fn link(app: &App, tx: &mut Tx, token: &[u8], user_id: Uuid) -> Result<()> {
+async fn link(app: &App, tx: &mut Tx, token: &[u8], user_id: Uuid, actor: &Actor) -> Result<()> {
     let now = app.clock().now();
-    let linked: Option<Uuid> = on!(&mut *tx, |c| {
-        sqlx::query_scalar(
+    let linked: Option<(Uuid, Uuid)> = on!(&mut *tx, |c| {
+        sqlx::query_as(
             "update customers set customer_id = $2, invitation_hash = null, invitation_expires_at = null, updated_at = $3
-             where invitation_hash = $1 and invitation_expires_at > $3 returning id",
+             where invitation_hash = $1 and invitation_expires_at > $3 returning id, provider_id",
         )
         .bind(token)
         .bind(user_id)
@@ -162,7 +176,11 @@ async fn link(app: &App, tx: &mut Tx, token: &[u8], user_id: Uuid) -> Result<()>
         .fetch_optional(c)
         .await
     })?;
-    show_jobs(tx, linked.ok_or(Error::NotFound)?, Some(user_id), now).await?;
+    let (link_id, provider_id) = linked.ok_or(Error::NotFound)?;
+    show_jobs(tx, link_id, Some(user_id), now).await?;
+    let entry = |tenant_id| Entry::new(Action::CustomerAccepted, tenant_id).about(Subject::Customer(link_id));
+    record(app, tx, actor, entry(provider_id).with("customer_id", user_id)).await?;
+    record(app, tx, actor, entry(user_id).with("provider_id", provider_id)).await?;
     record_access_change(tx, user_id, now).await?;
     Ok(())
 }

@@ -14,6 +14,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::audit::{Action, Actor, Entry, Subject, record};
 use crate::auth::credentials::Secret;
 use crate::auth::{ProviderAccount, ProviderId};
 use crate::db::{On, Select, Tx, on, record_access_change, sql};
@@ -135,6 +136,7 @@ struct NewInvitation {
 async fn invite_customer(
     State(app): State<App>,
     ProviderAccount(provider): ProviderAccount,
+    actor: Actor,
     Json(new): Json<NewInvitation>,
 ) -> Result<Response> {
     let now = app.clock().now();
@@ -162,6 +164,10 @@ async fn invite_customer(
         .await
     })?;
     let customer = find_customer(&mut tx, provider, id).await?.ok_or(Error::NotFound)?;
+    if customer.status == CustomerStatus::Invited {
+        let entry = Entry::new(Action::CustomerInvited, provider.id()).about(Subject::Customer(id));
+        record(&app, &mut tx, &actor, entry.with("again", id != new_id)).await?;
+    }
     tx.commit().await?;
     let invitation_url = match customer.status {
         CustomerStatus::Invited => Some(app.settings().url_of(&format!("/invitations/{}", token.reveal()))),
@@ -198,6 +204,7 @@ async fn list_customers(
 async fn unlink_customer(
     State(app): State<App>,
     ProviderAccount(provider): ProviderAccount,
+    actor: Actor,
     PathId(id): PathId,
 ) -> Result<Json<Customer>> {
     let now = app.clock().now();
@@ -216,7 +223,10 @@ async fn unlink_customer(
         .await
         .map(drop)
     })?;
+    let entry = |tenant_id| Entry::new(Action::CustomerUnlinked, tenant_id).about(Subject::Customer(id));
+    record(&app, &mut tx, &actor, entry(provider.id()).with("customer_id", customer.customer_id)).await?;
     if let Some(user_id) = customer.customer_id {
+        record(&app, &mut tx, &actor.from_somewhere(), entry(user_id).with("provider_id", provider.id())).await?;
         record_access_change(&mut tx, user_id, now).await?;
     }
     tx.commit().await?;

@@ -18,14 +18,14 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use futures::Stream;
 use serde::Deserialize;
-use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::auth::{Viewer, credentials};
+use crate::auth::{Viewer, credentials, uses};
 use crate::db::{Log, log_position};
 use crate::error::{Error, Result};
 use crate::events::{StoredEvent, load_after_sequence, load_feed};
@@ -36,6 +36,8 @@ use hub::{LiveEvent, Signal, Watcher};
 
 /// How often a comment keeps an idle line open.
 const HEARTBEAT: Duration = Duration::from_secs(15);
+/// How often an open stream looks at the use of its credentials, at most.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 /// How many missed events are read at once.
 const PAGE: i64 = 200;
 
@@ -229,13 +231,40 @@ enum Next {
     End,
 }
 
+/// What an open stream does whether anything happens or not.
+struct Pulse {
+    heartbeat: Interval,
+    use_is_due: Interval,
+}
+
+impl Pulse {
+    fn of(visible: &Visible) -> Self {
+        let precision = uses::precision(visible.viewer.credential(), visible.app.settings());
+        // Twice as often as it is written down, so that nothing falls between.
+        let pause = (precision / 2).to_std().unwrap_or_default().max(SHORTEST_PAUSE);
+        Self { heartbeat: every(HEARTBEAT), use_is_due: every(pause) }
+    }
+}
+
+fn every(pause: Duration) -> Interval {
+    let mut interval = interval_at(Instant::now() + pause, pause);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
+}
+
 /// Waits for the next thing to send; the end when the stream is no longer allowed, was too slow, or the server stops.
-async fn next(visible: &mut Visible, watcher: &mut Watcher, heartbeat: &mut tokio::time::Interval) -> Next {
-    let signal = tokio::select! {
-        biased;
-        () = visible.expiry() => return Next::End,
-        signal = watcher.next() => signal,
-        _ = heartbeat.tick() => return Next::Heartbeat,
+async fn next(visible: &mut Visible, watcher: &mut Watcher, pulse: &mut Pulse) -> Next {
+    let signal = loop {
+        tokio::select! {
+            biased;
+            () = visible.expiry() => return Next::End,
+            // An open stream is a use of its credentials.
+            _ = pulse.use_is_due.tick() => {
+                uses::note_use(&visible.app, visible.viewer.credential(), None, visible.app.clock().now());
+            }
+            signal = watcher.next() => break signal,
+            _ = pulse.heartbeat.tick() => return Next::Heartbeat,
+        }
     };
     match signal {
         None => Next::End,
@@ -246,12 +275,6 @@ async fn next(visible: &mut Visible, watcher: &mut Watcher, heartbeat: &mut toki
             Ok(false) | Err(_) => Next::End,
         },
     }
-}
-
-fn heartbeat() -> tokio::time::Interval {
-    let mut interval = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
-    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    interval
 }
 
 const COMMENT: Bytes = Bytes::from_static(b": still here\n\n");
@@ -280,9 +303,9 @@ fn job_frames(
                 yield event.job_frame;
             }
         }
-        let mut heartbeat = heartbeat();
+        let mut pulse = Pulse::of(&visible);
         while goes_on {
-            match next(&mut visible, &mut watcher, &mut heartbeat).await {
+            match next(&mut visible, &mut watcher, &mut pulse).await {
                 Next::Event(event) if event.sequence > after => {
                     after = event.sequence;
                     yield event.job_frame.clone();
@@ -317,9 +340,9 @@ fn feed_frames(
                 yield event.feed_frame;
             }
         }
-        let mut heartbeat = heartbeat();
+        let mut pulse = Pulse::of(&visible);
         while goes_on {
-            match next(&mut visible, &mut watcher, &mut heartbeat).await {
+            match next(&mut visible, &mut watcher, &mut pulse).await {
                 Next::Event(event) if event.position > after => {
                     after = event.position;
                     yield event.feed_frame.clone();

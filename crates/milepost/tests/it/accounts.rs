@@ -1,6 +1,6 @@
 //! Accounts: sign-in, sign-up, profile, and what the operator does with `milepost user`.
 
-use chrono::TimeDelta;
+use milepost::audit::Actor;
 use milepost::config::Signup;
 use milepost::users::set_password;
 use reqwest::Method;
@@ -85,7 +85,7 @@ on_both! {
         let cookie = sign_in(&server, &alice.email, PASSWORD).await.cookie();
         assert_eq!(cookie.name, format!("milepost-{}", server.address.port()));
         assert!(cookie.value.len() >= 22, "at least 128 bits: {cookie:?}");
-        for attribute in ["HttpOnly", "SameSite=Lax", "Path=/", "Max-Age=1209600"] {
+        for attribute in ["HttpOnly", "SameSite=Lax", "Path=/"] {
             assert!(cookie.has(attribute), "{attribute}: {cookie:?}");
         }
         assert!(!cookie.has("Secure"), "a browser would not send it back over http: {cookie:?}");
@@ -134,14 +134,6 @@ on_both! {
         assert_eq!(stream.expect().await.event, "ready");
         alice.post("/logout", json!({})).await.expect(200);
         stream.expect_end().await;
-    }
-
-    async fn a_session_ends_after_14_days(server: TestServer) {
-        let alice = server.provider("alice").await;
-        server.clock.set_offset(TimeDelta::days(14) - TimeDelta::minutes(1));
-        alice.get("/users/me").await.expect(200);
-        server.clock.set_offset(TimeDelta::days(14) + TimeDelta::minutes(1));
-        alice.get("/users/me").await.expect_problem(401, &[]);
     }
 
     async fn sessions_are_stored_hashed(server: TestServer) {
@@ -323,7 +315,7 @@ on_both! {
         let people: Vec<Person> = (0..12).map(|_| server.nobody()).collect();
         let login = json!({"email": alice.email, "password": PASSWORD});
         let logins = futures::future::join_all(people.iter().map(|person| person.post("/login", login.clone())));
-        let change = set_password(&server.app, &email, "a new password".to_owned().try_into().unwrap());
+        let change = set_password(&server.app, &Actor::OPERATOR, &email, "a new password".to_owned().try_into().unwrap());
         let (_, changed) = tokio::join!(logins, change);
         assert!(changed.unwrap());
         for person in &people {

@@ -21,6 +21,7 @@ mod origins;
 mod progress;
 mod races;
 mod rebuild;
+mod sessions;
 mod storage;
 mod storage_full;
 mod tenants;

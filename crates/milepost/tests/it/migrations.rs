@@ -57,7 +57,13 @@ async fn fill(database: &Database, migrations: usize) {
             "insert into users values ({}, 'customer', 'c@x.example', 'hash', 'C', 'X', null, null, {now}, {now})",
             id(2)
         ),
-        format!("insert into sessions values ({}, {}, {}, {now}, {now}, {now})", id(3), id(1), bytes(3)),
+        format!(
+            "insert into sessions (id, user_id, token_hash, expires_at, created_at, updated_at)
+             values ({}, {}, {}, {now}, {now}, {now})",
+            id(3),
+            id(1),
+            bytes(3)
+        ),
         format!(
             "insert into api_keys values ({}, {}, {}, 'mp_', 'n', 'write', null, null, null, {now}, {now})",
             id(4),
@@ -122,7 +128,21 @@ async fn fill(database: &Database, migrations: usize) {
         format!("insert into access_changes values (1, {}, {now})", id(9)),
         "update log_positions set position = 3 where log = 'events'".to_owned(),
     ];
-    let trees = [&of_accounts[..], &of_configurations[..], &of_jobs[..]];
+    let hour = |n: u8, hour: &str, events: i64, errors: i64| {
+        format!("insert into event_hours values ({}, {}, '{hour}', {events}, {errors}, {now}, {now})", id(n), id(1))
+    };
+    let of_reading = [hour(12, "2026-01-01T00:00:00+00:00", 1, 0), hour(13, "2026-01-01T01:00:00+00:00", 2, 1)];
+    let of_sessions = [format!("insert into throttles values ({}, 1)", bytes(5))];
+    let of_audit = [format!(
+        "insert into audit_log values ({}, {}, {now}, 'sign_in', 'user', {}, null, 'session', {}, '192.0.2.1', null, null)",
+        id(11),
+        id(1),
+        id(1),
+        id(3)
+    )];
+    // By the number of the migration.
+    let trees =
+        [&of_accounts[..], &of_configurations[..], &of_jobs[..], &of_reading[..], &of_sessions[..], &of_audit[..]];
     for statement in trees.iter().take(migrations).copied().flatten() {
         raw.execute(statement).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
     }

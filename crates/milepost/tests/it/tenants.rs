@@ -28,6 +28,8 @@ enum About {
     Job,
     Configuration,
     Key,
+    /// Another session of the owner's.
+    Session,
     Link,
     /// Of the right customer's address, by a third provider.
     Invitation,
@@ -80,7 +82,7 @@ fn event(job: &Target, _: &str) -> Value {
 /// By operation, in the order of the columns: nobody, another provider, another customer, the owner's read key, write
 /// key and session, the right customer.
 const MATRIX: &[Row] = {
-    use About::{Configuration, Invitation, Job, Key, Link, NewInvitation, Nothing};
+    use About::{Configuration, Invitation, Job, Key, Link, NewInvitation, Nothing, Session};
     &[
         row("POST /api/v1/users", Nothing, account, [403, 403, 403, 403, 403, 403, 403]),
         row(
@@ -92,6 +94,9 @@ const MATRIX: &[Row] = {
         row("GET /api/v1/users/me", Nothing, none, [401, 200, 200, 200, 200, 200, 200]),
         row("PATCH /api/v1/users/me", Nothing, empty, [401, 200, 200, 403, 403, 200, 200]),
         row("POST /api/v1/users/me/password", Nothing, same_password, [401, 200, 200, 403, 403, 200, 200]),
+        row("GET /api/v1/sessions", Nothing, none, [401, 200, 200, 403, 403, 200, 200]),
+        row("DELETE /api/v1/sessions/{id}", Session, none, [401, 404, 404, 403, 403, 200, 404]),
+        row("DELETE /api/v1/sessions", Nothing, none, [401, 200, 200, 403, 403, 200, 200]),
         row("GET /api/v1/server", Nothing, none, [200, 200, 200, 200, 200, 200, 200]),
         row("GET /api/v1/api-keys", Nothing, none, [401, 200, 200, 403, 403, 200, 200]),
         row("POST /api/v1/api-keys", Nothing, |_, _| json!({"note": ""}), [401, 201, 201, 403, 403, 201, 201]),
@@ -199,6 +204,10 @@ impl<'a> World<'a> {
             About::Invitation => self.third.invite(&self.right_customer.email).await,
             About::NewInvitation => self.third.invite(&format!("{own_id}@customer.example")).await,
             About::Key => self.owner.make_key(None).await.id,
+            About::Session => {
+                let begun = Person::sign_in(&self.server.url, &self.owner.email).await;
+                text(&begun.get("/sessions?limit=1").await.expect(200)["items"][0])
+            }
             About::Link => {
                 let email = format!("{own_id}@customer.example");
                 text(&self.owner.post("/customers", json!({"email": email})).await.expect(201))
@@ -230,6 +239,7 @@ impl<'a> World<'a> {
         match about {
             About::Nothing | About::Invitation | About::NewInvitation => String::new(),
             About::Key => of_list("/api-keys").await,
+            About::Session => of_list("/sessions").await,
             About::Link => of_list("/customers").await,
             About::Configuration => self.owner.get(&format!("/job-configurations/{id}")).await.text,
             About::Job => self.owner.get(&format!("/jobs/{id}")).await.text,

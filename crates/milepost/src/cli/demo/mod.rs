@@ -17,6 +17,7 @@ use url::form_urlencoded;
 use super::serve::{listen, stop_signal};
 use super::{Failure, Outcome};
 use crate::app::{self, App};
+use crate::audit::Actor;
 use crate::auth::Role;
 use crate::auth::credentials::Secret;
 use crate::config::{SettingArgs, Settings};
@@ -156,7 +157,7 @@ async fn add_provider(app: &App, password: &str) -> Outcome {
         organization: Some(parse("Aurora Imaging")?),
         role: Role::Provider,
     };
-    add_user(app, provider).await?;
+    add_user(app, &Actor::OPERATOR, provider).await?;
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! Those who use the server.
 
+use milepost::audit::Actor;
 use milepost::auth::Role;
 use milepost::users::{NewUser, add_user};
 use reqwest::{Client, Method, RequestBuilder};
@@ -45,7 +46,7 @@ impl Person {
             role: Role::Provider,
             organization: None,
         };
-        add_user(&server.app, new).await.unwrap();
+        add_user(&server.app, &Actor::OPERATOR, new).await.unwrap();
         Self::sign_in(&server.url, &email).await
     }
 

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
 
-use super::{Database, DatabaseKind};
+use super::{Database, DatabaseKind, hex};
 
 /// A connection of its own.
 pub enum Raw {
@@ -51,6 +51,14 @@ impl Database {
                 Raw::Sqlite(SqliteConnection::connect_with(&options).await.unwrap())
             }
             DatabaseKind::Postgres => Raw::Postgres(PgConnection::connect(&self.url).await.unwrap()),
+        }
+    }
+
+    /// Bytes as they are written in SQL.
+    pub fn bytes(&self, bytes: &[u8]) -> String {
+        match self.kind {
+            DatabaseKind::Sqlite => format!("x'{}'", hex(bytes)),
+            DatabaseKind::Postgres => format!("'\\x{}'::bytea", hex(bytes)),
         }
     }
 

@@ -35,6 +35,12 @@ impl Stream {
         Self { response, buffer: String::new(), taken: 0, status }
     }
 
+    /// Asserts that it was refused with this status.
+    #[track_caller]
+    pub fn expect_refusal(self, status: u16) {
+        assert_eq!(self.status, status);
+    }
+
     /// The next message, passing over comments; none at the end of the stream. Waits for at most five seconds.
     pub async fn next(&mut self) -> Option<Message> {
         timeout(Duration::from_secs(5), self.read()).await.expect("a message or the end within 5 seconds")
