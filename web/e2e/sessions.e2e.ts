@@ -48,6 +48,7 @@ test('a device is remembered where its owner asks for it', async ({ lab, visit }
   const cookie = async () => (await ada.context.cookies()).find(({ name }) => name.includes('milepost'));
   await typeSignIn(page, lab.email, lab.password);
   await arrivesAt(page, '/dashboard');
+  ada.expect(/401 GET .*\/api\/v1\//);
   // Gone with the browser.
   expect((await cookie())?.expires).toBe(-1);
 
