@@ -106,7 +106,7 @@ function End({ session, end, ending }: Omit<Props, 'sessions'> & { session: Sess
     <Group className={rows.acts} wrap="nowrap">
       <Button
         variant="subtle"
-        color="red.9"
+        color="gray"
         size="compact-sm"
         loading={ending === session.id}
         onClick={() => end(session)}
