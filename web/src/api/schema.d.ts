@@ -70,7 +70,8 @@ export interface paths {
         put?: never;
         /**
          * Change one's password
-         * @description Ends all other sessions of the account and their streams; keys go on.
+         * @description Ends all other sessions of the account and their streams; keys go on. Wrong current passwords are counted by session:
+         *     429 when there are too many.
          */
         post: operations["change_password"];
         delete?: never;
@@ -90,8 +91,8 @@ export interface paths {
         put?: never;
         /**
          * Sign in
-         * @description Sets the session's cookie. Takes JSON `{email, password, remember?}`, or a form with `username`, `password` and
-         *     `remember`.
+         * @description Sets the session's cookie. Takes JSON `{email, password, remember}`, or a form with `username`, `password` and
+         *     `remember`. Failures are counted by address, and by address and account together: 429 when there are too many.
          */
         post: operations["log_in"];
         delete?: never;
@@ -624,13 +625,13 @@ export interface components {
             first_name?: components["schemas"]["Name"] | null;
             last_name?: components["schemas"]["Name"] | null;
             organization?: components["schemas"]["Name"] | null;
-            password?: components["schemas"]["Password"] | null;
+            password?: components["schemas"]["NewPassword"] | null;
         };
         /**
          * @description What was done.
          * @enum {string}
          */
-        Action: "sign_in" | "sign_in_failed" | "sign_out" | "session_ended" | "password_changed" | "password_reset" | "profile_changed" | "account_created" | "account_disabled" | "account_enabled" | "account_erased" | "key_created" | "key_expired" | "key_rotated" | "customer_invited" | "customer_accepted" | "customer_unlinked" | "customer_erased" | "job_corrected" | "job_read" | "data_exported" | "jobs_retired";
+        AuditAction: "sign_in" | "sign_in_failed" | "sign_out" | "session_ended" | "password_changed" | "password_reset" | "profile_changed" | "account_created" | "account_disabled" | "account_enabled" | "account_erased" | "key_created" | "key_expired" | "key_rotated" | "customer_invited" | "customer_accepted" | "customer_unlinked" | "customer_erased" | "job_corrected" | "job_read" | "data_exported" | "jobs_retired";
         /**
          * @description What kind of actor it is.
          * @enum {string}
@@ -691,7 +692,7 @@ export interface components {
              */
             created_at: string;
             /** @description What was done. Text within: beside this server one of a later release may write words that this one does not know. */
-            action: components["schemas"]["Action"];
+            action: components["schemas"]["AuditAction"];
             /** @description What kind of actor did it. */
             actor: components["schemas"]["ActorKind"];
             /**
@@ -1361,7 +1362,7 @@ export interface components {
             email: string;
             /** Format: password */
             password: string;
-            /** @description Whether the session outlives the browser's and 30 minutes without use; not if absent. */
+            /** @description Whether the session outlives the browser's, and weeks without use; not if absent. */
             remember?: boolean;
         };
         /** @description What `OAuth2` clients send as a form. */
@@ -1370,7 +1371,7 @@ export interface components {
             username: string;
             /** Format: password */
             password: string;
-            /** @description Whether the session outlives the browser's and 30 minutes without use. */
+            /** @description Whether the session outlives the browser's, and weeks without use; not if absent. */
             remember?: boolean;
         };
         /** @description A metadata field and its latest value. */
@@ -1486,6 +1487,11 @@ export interface components {
             kind?: components["schemas"]["MetadataKind"] | null;
             units?: components["schemas"]["Units"] | null;
         };
+        /**
+         * Format: password
+         * @description A password that somebody chooses: none that whoever guesses tries first.
+         */
+        NewPassword: string;
         /** @description A step, as it is registered. */
         NewStep: {
             /** @description What events call it; unique within the configuration. */
@@ -1502,7 +1508,7 @@ export interface components {
             /** @description The address to sign in with. */
             email: components["schemas"]["Email"];
             /** @description The password. */
-            password: components["schemas"]["Password"];
+            password: components["schemas"]["NewPassword"];
             /** @description First name. */
             first_name: components["schemas"]["Name"];
             /** @description Last name. */
@@ -1575,7 +1581,7 @@ export interface components {
                  */
                 created_at: string;
                 /** @description What was done. Text within: beside this server one of a later release may write words that this one does not know. */
-                action: components["schemas"]["Action"];
+                action: components["schemas"]["AuditAction"];
                 /** @description What kind of actor did it. */
                 actor: components["schemas"]["ActorKind"];
                 /**
@@ -1802,16 +1808,11 @@ export interface components {
             /** @description Goes back as `?cursor=` for the next page; null at the end. */
             next: string | null;
         };
-        /**
-         * Format: password
-         * @description A password as it is typed; never shown, never kept.
-         */
-        Password: string;
         /** @description The password that somebody has, and the one to take its place. */
         PasswordChange: {
             /** Format: password */
             current_password: string;
-            new_password: components["schemas"]["Password"];
+            new_password: components["schemas"]["NewPassword"];
         };
         /**
          * Format: int64
@@ -2087,6 +2088,15 @@ export interface operations {
                     "application/json": components["schemas"]["Server"];
                 };
             };
+            /** @description Not by plain http */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description A defect on our side */
             500: {
                 headers: {
@@ -2138,8 +2148,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body arrived too slowly */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2165,7 +2184,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type this takes */
+            /** @description Not a media type or an encoding this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2176,6 +2195,15 @@ export interface operations {
             };
             /** @description Values that are not acceptable, each named */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More than the key, the account or the address may: try again after Retry-After */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2230,7 +2258,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2299,8 +2327,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body arrived too slowly */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2317,7 +2354,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type this takes */
+            /** @description Not a media type or an encoding this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2395,8 +2432,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body arrived too slowly */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2413,7 +2459,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type this takes */
+            /** @description Not a media type or an encoding this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2424,6 +2470,15 @@ export interface operations {
             };
             /** @description Values that are not acceptable, each named */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More than the key, the account or the address may: try again after Retry-After */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2492,8 +2547,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body arrived too slowly */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2510,7 +2574,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type this takes */
+            /** @description Not a media type or an encoding this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2521,6 +2585,15 @@ export interface operations {
             };
             /** @description Values that are not acceptable, each named */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More than the key, the account or the address may: try again after Retry-After */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2575,7 +2648,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2631,7 +2704,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2692,7 +2765,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2757,7 +2830,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2816,7 +2889,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2886,7 +2959,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2964,8 +3037,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body arrived too slowly */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2982,7 +3064,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type this takes */
+            /** @description Not a media type or an encoding this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3047,7 +3129,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3106,7 +3188,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3187,7 +3269,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3198,6 +3280,15 @@ export interface operations {
             };
             /** @description Not there, or not the caller's: the answer is the same */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body arrived too slowly */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3223,7 +3314,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type this takes */
+            /** @description Not a media type or an encoding this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3293,7 +3384,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3380,8 +3471,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body arrived too slowly */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3398,7 +3498,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type this takes */
+            /** @description Not a media type or an encoding this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3466,7 +3566,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3525,8 +3625,26 @@ export interface operations {
                     "application/json": components["schemas"]["Invitation"];
                 };
             };
+            /** @description Not by plain http */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not there, or not the caller's: the answer is the same */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More than the key, the account or the address may: try again after Retry-After */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3606,7 +3724,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3624,6 +3742,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The body arrived too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Too large */
             413: {
                 headers: {
@@ -3633,7 +3760,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type this takes */
+            /** @description Not a media type or an encoding this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3644,6 +3771,15 @@ export interface operations {
             };
             /** @description Values that are not acceptable, each named */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More than the key, the account or the address may: try again after Retry-After */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3707,7 +3843,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3794,8 +3930,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body arrived too slowly */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3821,7 +3966,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type this takes */
+            /** @description Not a media type or an encoding this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3839,7 +3984,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description More than the key or the account may: try again after Retry-After */
+            /** @description More than the key, the account or the address may: try again after Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -3884,6 +4029,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+            /** @description Not by plain http */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description A defect on our side */
@@ -3936,7 +4090,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4038,7 +4192,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4056,7 +4210,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description More than the key or the account may: try again after Retry-After */
+            /** @description More than the key, the account or the address may: try again after Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4134,8 +4288,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body arrived too slowly */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4161,7 +4324,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type this takes */
+            /** @description Not a media type or an encoding this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -4179,7 +4342,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description More than the key or the account may: try again after Retry-After */
+            /** @description More than the key, the account or the address may: try again after Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4238,7 +4401,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4319,7 +4482,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4330,6 +4493,15 @@ export interface operations {
             };
             /** @description Not there, or not the caller's: the answer is the same */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body arrived too slowly */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4355,7 +4527,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type this takes */
+            /** @description Not a media type or an encoding this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -4373,7 +4545,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description More than the key or the account may: try again after Retry-After */
+            /** @description More than the key, the account or the address may: try again after Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4432,7 +4604,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4450,7 +4622,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description More than the key or the account may: try again after Retry-After */
+            /** @description More than the key, the account or the address may: try again after Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4509,7 +4681,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4527,7 +4699,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description More than the key or the account may: try again after Retry-After */
+            /** @description More than the key, the account or the address may: try again after Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4608,7 +4780,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4626,6 +4798,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The body arrived too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Too large */
             413: {
                 headers: {
@@ -4635,7 +4816,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type this takes */
+            /** @description Not a media type or an encoding this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -4653,7 +4834,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description More than the key or the account may: try again after Retry-After */
+            /** @description More than the key, the account or the address may: try again after Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4723,8 +4904,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body arrived too slowly */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4741,7 +4931,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type this takes */
+            /** @description Not a media type or an encoding this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -4759,7 +4949,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description More than the key or the account may: try again after Retry-After */
+            /** @description More than the key, the account or the address may: try again after Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4830,7 +5020,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4913,7 +5103,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4940,7 +5130,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description More than the key or the account may: try again after Retry-After */
+            /** @description More than the key, the account or the address may: try again after Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5002,7 +5192,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5020,7 +5210,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description More than the key or the account may: try again after Retry-After */
+            /** @description More than the key, the account or the address may: try again after Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5094,7 +5284,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
