@@ -168,8 +168,13 @@ fn is_nullable(schema: &RefOr<Schema>) -> bool {
     }
 }
 
-/// The operations that there can be too much of, by one key or account.
-const LIMITED: [&str; 10] = [
+/// The operations that there can be too much of, by one key, account or address.
+const LIMITED: [&str; 15] = [
+    "sign_up",
+    "log_in",
+    "change_password",
+    "read_invitation",
+    "accept_invitation",
     "register_configuration",
     "open_job",
     "correct_job",
@@ -205,20 +210,23 @@ fn add_problems(path: &str, operation: &mut Operation) {
         RefOr::Ref(_) => false,
     });
     let may_not_find = path.contains('{') || path.ends_with("/events");
-    let may_conflict = ["/job-configurations", "/jobs", "/users", "/rotate"].iter().any(|end| path.ends_with(end));
+    let may_conflict =
+        ["/job-configurations", "/jobs", "/jobs/{id}", "/users", "/rotate"].iter().any(|end| path.ends_with(end));
     let needs_sign_in = !is_public || path.ends_with("/login") || path.ends_with("/accept");
     let writes = has_body || path.ends_with("/logout") || path.ends_with("/expire");
     let is_limited = operation.operation_id.as_deref().is_some_and(|id| LIMITED.contains(&id));
     let problems = [
         (needs_sign_in, "401", "No valid credentials"),
-        (needs_sign_in || writes, "403", "Not allowed with these credentials, or from another site"),
+        (needs_sign_in || writes, "403", "Not allowed with these credentials, from another site, or by plain http"),
+        (true, "403", "Not by plain http"),
         (may_not_find, "404", "Not there, or not the caller's: the answer is the same"),
         (has_body && may_conflict, "409", "It is there already, with other content"),
         (has_body, "400", "Not JSON"),
+        (has_body, "408", "The body arrived too slowly"),
         (has_body, "413", "Too large"),
-        (has_body, "415", "Not a media type this takes"),
+        (has_body, "415", "Not a media type or an encoding this takes"),
         (has_body || has_query, "422", "Values that are not acceptable, each named"),
-        (is_limited, "429", "More than the key or the account may: try again after Retry-After"),
+        (is_limited, "429", "More than the key, the account or the address may: try again after Retry-After"),
         (true, "500", "A defect on our side"),
         (true, "503", "Too busy, or the database is away: try again"),
     ];

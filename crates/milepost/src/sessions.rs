@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::audit::Origin;
+use crate::audit::{Action, Entry, Origin, Subject, record};
 use crate::auth::Account;
 use crate::auth::credentials::{Secret, removal_cookie, session_cookie, session_token};
 use crate::auth::uses;
@@ -153,6 +153,7 @@ async fn list_sessions(
 async fn end_session(
     State(app): State<App>,
     account: Account,
+    origin: Origin,
     PathId(id): PathId,
 ) -> Result<(CookieJar, Json<Session>)> {
     let (now, limits) = (app.clock().now(), &app.settings().sessions);
@@ -168,6 +169,8 @@ async fn end_session(
             .await
     })?;
     let ended = ended.ok_or(Error::NotFound)?.seen_by(&account, limits);
+    let action = if ended.current { Action::SignOut } else { Action::SessionEnded };
+    record(&app, &mut tx, &origin.user(account.user_id), of_session(action, account.user_id, id)).await?;
     record_access_change(&mut tx, id, now).await?;
     tx.commit().await?;
     let jar = match ended.current {
@@ -188,12 +191,22 @@ struct EndedSessions {
 /// The one that asks goes on, and so do keys. Streams of the others end within a second, on every server.
 #[utoipa::path(delete, path = "/sessions", tag = "Accounts", operation_id = "end_other_sessions",
     responses((status = 200, description = "How many ended", body = EndedSessions)))]
-async fn end_other_sessions(State(app): State<App>, account: Account) -> Result<Json<EndedSessions>> {
+async fn end_other_sessions(State(app): State<App>, account: Account, origin: Origin) -> Result<Json<EndedSessions>> {
     let mut tx = app.db().begin().await?;
     let now = app.clock().now();
     let ended = end_sessions(&app, &mut tx, account.user_id, Some(account.session_id), now).await?;
+    for id in &ended {
+        let entry = of_session(Action::SessionEnded, account.user_id, *id);
+        record(&app, &mut tx, &origin.user(account.user_id), entry).await?;
+    }
+    record_access_change(&mut tx, account.user_id, now).await?;
     tx.commit().await?;
     Ok(Json(EndedSessions { ended: ended.len() }))
+}
+
+/// An act about a session, in the log of its account.
+fn of_session(action: Action, user_id: Uuid, id: Uuid) -> Entry {
+    Entry::new(action, user_id).about(Subject::Session(id))
 }
 
 /// Where somebody signs in from.
@@ -229,11 +242,11 @@ pub async fn begin_session(
     browser: Browser,
 ) -> Result<Cookie<'static>> {
     let now = app.clock().now();
-    let mut ended = match browser.former {
+    let former = match browser.former {
         Some(former) => end_session_of(tx, &former).await?,
-        None => Vec::new(),
+        None => None,
     };
-    let token = Secret::new_token();
+    let (id, token) = (app.clock().new_id(), Secret::new_token());
     let lifetime = app.settings().sessions.lifetime(remembered);
     let expires_at = now.checked_add_signed(lifetime).map_or(Instant::MAX, |end| end.min(Instant::MAX));
     on!(&mut *tx, |c| {
@@ -242,7 +255,7 @@ pub async fn begin_session(
                  (id, user_id, token_hash, expires_at, remembered, last_used_at, address, user_agent, created_at, updated_at)
              values ($1, $2, $3, $4, $5, $6, $7, $8, $6, $6)",
         )
-        .bind(app.clock().new_id())
+        .bind(id)
         .bind(user_id)
         .bind(token.hash())
         .bind(expires_at)
@@ -254,20 +267,29 @@ pub async fn begin_session(
         .await
         .map(drop)
     })?;
-    ended.extend(end_surplus(tx, user_id).await?);
-    for id in ended {
+    let surplus = end_surplus(tx, user_id).await?;
+    if let Some((former_id, owner_id)) = former {
+        let entry = of_session(Action::SignOut, owner_id, former_id);
+        record(app, tx, &browser.origin.user(owner_id), entry).await?;
+    }
+    let actor = browser.origin.user(user_id);
+    record(app, tx, &actor, of_session(Action::SignIn, user_id, id)).await?;
+    for id in &surplus {
+        record(app, tx, &actor, of_session(Action::SessionEnded, user_id, *id)).await?;
+    }
+    for id in surplus.into_iter().chain(former.map(|(id, _)| id)) {
         record_access_change(tx, id, now).await?;
     }
     let kept_for = remembered.then_some(expires_at - now);
     Ok(session_cookie(app.settings(), token.reveal(), kept_for))
 }
 
-/// Ends the session of a token, whoever's it is, and gives its id.
-async fn end_session_of(tx: &mut Tx, token: &Secret) -> sqlx::Result<Vec<Uuid>> {
+/// Ends the session of a token, and gives its id and whose it was.
+async fn end_session_of(tx: &mut Tx, token: &Secret) -> sqlx::Result<Option<(Uuid, Uuid)>> {
     on!(tx, |c| {
-        sqlx::query_scalar("delete from sessions where token_hash = $1 returning id")
+        sqlx::query_as("delete from sessions where token_hash = $1 returning id, user_id")
             .bind(token.hash())
-            .fetch_all(c)
+            .fetch_optional(c)
             .await
     })
 }
@@ -288,7 +310,7 @@ async fn end_surplus(tx: &mut Tx, user_id: Uuid) -> sqlx::Result<Vec<Uuid>> {
     })
 }
 
-/// Ends the sessions of an account and their streams, but for one that goes on, and tells which were not over already.
+/// Ends the sessions of an account, but for one that goes on, and tells which were not over already.
 pub async fn end_sessions(
     app: &App,
     tx: &mut Tx,
@@ -309,7 +331,6 @@ pub async fn end_sessions(
         .fetch_all(c)
         .await
     })?;
-    record_access_change(tx, user_id, now).await?;
     Ok(ended.into_iter().filter(|(_, was_alive)| *was_alive).map(|(id, _)| id).collect())
 }
 

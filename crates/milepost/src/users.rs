@@ -1,9 +1,8 @@
-//! Accounts: sign-up, sign-in, and one's own profile. The operator's `milepost user` uses the queries below too.
+//! Accounts: sign-up, and one's own profile and password. The operator's `milepost user` uses the queries below too.
 
-use axum::extract::{Request, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum_extra::extract::cookie::CookieJar;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -13,23 +12,17 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::audit::{Action, Actor, Entry, Origin, Subject, record};
-use crate::auth::credentials::removal_cookie;
-use crate::auth::{Account, Role, Viewer};
+use crate::auth::{Account, Role, Viewer, throttle};
 use crate::config::Signup;
 use crate::db::{Db, On, Tx, on, record_access_change, sql};
 use crate::error::{Error, Result};
 use crate::http::{self, Json, present};
-use crate::sessions::{Browser, begin_session, end_sessions};
-use crate::values::{Email, Name, Password};
+use crate::sessions::end_sessions;
+use crate::values::{Email, Name, NewPassword, Password};
 
 /// The routes of this slice.
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(sign_up))
-        .routes(routes!(read_me, change_me))
-        .routes(routes!(change_password))
-        .routes(routes!(log_in))
-        .routes(routes!(log_out))
+    OpenApiRouter::new().routes(routes!(sign_up)).routes(routes!(read_me, change_me)).routes(routes!(change_password))
 }
 
 /// An account.
@@ -53,7 +46,8 @@ pub struct User {
     pub updated_at: DateTime<Utc>,
 }
 
-const COLUMNS: &str = "id, role, email, first_name, last_name, organization, created_at, updated_at";
+/// The columns of a [`User`].
+pub const COLUMNS: &str = "id, role, email, first_name, last_name, organization, created_at, updated_at";
 
 /// Who somebody is, for a new account.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -62,7 +56,7 @@ pub struct NewUser {
     /// The address to sign in with.
     pub email: Email,
     /// The password.
-    pub password: Password,
+    pub password: NewPassword,
     /// First name.
     pub first_name: Name,
     /// Last name.
@@ -73,6 +67,13 @@ pub struct NewUser {
     /// What the other side sees first.
     #[serde(default)]
     pub organization: Option<Name>,
+}
+
+impl NewUser {
+    /// The password, once it is none that is easily guessed of this account.
+    pub fn password(&self) -> Result<Password> {
+        self.password.clone().of(&self.email).map_err(|reason| Error::invalid("/password", reason))
+    }
 }
 
 /// What to change in one's profile; what is absent stays.
@@ -94,31 +95,7 @@ struct ProfileChange {
 struct PasswordChange {
     #[schema(format = Password)]
     current_password: String,
-    new_password: Password,
-}
-
-/// E-mail address and password.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct Login {
-    email: String,
-    #[schema(format = Password)]
-    password: String,
-    /// Whether the session outlives the browser's and 30 minutes without use; not if absent.
-    #[serde(default)]
-    remember: bool,
-}
-
-/// What `OAuth2` clients send as a form.
-#[derive(Debug, Deserialize, ToSchema)]
-struct LoginForm {
-    /// The e-mail address.
-    username: String,
-    #[schema(format = Password)]
-    password: String,
-    /// Whether the session outlives the browser's and 30 minutes without use.
-    #[serde(default)]
-    remember: bool,
+    new_password: NewPassword,
 }
 
 /// Make an account
@@ -130,74 +107,9 @@ async fn sign_up(State(app): State<App>, origin: Origin, Json(new): Json<NewUser
     if app.settings().signup != Signup::Open {
         return Err(Error::Forbidden("Accounts are made by invitation here; ask your provider or the operator."));
     }
+    throttle::take(&app, &[&throttle::SIGN_UP.of(&[&throttle::network(&origin)])]).await?;
     let user = add_user(&app, &origin.nobody(), new).await?;
     Ok((StatusCode::CREATED, Json(user)).into_response())
-}
-
-/// Sign in
-///
-/// Sets the session's cookie. Takes JSON `{email, password, remember?}`, or a form with `username`, `password` and
-/// `remember`.
-#[utoipa::path(post, path = "/login", tag = "Accounts", operation_id = "log_in",
-    request_body(content((Login = "application/json"), (LoginForm = "application/x-www-form-urlencoded"))),
-    responses((status = 200, description = "Signed in", body = User)), security(()))]
-async fn log_in(State(app): State<App>, browser: Browser, request: Request) -> Result<(CookieJar, Json<User>)> {
-    let Login { email, password, remember } = read_login(request).await?;
-    let email = Email::try_from(email).ok();
-    let refused = Error::Unauthenticated("E-mail address or password is wrong.");
-    let account = match &email {
-        Some(email) => find_account(app.db(), email).await?,
-        None => None,
-    };
-    // Text that can be no password belongs to no account, but takes as long.
-    let possible = Password::try_from(password).ok();
-    let known = possible.is_some();
-    let probe = possible.unwrap_or_else(Password::decoy);
-    let stored = account.as_ref().map(|account| account.password.clone());
-    let matches = app.passwords().verify(probe, stored).await?;
-    let Some(account) = account.filter(|_| known && matches) else { return Err(refused) };
-    let mut tx = app.db().begin().await?;
-    if !still_may_sign_in(&mut tx, &account).await? {
-        return Err(refused);
-    }
-    let cookie = begin_session(&app, &mut tx, account.user.id, remember, browser).await?;
-    tx.commit().await?;
-    Ok((CookieJar::new().add(cookie), Json(account.user)))
-}
-
-async fn read_login(request: Request) -> Result<Login> {
-    let media_type = http::media_type(request.headers());
-    let body = http::read_body(request).await?;
-    match media_type.as_deref() {
-        Some("application/x-www-form-urlencoded") => {
-            let form: LoginForm = serde_urlencoded::from_bytes(&body)
-                .map_err(|_| Error::invalid("", "the form needs the fields username and password"))?;
-            Ok(Login { email: form.username, password: form.password, remember: form.remember })
-        }
-        None | Some("application/json") => http::parse_object(&body),
-        Some(_) => Err(Error::UnsupportedMediaType("application/json or application/x-www-form-urlencoded")),
-    }
-}
-
-/// Sign out
-///
-/// Ends the session and its streams.
-#[utoipa::path(post, path = "/logout", tag = "Accounts", operation_id = "log_out",
-    responses((status = 200, description = "The session that ended", body = Ended)))]
-async fn log_out(State(app): State<App>, account: Account) -> Result<(CookieJar, Json<Ended>)> {
-    let mut tx = app.db().begin().await?;
-    on!(&mut tx, |c| {
-        sqlx::query("delete from sessions where id = $1").bind(account.session_id).execute(c).await.map(drop)
-    })?;
-    record_access_change(&mut tx, account.session_id, app.clock().now()).await?;
-    tx.commit().await?;
-    Ok((CookieJar::new().add(removal_cookie(app.settings())), Json(Ended { id: account.session_id })))
-}
-
-/// A session that is over.
-#[derive(Debug, Serialize, ToSchema)]
-struct Ended {
-    id: Uuid,
 }
 
 /// Who am I?
@@ -213,9 +125,11 @@ async fn read_me(State(app): State<App>, viewer: Viewer) -> Result<Json<User>> {
 async fn change_me(
     State(app): State<App>,
     account: Account,
+    origin: Origin,
     Json(change): Json<ProfileChange>,
 ) -> Result<Json<User>> {
     let changes_organization = change.organization.is_some();
+    let fields = change.fields();
     let mut tx = app.db().begin().await?;
     let changed: User = on!(&mut tx, |c| {
         sqlx::query_as(sql!(
@@ -232,27 +146,48 @@ async fn change_me(
         .fetch_one(c)
         .await
     })?;
+    if !fields.is_empty() {
+        let entry = of_account(Action::ProfileChanged, account.user_id).with("fields", fields);
+        record(&app, &mut tx, &origin.user(account.user_id), entry).await?;
+    }
     tx.commit().await?;
     Ok(Json(changed))
 }
 
+impl ProfileChange {
+    /// The names of what is to change.
+    fn fields(&self) -> Vec<&'static str> {
+        let given = [
+            ("first_name", self.first_name.is_some()),
+            ("last_name", self.last_name.is_some()),
+            ("organization", self.organization.is_some()),
+        ];
+        given.into_iter().filter(|(_, is_given)| *is_given).map(|(name, _)| name).collect()
+    }
+}
+
 /// Change one's password
 ///
-/// Ends all other sessions of the account and their streams; keys go on.
+/// Ends all other sessions of the account and their streams; keys go on. Wrong current passwords are counted by session:
+/// 429 when there are too many.
 #[utoipa::path(post, path = "/users/me/password", tag = "Accounts", operation_id = "change_password",
     request_body = PasswordChange, responses((status = 200, description = "The account", body = User)))]
 async fn change_password(
     State(app): State<App>,
     account: Account,
+    origin: Origin,
     Json(change): Json<PasswordChange>,
 ) -> Result<Json<User>> {
     let wrong = || Error::invalid("/current_password", "is not your password");
     let current = Password::try_from(change.current_password).map_err(|_| wrong())?;
-    let stored = find_password(app.db(), account.user_id).await?.ok_or_else(wrong)?;
+    let (email, stored) = find_password(app.db(), account.user_id).await?.ok_or_else(wrong)?;
+    let new = change.new_password.of(&email).map_err(|reason| Error::invalid("/new_password", reason))?;
+    let guesses = throttle::PASSWORD_CHANGE.of(&[&account.session_id.to_string()]);
+    throttle::take(&app, &[&guesses]).await?;
     if !app.passwords().verify(current, Some(stored.clone())).await? {
         return Err(wrong());
     }
-    let hash = app.passwords().hash(change.new_password).await?;
+    let hash = app.passwords().hash(new).await?;
     let now = app.clock().now();
     let mut tx = app.db().begin().await?;
     // Of two changes at once the second finds that its current password is none any more.
@@ -269,46 +204,17 @@ async fn change_password(
         .await
     })?;
     let user = changed.ok_or_else(wrong)?;
+    throttle::refill(&mut tx, &guesses).await?;
     end_sessions(&app, &mut tx, user.id, Some(account.session_id), now).await?;
+    record(&app, &mut tx, &origin.user(user.id), of_account(Action::PasswordChanged, user.id)).await?;
+    record_access_change(&mut tx, user.id, now).await?;
     tx.commit().await?;
     Ok(Json(user))
 }
 
-/// The hash of an account's password.
-async fn find_password(db: &Db, id: Uuid) -> sqlx::Result<Option<String>> {
-    on!(db, |c| sqlx::query_scalar("select password from users where id = $1").bind(id).fetch_optional(c).await)
-}
-
-/// An account with its password's hash and whether it may sign in.
-#[derive(sqlx::FromRow)]
-struct StoredAccount {
-    #[sqlx(flatten)]
-    user: User,
-    password: String,
-}
-
-/// The account that may sign in with this address.
-async fn find_account(db: &Db, email: &Email) -> sqlx::Result<Option<StoredAccount>> {
-    on!(db, |c| {
-        sqlx::query_as(sql!("select {COLUMNS}, password from users where email = $1 and disabled_at is null"))
-            .bind(email)
-            .fetch_optional(c)
-            .await
-    })
-}
-
-/// Whether the account has the same password still, and keeps it until the transaction ends: comparing passwords takes
-/// a while, and no session may begin after a new password or the operator has ended them all.
-async fn still_may_sign_in(tx: &mut Tx, account: &StoredAccount) -> sqlx::Result<bool> {
-    let hold = tx.lock_clause(" for share of users");
-    let row: Option<(Uuid,)> = on!(tx, |c| {
-        sqlx::query_as(sql!("select id from users where id = $1 and password = $2 and disabled_at is null{hold}"))
-            .bind(account.user.id)
-            .bind(&account.password)
-            .fetch_optional(c)
-            .await
-    })?;
-    Ok(row.is_some())
+/// The address of an account and the hash of its password.
+async fn find_password(db: &Db, id: Uuid) -> sqlx::Result<Option<(Email, String)>> {
+    on!(db, |c| sqlx::query_as("select email, password from users where id = $1").bind(id).fetch_optional(c).await)
 }
 
 /// The account of an id.
@@ -327,7 +233,7 @@ pub async fn find_user_by_email(on: impl Into<On<'_>>, email: &Email) -> sqlx::R
 
 /// Makes an account.
 pub async fn add_user(app: &App, actor: &Actor, new: NewUser) -> Result<User> {
-    let password = app.passwords().hash(new.password.clone()).await?;
+    let password = app.passwords().hash(new.password()?).await?;
     let mut tx = app.db().begin().await?;
     let user = insert_user(app, &mut tx, actor, new, password).await?;
     tx.commit().await?;
@@ -385,7 +291,8 @@ pub async fn list_users(db: &Db) -> sqlx::Result<Vec<ListedUser>> {
 }
 
 /// Gives an account another password and ends its sessions. False: there is no such account.
-pub async fn set_password(app: &App, actor: &Actor, email: &Email, password: Password) -> Result<bool> {
+pub async fn set_password(app: &App, actor: &Actor, email: &Email, password: NewPassword) -> Result<bool> {
+    let password = password.of(email).map_err(|reason| Error::invalid("/password", reason))?;
     let hash = app.passwords().hash(password).await?;
     let now = app.clock().now();
     let mut tx = app.db().begin().await?;
@@ -401,6 +308,7 @@ pub async fn set_password(app: &App, actor: &Actor, email: &Email, password: Pas
     })?;
     end_sessions(app, &mut tx, user.id, None, now).await?;
     record(app, &mut tx, actor, of_account(Action::PasswordReset, user.id)).await?;
+    record_access_change(&mut tx, user.id, now).await?;
     tx.commit().await?;
     Ok(true)
 }
@@ -425,6 +333,7 @@ pub async fn set_disabled(app: &App, actor: &Actor, email: &Email, disabled: boo
     }
     let action = if disabled { Action::AccountDisabled } else { Action::AccountEnabled };
     record(app, &mut tx, actor, of_account(action, user.id)).await?;
+    record_access_change(&mut tx, user.id, now).await?;
     tx.commit().await?;
     Ok(true)
 }

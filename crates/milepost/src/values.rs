@@ -7,6 +7,7 @@ use chrono::{DateTime, Datelike, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
+use crate::auth::common_passwords::is_common;
 use crate::progress::MILLION;
 
 /// Text of so many characters; NUL, which PostgreSQL cannot hold, is refused.
@@ -231,6 +232,36 @@ impl TryFrom<String> for Password {
 
     fn try_from(password: String) -> Result<Self, String> {
         check_text(&password, 8, 256).map_err(|_| "must have 8 to 256 characters, none of them NUL".to_owned())?;
+        Ok(Self(password))
+    }
+}
+
+/// A password that somebody chooses: none that whoever guesses tries first.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(try_from = "String")]
+#[schema(value_type = String, format = Password, min_length = 8, max_length = 256)]
+pub struct NewPassword(Password);
+
+impl NewPassword {
+    /// The password for the account of an address, unless it is that address or what stands before the @.
+    pub fn of(self, email: &Email) -> Result<Password, &'static str> {
+        let password = self.0.0.to_lowercase();
+        let local = email.as_str().split('@').next().unwrap_or_default();
+        if password == email.as_str() || password == local {
+            return Err("must not be your e-mail address");
+        }
+        Ok(self.0)
+    }
+}
+
+impl TryFrom<String> for NewPassword {
+    type Error = String;
+
+    fn try_from(password: String) -> Result<Self, String> {
+        let password = Password::try_from(password)?;
+        if is_common(&password.0) {
+            return Err("is one of the most common passwords; choose another".to_owned());
+        }
         Ok(Self(password))
     }
 }

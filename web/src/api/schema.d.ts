@@ -120,6 +120,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/users/me/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All data of one's account
+         * @description One JSON document, to be kept as a file: the account, its sessions and keys, customers, configurations, and all jobs
+         *     that it may see with all their events. It is written while it is read; the last field is `complete`, and a document
+         *     that broke off has none.
+         */
+        get: operations["export_me"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sessions": {
         parameters: {
             query?: never;
@@ -922,7 +944,7 @@ export interface components {
             created_at: string;
             /**
              * Format: date-time
-             * @description The same: an event is never changed.
+             * @description The same, unless its job was anonymised since: nothing else changes an event.
              */
             updated_at: string;
         };
@@ -951,6 +973,202 @@ export interface components {
         EventKind: "step" | "error" | "info" | "complete";
         /** @description What an event says: text of at most 4 KiB. */
         EventName: string;
+        /** @description All data of an account. */
+        Export: {
+            /**
+             * Format: date-time
+             * @description When this was begun; what changed while it was written may be in it or not.
+             */
+            exported_at: string;
+            /** @description The account. */
+            account: components["schemas"]["User"];
+            /** @description Its sessions. */
+            sessions: components["schemas"]["ExportedSession"][];
+            /** @description Its API keys, without their secrets, which nobody has. */
+            api_keys: components["schemas"]["ApiKey"][];
+            /** @description A provider's customers; of a customer, the providers that invited them. */
+            customers: components["schemas"]["ExportedCustomer"][];
+            /** @description A provider's configurations; a customer has none. */
+            job_configurations: components["schemas"]["Configuration"][];
+            /** @description The jobs that the account may see, each with all its events. */
+            jobs: components["schemas"]["ExportedJob"][];
+            /** @description The account's own audit log. */
+            audit_log: components["schemas"]["ExportedEntry"][];
+            /** @description True, and the end: a document without it broke off. */
+            complete: boolean;
+        };
+        /** @description What links a provider and a customer. */
+        ExportedCustomer: {
+            /**
+             * Format: uuid
+             * @description The id of the link.
+             */
+            id: string;
+            /**
+             * Format: uuid
+             * @description The provider.
+             */
+            provider_id: string;
+            /** @description The provider's organization, or the person's name. */
+            provider_name: string;
+            /**
+             * Format: uuid
+             * @description The customer's account; null until the invitation is accepted, and after unlinking.
+             */
+            customer_id: string | null;
+            /** @description The invited address. */
+            email: string;
+            /**
+             * Format: date-time
+             * @description Until when the open invitation is good.
+             */
+            invitation_expires_at: string | null;
+            /**
+             * Format: date-time
+             * @description Since when no jobs can be opened for them.
+             */
+            unlinked_at: string | null;
+            /**
+             * Format: date-time
+             * @description When the address was first invited.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When this last changed.
+             */
+            updated_at: string;
+        };
+        /** @description An act in the account's audit log. */
+        ExportedEntry: {
+            /**
+             * Format: uuid
+             * @description The entry's id.
+             */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            created_at: string;
+            /** @description What was done. */
+            action: string;
+            /** @description What kind of actor it was. */
+            actor: string;
+            /**
+             * Format: uuid
+             * @description The account that acted.
+             */
+            actor_id: string | null;
+            /**
+             * Format: uuid
+             * @description The key that acted.
+             */
+            key_id: string | null;
+            /** @description What kind of thing it is about. */
+            subject: string | null;
+            /**
+             * Format: uuid
+             * @description Which one.
+             */
+            subject_id: string | null;
+            /** @description From where. */
+            address: string | null;
+            /**
+             * Format: uuid
+             * @description The id of the request.
+             */
+            request_id: string | null;
+            /** @description What else there is to say. */
+            details: {
+                [key: string]: unknown;
+            } | null;
+        };
+        /** @description A job with all that happened to it. */
+        ExportedJob: components["schemas"]["JobDetail"] & {
+            /** @description Its events, in the order they arrived. */
+            events: {
+                /**
+                 * Format: uuid
+                 * @description The event's id.
+                 */
+                id: string;
+                /**
+                 * Format: uuid
+                 * @description The job it is of.
+                 */
+                job_id: string;
+                /** @description The provider's own id of that job. */
+                provider_job_id: string;
+                /** @description What it says. */
+                kind: components["schemas"]["EventKind"];
+                /** @description What happened, for people. */
+                name: string | null;
+                /** @description The tag of the step it is about. */
+                tag: string | null;
+                /**
+                 * Format: uuid
+                 * @description The step it is about.
+                 */
+                step_configuration_id: string | null;
+                /** @description What was measured. */
+                event_metadata: {
+                    [key: string]: unknown;
+                } | null;
+                fraction: components["schemas"]["Fraction"] | null;
+                /**
+                 * Format: int64
+                 * @description Its place in the job's order of arrival, from 1.
+                 */
+                sequence: number;
+                /**
+                 * Format: date-time
+                 * @description When it happened.
+                 */
+                occurred_at: string;
+                /** @description What makes a repeated request recognisable as the same. */
+                idempotency_key: string | null;
+                /**
+                 * Format: date-time
+                 * @description When it arrived.
+                 */
+                created_at: string;
+                /**
+                 * Format: date-time
+                 * @description The same, unless its job was anonymised since: nothing else changes an event.
+                 */
+                updated_at: string;
+            }[];
+        };
+        /** @description A session. */
+        ExportedSession: {
+            /**
+             * Format: uuid
+             * @description The session's id.
+             */
+            id: string;
+            /** @description Whether its owner asked to be remembered. */
+            remembered: boolean;
+            /** @description Where it was begun from. */
+            address: string | null;
+            /** @description What the browser said it is. */
+            user_agent: string | null;
+            /**
+             * Format: date-time
+             * @description When it began.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When it was last used; null: not since it began.
+             */
+            last_used_at: string | null;
+            /**
+             * Format: date-time
+             * @description When it ends in any case.
+             */
+            expires_at: string;
+        };
         /** @description What is wrong with one value. */
         FieldError: {
             /**
@@ -1056,6 +1274,12 @@ export interface components {
              * @description The sequence of its newest event; 0 without events.
              */
             last_sequence: number;
+            /**
+             * Format: date-time
+             * @description Since when it names nobody any more: it keeps its times, points and steps, and takes no more events; null while
+             *     it is as it was reported.
+             */
+            anonymised_at: string | null;
             /**
              * Format: date-time
              * @description When it was opened.
@@ -1522,7 +1746,7 @@ export interface components {
                 created_at: string;
                 /**
                  * Format: date-time
-                 * @description The same: an event is never changed.
+                 * @description The same, unless its job was anonymised since: nothing else changes an event.
                  */
                 updated_at: string;
             }[];
@@ -2340,6 +2564,62 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Ended"];
+                };
+            };
+            /** @description No valid credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed with these credentials, or from another site */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too busy, or the database is away: try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The document, as an attachment */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Export"];
                 };
             };
             /** @description No valid credentials */
@@ -4050,6 +4330,15 @@ export interface operations {
             };
             /** @description Not there, or not the caller's: the answer is the same */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is there already, with other content */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::audit::Actor;
 use crate::auth::Role;
 use crate::users::{self, NewUser};
-use crate::values::{Email, Password};
+use crate::values::{Email, NewPassword};
 
 #[derive(Debug, Args)]
 pub(super) struct User {
@@ -146,7 +146,7 @@ async fn list(app: &App) -> Outcome {
     Ok(())
 }
 
-fn parse<T: TryFrom<String, Error = String>>(flag: &str, text: String) -> Result<T, Failure> {
+pub(super) fn parse<T: TryFrom<String, Error = String>>(flag: &str, text: String) -> Result<T, Failure> {
     T::try_from(text).map_err(|reason| Failure(format!("{flag}: {reason}")))
 }
 
@@ -155,7 +155,7 @@ fn found(email: &Email, found: bool) -> Outcome {
 }
 
 /// Asks for a password without showing it, or reads the first line of standard input.
-fn read_password(from_stdin: bool) -> Result<Password, Failure> {
+fn read_password(from_stdin: bool) -> Result<NewPassword, Failure> {
     let typed = if from_stdin {
         let mut line = String::new();
         std::io::stdin().lock().read_line(&mut line)?;

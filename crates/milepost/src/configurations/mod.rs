@@ -24,7 +24,7 @@ use crate::error::{Error, FieldError, Result};
 use crate::http::{Json, PathId, Query, objects, optional_objects, optional_word};
 use crate::paging::{Cursor, Limit, Page};
 use crate::values::{Name, Points, Tag, Units};
-pub use queries::{find_newest, find_version, load_steps};
+pub use queries::{find as find_configuration, find_newest, find_version, load_steps};
 use version::Version;
 
 /// The most steps of a configuration.

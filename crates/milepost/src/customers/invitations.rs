@@ -17,13 +17,13 @@ use super::show_jobs;
 use crate::app::App;
 use crate::audit::{Action, Actor, Entry, Origin, Subject, record};
 use crate::auth::credentials::Secret;
-use crate::auth::{Account, Role};
+use crate::auth::{Account, Role, throttle};
 use crate::db::{On, Tx, on, record_access_change};
 use crate::error::{Error, Result};
 use crate::http::{Json, OptionalJson};
 use crate::sessions::{Browser, begin_session};
 use crate::users::{NewUser, User, find_user, find_user_by_email, insert_user};
-use crate::values::{Email, Name, Password};
+use crate::values::{Email, Name, NewPassword};
 
 /// The routes of this slice.
 pub(super) fn routes() -> OpenApiRouter<App> {
@@ -51,10 +51,23 @@ struct Invitation {
     responses((status = 200, description = "The open invitation", body = Invitation)), security(()))]
 async fn read_invitation(
     State(app): State<App>,
+    origin: Origin,
     token: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Invitation>> {
     let token = hash_of(token)?;
-    find_invitation(app.db(), &token, app.clock().now()).await?.map(Json).ok_or(Error::NotFound)
+    expect_invitation(&app, &token, &origin).await.map(Json)
+}
+
+/// The open invitation of a token. Whoever tries many that are none is kept off for a while, whatever they try then.
+async fn expect_invitation(app: &App, token: &[u8], origin: &Origin) -> Result<Invitation> {
+    let now = app.clock().now();
+    let misses = throttle::INVITATION.of(&[&throttle::network(origin)]);
+    throttle::expect_room(app.db(), &misses, now).await?;
+    if let Some(invitation) = find_invitation(app.db(), token, now).await? {
+        return Ok(invitation);
+    }
+    throttle::take(app, &[&misses]).await?;
+    Err(Error::NotFound)
 }
 
 /// What is kept of the token in a path; what cannot be a token is not found.
@@ -74,7 +87,7 @@ struct Acceptance {
     /// Organization, for a new account; may be left out.
     organization: Option<Name>,
     /// Password, for a new account.
-    password: Option<Password>,
+    password: Option<NewPassword>,
 }
 
 /// Accept an invitation
@@ -94,7 +107,7 @@ async fn accept_invitation(
     OptionalJson(acceptance): OptionalJson<Acceptance>,
 ) -> Result<Response> {
     let token = hash_of(token)?;
-    let invitation = find_invitation(app.db(), &token, app.clock().now()).await?.ok_or(Error::NotFound)?;
+    let invitation = expect_invitation(&app, &token, &browser.origin).await?;
     match acceptance {
         Acceptance { first_name: None, last_name: None, organization: None, password: None } => {
             let user = accept_with_session(&app, &token, &invitation, account?, browser.origin).await?;
@@ -149,7 +162,7 @@ async fn accept_with_new_account(
     if find_user_by_email(app.db(), &new.email).await?.is_some() {
         return Err(exists);
     }
-    let password = app.passwords().hash(new.password.clone()).await?;
+    let password = app.passwords().hash(new.password()?).await?;
     let mut tx = app.db().begin().await?;
     let user = match insert_user(app, &mut tx, &browser.origin.nobody(), new, password).await {
         Err(Error::Conflict { .. }) => return Err(exists),

@@ -5,7 +5,6 @@ use milepost::config::Signup;
 use milepost::users::set_password;
 use reqwest::Method;
 use serde_json::{Value, json};
-use url::Url;
 
 use crate::support::{Answer, PASSWORD, Person, SetCookie, TestServer, on_both, sha256};
 
@@ -94,22 +93,24 @@ on_both! {
 
     async fn the_cookie_on_https_is_secure_and_bound_to_the_host(server: TestServer) {
         server.provider("alice").await;
-        let https = |settings: &mut milepost::config::Settings| {
-            settings.public_url = Url::parse("https://milepost.example").unwrap();
+        let server = TestServer::start_behind_https(server.stop().await).await;
+        let browser = Person::nobody_by_https(&server.url);
+        let me = async |cookie: &SetCookie| {
+            browser.send(browser.request(Method::GET, "/users/me").header("cookie", cookie.pair())).await
         };
-        let server = TestServer::start_over(server.stop().await, https).await;
-        let cookie = sign_in(&server, "alice@provider.example", PASSWORD).await.cookie();
+        let login = json!({"email": "alice@provider.example", "password": PASSWORD});
+        let cookie = browser.post("/login", login).await.cookie();
         assert_eq!(cookie.name, "__Host-milepost");
         for attribute in ["Secure", "HttpOnly", "SameSite=Lax", "Path=/"] {
             assert!(cookie.has(attribute), "{attribute}: {cookie:?}");
         }
         assert!(!cookie.attributes.iter().any(|one| one.starts_with("Domain")), "{cookie:?}");
-        me_with_cookie(&server, &cookie).await.expect(200);
+        me(&cookie).await.expect(200);
 
         // Under another name, which a neighbouring host could have set, it counts for nothing.
         for name in ["milepost", "milepost-443", "__Secure-milepost"] {
             let renamed = SetCookie { name: name.to_owned(), value: cookie.value.clone(), attributes: Vec::new() };
-            me_with_cookie(&server, &renamed).await.expect_problem(401, &[]);
+            me(&renamed).await.expect_problem(401, &[]);
         }
     }
 
@@ -237,7 +238,7 @@ on_both! {
         let server = TestServer::start_over(server.stop().await, open).await;
         let nobody = server.nobody();
         // Characters count, not bytes; spaces count.
-        let good = ["12345678".to_owned(), "ü".repeat(8), " ".repeat(8), "ü".repeat(256)];
+        let good = ["12345 78".to_owned(), "ü".repeat(8), " ".repeat(8), "ü".repeat(256)];
         for (index, password) in good.iter().enumerate() {
             let email = format!("good{index}@new.example");
             nobody.post("/users", new_account(&email, password)).await.expect(201);
@@ -258,6 +259,42 @@ on_both! {
         disabled["disabled_at"] = Value::Null;
         nobody.post("/users", disabled).await.expect_problem(422, &["/disabled_at"]);
         sign_in(&server, "bad@new.example", PASSWORD).await.expect(401);
+    }
+
+    async fn a_password_that_everybody_tries_first_is_refused_wherever_one_is_chosen(server: TestServer) {
+        let alice = server.provider("alice").await;
+        let token = alice.invite("carol.customer@customer.example").await;
+        let open = |settings: &mut milepost::config::Settings| settings.signup = Signup::Open;
+        let server = TestServer::start_over(server.stop().await, open).await;
+        let alice = Person::sign_in(&server.url, &alice.email).await;
+        let nobody = server.nobody();
+        // Whatever its capitals; nor one's own address.
+        for password in ["password1", "PassWord1", "12345678", "1q2w3e4r5t", "erin.new@new.example", "ERIN.new"] {
+            let refused = nobody.post("/users", new_account("erin.new@new.example", password)).await;
+            refused.expect_problem(422, &["/password"]);
+        }
+        for password in ["password1", "Carol.Customer"] {
+            let acceptance = json!({"first_name": "Carol", "last_name": "C", "password": password});
+            nobody.post(&format!("/invitations/{token}/accept"), acceptance).await.expect_problem(422, &["/password"]);
+        }
+        for password in ["password1", "alice@provider.example"] {
+            let change = json!({"current_password": PASSWORD, "new_password": password});
+            alice.post("/users/me/password", change).await.expect_problem(422, &["/new_password"]);
+        }
+        let set_password = ["user", "set-password", "--email", &alice.email, "--password-stdin"];
+        for (arguments, password, message) in [
+            (user_add("zoe.zuse@provider.example"), "password1", "one of the most common passwords"),
+            (user_add("zoe.zuse@provider.example"), "zoe.zuse", "must not be your e-mail address"),
+            (set_password.to_vec(), "qwertyuiop", "one of the most common passwords"),
+            (set_password.to_vec(), "alice@provider.example", "must not be your e-mail address"),
+        ] {
+            server.milepost(&arguments, password).await.expect_complaint(message);
+        }
+        assert_eq!(server.column::<i64>("select count(*) from users").await, [1]);
+        // Who has such a password from before may still sign in.
+        let old = server.app.passwords().hash("password1".to_owned().try_into().unwrap()).await.unwrap();
+        server.database.raw().await.execute(&format!("update users set password = '{old}'")).await.unwrap();
+        sign_in(&server, &alice.email, "password1").await.expect(200);
     }
 
     async fn a_disabled_account_is_out_within_a_second_on_every_server(server: TestServer) {

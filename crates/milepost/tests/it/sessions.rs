@@ -305,19 +305,19 @@ on_both! {
         let alice = server.provider("alice").await;
         let mut stream = alice.stream("/jobs/stream", None).await;
         assert_eq!(stream.expect().await.event, "ready");
-        server.clock.set_offset(TimeDelta::minutes(1));
         let user = server.database.id(&alice.id);
+        let later = (server.clock.now() + TimeDelta::hours(20)).format("%F %T+00:00");
         let mut raw = server.database.raw().await;
         for number in 1..100_u8 {
             let id = server.database.id(&server.clock.new_id().to_string());
             let hash = server.database.bytes(&[number]);
-            let now = server.clock.now();
             let insert = format!(
                 "insert into sessions (id, user_id, token_hash, expires_at, last_used_at, created_at, updated_at)
-                 values ({id}, {user}, {hash}, '2999-01-01 00:00:00+00:00', '{now}', '{now}', '{now}')",
-            ).replace(" UTC'", "+00:00'");
+                 values ({id}, {user}, {hash}, '2999-01-01 00:00:00+00:00', '{later}', '{later}', '{later}')",
+            );
             raw.execute(&insert).await.unwrap();
         }
+        server.clock.set_offset(TimeDelta::hours(21));
         let newest = Person::sign_in(&server.url, &alice.email).await;
         stream.expect_end().await;
         alice.get("/users/me").await.expect_problem(401, &[]);

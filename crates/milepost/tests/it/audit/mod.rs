@@ -1,5 +1,6 @@
 //! The audit log: who did what, when, and from where.
 
+mod accounts;
 mod acts;
 mod append_only;
 mod canaries;
