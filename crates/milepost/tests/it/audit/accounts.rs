@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Log, session_of};
-use crate::support::{PASSWORD, Person, TestServer, on_both};
+use crate::support::{PASSWORD, Person, on_both};
 
 on_both! {
     async fn signing_in_and_out_is_written_down(server: TestServer) {
