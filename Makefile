@@ -7,8 +7,8 @@ CARGO_CYCLONEDX := 0.5.9
 TOOLS := $(CURDIR)/target/tools
 WEB_INSTALLED := web/node_modules/.package-lock.json web/codegen/node_modules/.package-lock.json
 
-.PHONY: help run demo build ui dev test test-api test-api-short test-sql fuzz audit sbom test-rust test-faults test-examples test-web e2e lint lint-rust lint-web format \
-	openapi screenshots bench bench-load bench-web clean
+.PHONY: help run demo build ui dev test test-rust test-faults test-examples test-web test-slow test-api test-api-short \
+	test-sql fuzz audit sbom e2e lint lint-rust lint-web format openapi screenshots bench bench-load bench-web clean
 
 # What is checked has the page in it; `make test-rust UI=` does without.
 lint lint-rust lint-web test test-rust test-faults test-examples e2e screenshots bench-load bench-web: export UI ?= required
@@ -64,6 +64,10 @@ sbom: $(TOOLS)/bin/cargo-cyclonedx ## Write what the binary and the page are mad
 
 test-web: $(WEB_INSTALLED) ## Run the page's unit tests
 	npm --prefix web test
+
+test-slow: ## Attack a server with 2,000 slow clients in three ways; takes some minutes, not part of `make test`
+	cargo build --locked
+	scripts/attack-slowly
 
 e2e: $(WEB_INSTALLED) ## Walk through the page in a real browser
 	cargo build --locked

@@ -31,13 +31,14 @@ include-path-regex = "{path}"
 parameters = {{ "{parameter}" = {{ dictionary = "{name}", probability = 0.7 }} }}
 """
 
-# Who asks; how many cases for each operation in the short form and in the long one.
+# Who asks; how many cases for each operation in the short form and in the long one; the phases of the short form.
+ALL = "examples,coverage,fuzzing,stateful"
 RUNS = [
-    ("write-key", 8, 150),
-    ("read-key", 3, 40),
-    ("provider", 5, 100),
-    ("customer", 3, 60),
-    ("nobody", 3, 40),
+    ("write-key", 8, 150, ALL),
+    ("read-key", 4, 40, "fuzzing"),
+    ("provider", 4, 100, "fuzzing,stateful"),
+    ("customer", 4, 60, "fuzzing"),
+    ("nobody", 4, 40, "fuzzing"),
 ]
 
 
@@ -123,14 +124,14 @@ def main() -> None:
     }
     known = known_ids(alice)
     failed = []
-    for who, short, long in RUNS:
+    for who, short, long, phases in RUNS:
         configuration = root / f"{who}.toml"
         peers_text = PEERS.format(path=peers) if who == "write-key" else ""
         configuration.write_text(CONFIGURATION.read_text() + peers_text + known)
         arguments = [
             *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(configuration)),
             *("run", str(schema), "--url", url, "--max-examples", str(short if form == "short" else long)),
-            *(["--seed", "1"] if form == "short" else []),
+            *(["--seed", "1", "--phases", phases] if form == "short" else []),
         ]
         environment = {**os.environ, "ATTACK_URL": url, "ATTACK_PASSWORD": PASSWORD, **shows[who]}
         environment["PYTHONPATH"] = str(Path(__file__).parent)

@@ -143,8 +143,6 @@ fn find_address(mut said: impl BufRead + Send + 'static) -> Result<SocketAddr> {
             if let Some((_, rest)) = line.split_once("url=http://") {
                 let address = rest.split(|c: char| c == '/' || c.is_whitespace()).next().unwrap_or_default();
                 let _ = found.send(address.to_owned());
-            } else {
-                eprint!("{line}");
             }
             line.clear();
         }

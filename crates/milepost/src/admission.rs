@@ -126,6 +126,9 @@ pub struct Load {
 pub struct Gates {
     /// For what providers write. Of events a place stands for 64 KiB of body, and is taken before that is read.
     pub writes: Gate,
+    /// For finding out whose events they are and of which jobs: of the few connections that read, a provider that floods
+    /// takes two.
+    pub lookups: Gate,
     /// For what reads many rows.
     pub searches: Gate,
     /// For what reads all rows of an account.
@@ -149,6 +152,7 @@ impl Gates {
         let streams = limits.max_connections.get().div_ceil(2);
         Self {
             writes: Gate::new(Work::Writes, room(writers, 2048), room(writers_each, 256)),
+            lookups: Gate::new(Work::Writes, room(6, 2048), room(2, 256)),
             searches: Gate::new(Work::Searches, room(4, 128), room(2, 32)),
             exports: Gate::new(Work::Exports, room(2, 8), room(1, 2)),
             streams: Gate::new(Work::Streams, room(streams, streams), room(100, 100)),

@@ -55,6 +55,7 @@ impl Modify for SignIn {
 pub fn complete(document: &mut OpenApi) {
     for (path, operation) in operations(document) {
         add_problems(path, operation);
+        take_no_null(operation);
     }
     require_what_is_answered(document);
 }
@@ -186,6 +187,21 @@ const LIMITED: [&str; 15] = [
     "stream_jobs",
 ];
 
+/// A parameter may be left out, but there is no writing null in a query or a header.
+fn take_no_null(operation: &mut Operation) {
+    for parameter in operation.parameters.iter_mut().flatten().filter_map(inline) {
+        if let Some(RefOr::T(Schema::Object(object))) = &mut parameter.schema
+            && let SchemaType::Array(types) = &object.schema_type
+        {
+            let kept: Vec<Type> = types.iter().filter(|one| **one != Type::Null).cloned().collect();
+            object.schema_type = match kept.as_slice() {
+                [one] => SchemaType::Type(one.clone()),
+                _ => SchemaType::Array(kept),
+            };
+        }
+    }
+}
+
 fn add_problems(path: &str, operation: &mut Operation) {
     let is_public = operation.security.as_ref().is_some_and(|security| !security.is_empty());
     let has_body = operation.request_body.is_some();
@@ -194,18 +210,21 @@ fn add_problems(path: &str, operation: &mut Operation) {
         RefOr::Ref(_) => false,
     });
     let may_not_find = path.contains('{') || path.ends_with("/events");
-    let may_conflict = ["/job-configurations", "/jobs", "/users", "/rotate"].iter().any(|end| path.ends_with(end));
+    let may_conflict =
+        ["/job-configurations", "/jobs", "/jobs/{id}", "/users", "/rotate"].iter().any(|end| path.ends_with(end));
     let needs_sign_in = !is_public || path.ends_with("/login") || path.ends_with("/accept");
     let writes = has_body || path.ends_with("/logout") || path.ends_with("/expire");
     let is_limited = operation.operation_id.as_deref().is_some_and(|id| LIMITED.contains(&id));
     let problems = [
         (needs_sign_in, "401", "No valid credentials"),
-        (needs_sign_in || writes, "403", "Not allowed with these credentials, or from another site"),
+        (needs_sign_in || writes, "403", "Not allowed with these credentials, from another site, or by plain http"),
+        (true, "403", "Not by plain http"),
         (may_not_find, "404", "Not there, or not the caller's: the answer is the same"),
         (has_body && may_conflict, "409", "It is there already, with other content"),
         (has_body, "400", "Not JSON"),
+        (has_body, "408", "The body arrived too slowly"),
         (has_body, "413", "Too large"),
-        (has_body, "415", "Not a media type this takes"),
+        (has_body, "415", "Not a media type or an encoding this takes"),
         (has_body || has_query, "422", "Values that are not acceptable, each named"),
         (is_limited, "429", "More than the key, the account or the address may: try again after Retry-After"),
         (true, "500", "A defect on our side"),

@@ -58,7 +58,7 @@ pub struct ApiKey {
     pub updated_at: DateTime<Utc>,
 }
 
-const COLUMNS: &str = "id, user_id, prefix, note, scope, expires_at, last_used_at, created_at, updated_at";
+pub(crate) const COLUMNS: &str = "id, user_id, prefix, note, scope, expires_at, last_used_at, created_at, updated_at";
 
 /// A key and, this once, its secret.
 #[derive(Debug, Serialize, ToSchema)]

@@ -1,22 +1,17 @@
-//! The server: its state, the router that merges the slices, serving and stopping.
+//! The server: its state, and the router that merges the slices. `serve/` serves it.
 
-use std::io;
-use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, Uri, header};
-use axum::middleware::{self, Next};
+use axum::extract::State;
+use axum::http::{StatusCode, Uri};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
-use axum::serve::ListenerExt;
-use axum::{Router, ServiceExt as _, routing};
+use axum::{Router, routing};
 use chrono::TimeDelta;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tower::util::MapRequestLayer;
-use tower::{Layer, ServiceExt};
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::decompression::RequestDecompressionLayer;
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
 use utoipa_axum::router::OpenApiRouter;
@@ -33,14 +28,17 @@ use crate::config::Settings;
 use crate::db::{Db, on};
 use crate::error::{Cause, Error, Result};
 use crate::events::EventRates;
+use crate::headers::complete_answer;
+use crate::https::require_https;
 use crate::live::Hub;
 use crate::observe::metrics::Metrics;
 use crate::observe::traces::Traces;
 use crate::observe::{page, watch_request};
 use crate::sources::Clock;
+use crate::unread_body::answer_in_time;
 use crate::{
-    api_document, api_keys, audit, configurations, customers, events, jobs, live, server, sessions, sign_in, ui,
-    unread_body, users,
+    api_document, api_keys, audit, configurations, customers, events, export, jobs, live, server, sessions, sign_in,
+    ui, users,
 };
 
 /// Where the API lives.
@@ -49,8 +47,6 @@ pub const API: &str = "/api/v1";
 const CLEARING: Duration = Duration::from_mins(10);
 /// How long a change of rights is kept for servers to read.
 const ACCESS_CHANGES_KEPT: TimeDelta = TimeDelta::hours(1);
-/// How long requests may go on after the server was told to stop.
-const GRACE: Duration = Duration::from_secs(10);
 
 /// What every request works with.
 #[derive(Debug, Clone)]
@@ -68,6 +64,7 @@ struct Inner {
     hub: Hub,
     metrics: Metrics,
     traces: Traces,
+    stopping: CancellationToken,
     closing: CancellationToken,
 }
 
@@ -86,6 +83,7 @@ impl App {
         let gates = Gates::new(&db, &settings.limits);
         let event_rates = EventRates::new(&settings.limits, clock.clone());
         let uses = Uses::default();
+        let stopping = CancellationToken::new();
         Ok(Self(Arc::new(Inner {
             db,
             settings,
@@ -97,6 +95,7 @@ impl App {
             hub,
             metrics,
             traces,
+            stopping,
             closing,
         })))
     }
@@ -155,7 +154,7 @@ impl App {
         &self.0.traces
     }
 
-    /// Cancelled once the server is stopping.
+    /// Cancelled when the server lets nobody in any more and its streams end.
     #[must_use]
     pub fn closing(&self) -> &CancellationToken {
         &self.0.closing
@@ -166,6 +165,11 @@ impl App {
     pub fn hub(&self) -> &Hub {
         &self.0.hub
     }
+
+    /// Cancelled when the server was told to stop: it still serves, but is not ready any more.
+    pub(crate) fn stopping(&self) -> &CancellationToken {
+        &self.0.stopping
+    }
 }
 
 /// The routes of all slices and the document that describes them.
@@ -174,6 +178,7 @@ fn api() -> OpenApiRouter<App> {
         .merge(server::routes())
         .merge(users::routes())
         .merge(sign_in::routes())
+        .merge(export::routes())
         .merge(sessions::routes())
         .merge(api_keys::routes())
         .merge(customers::routes())
@@ -197,7 +202,7 @@ pub fn openapi() -> &'static Document {
 }
 
 /// Everything the server answers.
-fn router(app: App) -> Router {
+pub(crate) fn router(app: App) -> Router {
     let (api, _) = api().split_for_parts();
     api.merge(reader())
         .route("/livez", routing::get(|| async { "ok\n" }))
@@ -206,11 +211,14 @@ fn router(app: App) -> Router {
         .fallback(ui::answer)
         .method_not_allowed_fallback(|| async { Error::MethodNotAllowed })
         .layer(CatchPanicLayer::custom(|_| Error::internal("a handler panicked").into_response()))
+        // What is compressed in another way comes through as it is, and is refused by whoever reads it.
+        .layer(RequestDecompressionLayer::new().pass_through_unaccepted(true))
         .layer(middleware::from_fn_with_state(app.clone(), refuse_other_origins))
-        .layer(middleware::from_fn(no_store))
-        .layer(middleware::from_fn(unread_body::discard))
+        .layer(middleware::from_fn_with_state(app.clone(), require_https))
+        .layer(middleware::from_fn_with_state(app.clone(), answer_in_time))
         .layer(middleware::from_fn_with_state(app.clone(), watch_request))
         .layer(middleware::from_fn_with_state(app.clone(), find_caller))
+        .layer(middleware::from_fn_with_state(app.clone(), complete_answer))
         .with_state(app)
 }
 
@@ -227,20 +235,8 @@ fn reader() -> Router<App> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestId(pub Uuid);
 
-/// What is private stays out of caches, and is what it says it is.
-async fn no_store(request: Request, next: Next) -> Response {
-    let is_data = request.uri().path().starts_with(API);
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if is_data {
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    }
-    response
-}
-
 /// Existing scripts write `/job_configurations`: in the first part of an API path `_` is as good as `-`.
-fn canonical_path<B>(mut request: axum::http::Request<B>) -> axum::http::Request<B> {
+pub(crate) fn canonical_path<B>(mut request: axum::http::Request<B>) -> axum::http::Request<B> {
     let Some(rest) = request.uri().path().strip_prefix(API).and_then(|rest| rest.strip_prefix('/')) else {
         return request;
     };
@@ -258,53 +254,15 @@ fn canonical_path<B>(mut request: axum::http::Request<B>) -> axum::http::Request
 
 /// Ready once the database is migrated, which it is before we listen, and answers.
 async fn ready(State(app): State<App>) -> Result<&'static str> {
-    if app.0.closing.is_cancelled() {
+    if app.stopping().is_cancelled() {
         return Err(Error::Busy("The server is stopping."));
     }
     app.db().ping().await?;
     Ok("ready\n")
 }
 
-/// Serves until told to stop, then ends the streams, lets the other requests finish and closes the database.
-pub async fn serve(
-    listener: TcpListener,
-    app: App,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
-    let seen = Hub::begin(app.db()).await.map_err(io::Error::other)?;
-    let hub = tokio::spawn(app.hub().clone().run(app.db().clone(), seen));
-    let clearing = tokio::spawn(clear_expired(app.clone()));
-    let service = MapRequestLayer::new(canonical_path).layer(router(app.clone()));
-    let make_service = ServiceExt::<Request>::map_err(service, |never| match never {});
-    let closing = app.0.closing.clone();
-    let stopping = async move {
-        stop.await;
-        closing.cancel();
-    };
-    // Small answers leave at once.
-    let listener = listener.tap_io(|connection| {
-        if let Err(error) = connection.set_nodelay(true) {
-            tracing::debug!(%error, "could not set TCP_NODELAY");
-        }
-    });
-    let make_service = make_service.into_make_service_with_connect_info::<SocketAddr>();
-    let serving = axum::serve(listener, make_service).with_graceful_shutdown(stopping);
-    let closed = app.0.closing.clone();
-    let served = tokio::select! {
-        served = serving.into_future() => served,
-        () = async { closed.cancelled().await; tokio::time::sleep(GRACE).await } => Ok(()),
-    };
-    app.0.closing.cancel();
-    clearing.abort();
-    // Only a panic in the hub could make this fail, and that has been logged.
-    let _ = hub.await;
-    // A connection whose query does not end is left to end with the process.
-    let _ = tokio::time::timeout(GRACE, app.db().close()).await;
-    served
-}
-
 /// Clears away expired sessions and changes of rights that every server has read.
-async fn clear_expired(app: App) {
+pub(crate) async fn clear_expired(app: App) {
     let mut ticks = tokio::time::interval(CLEARING);
     loop {
         ticks.tick().await;

@@ -54,6 +54,21 @@ pub enum Error {
     /// The body's media type is none of these.
     #[error("the media type is not {0}")]
     UnsupportedMediaType(&'static str),
+    /// The body is compressed in a way that is not taken.
+    #[error("the content encoding is not gzip")]
+    UnsupportedEncoding,
+    /// What was sent is no request.
+    #[error("not a request in HTTP/1.1")]
+    BadRequest,
+    /// The head of the request is too large, or has too many headers.
+    #[error("the head is too large")]
+    HeadTooLarge,
+    /// The body did not arrive in time.
+    #[error("the body did not arrive in time")]
+    TooSlow,
+    /// It came by plain http, to a server that browsers reach by https.
+    #[error("not by https")]
+    HttpsRequired,
     /// Values that are not acceptable.
     #[error("invalid: {0:?}")]
     Invalid(Vec<FieldError>),
@@ -170,11 +185,17 @@ impl Error {
             }
             Self::Conflict { .. } => (StatusCode::CONFLICT, "urn:milepost:problem:conflict", "Conflict"),
             Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "urn:milepost:problem:too-large", "Too large"),
-            Self::UnsupportedMediaType(_) => (
+            Self::UnsupportedMediaType(_) | Self::UnsupportedEncoding => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "urn:milepost:problem:unsupported-media-type",
                 "Unsupported media type",
             ),
+            Self::BadRequest => (StatusCode::BAD_REQUEST, "urn:milepost:problem:bad-request", "Bad request"),
+            Self::HeadTooLarge => {
+                (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "urn:milepost:problem:head-too-large", "Head too large")
+            }
+            Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "urn:milepost:problem:too-slow", "Too slow"),
+            Self::HttpsRequired => (StatusCode::FORBIDDEN, "urn:milepost:problem:https-required", "Only by https"),
             Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "urn:milepost:problem:invalid", "Invalid values"),
             Self::TooManyRequests { .. } => {
                 (StatusCode::TOO_MANY_REQUESTS, "urn:milepost:problem:too-many-requests", "Too many requests")
@@ -212,6 +233,16 @@ impl Error {
             Self::Conflict { detail, .. } => detail.clone(),
             Self::TooLarge(limit) => format!("The body is larger than {limit} bytes."),
             Self::UnsupportedMediaType(wanted) => format!("Send the body as {wanted}."),
+            Self::UnsupportedEncoding => "Send the body as it is, or compressed with gzip.".to_owned(),
+            Self::BadRequest => "What was sent is not a request in HTTP/1.1.".to_owned(),
+            Self::HeadTooLarge => {
+                "The path, the query and the headers are too long together, or there are too many headers.".to_owned()
+            }
+            Self::TooSlow => "The body did not arrive in time; send it again, faster or in parts.".to_owned(),
+            Self::HttpsRequired => "Use https. A key or password sent by plain http may have been read on the way: \
+                replace it. Operators: if this did come by https, name the proxy that speaks it in trusted_proxies, \
+                and let it send X-Forwarded-Proto."
+                .to_owned(),
             Self::Invalid(errors) => match errors.as_slice() {
                 [FieldError { pointer, detail }] if pointer.is_empty() => detail.clone(),
                 [FieldError { pointer, detail }] => format!("{pointer}: {detail}"),
@@ -266,6 +297,13 @@ impl Error {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         self.log();
+        self.response()
+    }
+}
+
+impl Error {
+    /// The answer, without a word in the log.
+    pub(crate) fn response(&self) -> Response {
         let (status, kind, _) = self.class();
         let body = serde_json::to_vec(&self.problem()).unwrap_or_default();
         let mut response = (status, [(header::CONTENT_TYPE, PROBLEM_JSON)], body).into_response();
@@ -273,6 +311,9 @@ impl IntoResponse for Error {
         let headers = response.headers_mut();
         if let Some(wait) = self.retry_after() {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(wait));
+        }
+        if let Self::UnsupportedEncoding = self {
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"milepost\""));

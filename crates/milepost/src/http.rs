@@ -6,24 +6,29 @@ use std::marker::PhantomData;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::HeaderMap;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, IgnoredAny, IntoDeserializer, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
 use serde_path_to_error::{Path as ErrorPath, Segment};
 use uuid::Uuid;
 
 use crate::error::{Error, FieldError, Result};
 
-/// The largest body of one event or of a batch of them, in bytes: an event with 100 texts of 4 KiB fits.
-pub const EVENTS_BODY_LIMIT: usize = 1024 * 1024;
+/// The largest body of one event, in bytes.
+pub const EVENT_BODY_LIMIT: usize = 64 * 1024;
+/// The largest body of a batch of events, in bytes.
+pub const BATCH_BODY_LIMIT: usize = 1024 * 1024;
 /// The largest body of a configuration, in bytes: 500 steps with 100 fields of ordinary names fit.
 pub const CONFIGURATION_BODY_LIMIT: usize = 4 * 1024 * 1024;
 /// The largest body of anything else, in bytes.
 pub const BODY_LIMIT: usize = 256 * 1024;
+/// How many objects and arrays may stand inside each other in a body, or in one event of a batch.
+pub const DEPTH_LIMIT: usize = 64;
 
 /// A body in JSON. A missing content type counts as JSON, since old scripts send none.
 #[derive(Debug)]
@@ -73,8 +78,10 @@ pub fn media_type(headers: &HeaderMap) -> Option<String> {
 
 /// The largest body that a path takes, in bytes.
 fn body_limit(path: &str) -> usize {
-    if path.ends_with("/events") || path.ends_with("/events/batch") {
-        EVENTS_BODY_LIMIT
+    if path.ends_with("/events") {
+        EVENT_BODY_LIMIT
+    } else if path.ends_with("/events/batch") {
+        BATCH_BODY_LIMIT
     } else if path.ends_with("/job-configurations") {
         CONFIGURATION_BODY_LIMIT
     } else {
@@ -82,13 +89,19 @@ fn body_limit(path: &str) -> usize {
     }
 }
 
-/// The whole body, within the limit of its path.
+/// The whole body, unpacked, within the limit of its path. It is unpacked as it is read, so that of one that is too large
+/// no more is unpacked than the limit.
 pub async fn read_body(request: Request) -> Result<Bytes> {
+    // Gzip has been taken care of, and its header away.
+    if request.headers().get_all(CONTENT_ENCODING).iter().any(|encoding| encoding != "identity") {
+        return Err(Error::UnsupportedEncoding);
+    }
     let limit = body_limit(request.uri().path());
     let mut body = request.into_body();
     let mut read = Vec::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Error::BadJson("the body ended early".to_owned()))?;
+        let frame =
+            frame.map_err(|_| Error::BadJson("the body ended early, or is not compressed as it says".to_owned()))?;
         let Some(data) = frame.data_ref() else { continue };
         if read.len() + data.len() > limit {
             return Err(Error::TooLarge(limit));
@@ -98,8 +111,39 @@ pub async fn read_body(request: Request) -> Result<Bytes> {
     Ok(read.into())
 }
 
-/// Reads JSON: 400 if it is none, 422 naming the field if a value does not fit.
+/// Reads JSON: 400 if it is none or too deep, 422 naming the field if a value does not fit.
 pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    if is_deeper_than(DEPTH_LIMIT, bytes) {
+        return Err(Error::BadJson(format!("it is nested deeper than {DEPTH_LIMIT} levels")));
+    }
+    parse_json_of_any_depth(bytes)
+}
+
+/// Reads a JSON array without looking into its elements, each of which is to be read by itself.
+pub fn parse_elements(bytes: &[u8]) -> Result<Vec<Box<RawValue>>> {
+    parse_json_of_any_depth(bytes)
+}
+
+/// Whether objects and arrays stand deeper inside each other. What is no JSON is left to its reader to find out.
+fn is_deeper_than(limit: usize, bytes: &[u8]) -> bool {
+    let (mut depth, mut is_text, mut is_escaped) = (0_usize, false, false);
+    for byte in bytes {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_text => is_escaped = true,
+            b'"' => is_text = !is_text,
+            b'{' | b'[' if !is_text => depth += 1,
+            b'}' | b']' if !is_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > limit {
+            return true;
+        }
+    }
+    false
+}
+
+fn parse_json_of_any_depth<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         // Reading ended at the value that does not fit; what comes behind it may be no JSON.

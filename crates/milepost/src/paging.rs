@@ -81,7 +81,7 @@ pub struct Paging {
     #[param(value_type = Option<u8>, minimum = 1, maximum = 200)]
     pub limit: Limit,
     /// The `next` of the page before.
-    #[param(value_type = Option<String>, pattern = r"^-?[0-9a-f]{1,16}-[0-9a-f]{1,32}$")]
+    #[param(value_type = Option<String>, pattern = r"^(0|[1-9a-f][0-9a-f]{0,13})-(0|[1-9a-f][0-9a-f]{0,31})$")]
     pub cursor: Option<Cursor>,
 }
 

@@ -24,6 +24,9 @@ const READER_POLICY: &str = "default-src 'none'; script-src 'self'; \
     style-src 'self' 'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='; img-src 'self' data:; \
     connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
+/// The same for a file of the page. A worker goes by the policy of its own script, and asks us for the live stream.
+const FILE_POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'";
+
 /// Paths may hold invitations, which no other site may learn; and no other site may frame or hold our window.
 const PAGE_HEADERS: [(HeaderName, &str); 4] = [
     (header::REFERRER_POLICY, "no-referrer"),
@@ -101,15 +104,16 @@ fn send_file(file: &'static File, headers: &HeaderMap) -> Response {
     let etag = format!("\"{}-{coding}\"", file.digest);
     let kept = if file.path.starts_with("assets/") { FOR_EVER } else { ASK_AGAIN };
     let is_known = is_known(headers, &etag);
-    let caching = [
+    let named = [
+        (header::CONTENT_SECURITY_POLICY, FILE_POLICY.to_owned()),
         (header::CACHE_CONTROL, kept.to_owned()),
         (header::ETAG, etag),
         (header::VARY, header::ACCEPT_ENCODING.to_string()),
     ];
     if is_known {
-        return (StatusCode::NOT_MODIFIED, caching).into_response();
+        return (StatusCode::NOT_MODIFIED, named).into_response();
     }
-    let mut response = (caching, [(header::CONTENT_TYPE, file.content_type)], Body::from(content)).into_response();
+    let mut response = (named, [(header::CONTENT_TYPE, file.content_type)], Body::from(content)).into_response();
     if coding != "identity" {
         response.headers_mut().insert(header::CONTENT_ENCODING, axum::http::HeaderValue::from_static(coding));
     }

@@ -1863,6 +1863,15 @@ export interface operations {
                     "application/json": components["schemas"]["Server"];
                 };
             };
+            /** @description Not by plain http */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description A defect on our side */
             500: {
                 headers: {
@@ -1914,8 +1923,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body arrived too slowly */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1941,7 +1959,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type this takes */
+            /** @description Not a media type or an encoding this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2006,7 +2024,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2075,8 +2093,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body arrived too slowly */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2093,7 +2120,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type this takes */
+            /** @description Not a media type or an encoding this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2171,8 +2198,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body arrived too slowly */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2189,7 +2225,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type this takes */
+            /** @description Not a media type or an encoding this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2268,8 +2304,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body arrived too slowly */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2286,7 +2331,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type this takes */
+            /** @description Not a media type or an encoding this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2351,7 +2396,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2606,7 +2651,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2684,8 +2729,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body arrived too slowly */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2702,7 +2756,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type this takes */
+            /** @description Not a media type or an encoding this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2767,7 +2821,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2826,7 +2880,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2907,7 +2961,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2918,6 +2972,15 @@ export interface operations {
             };
             /** @description Not there, or not the caller's: the answer is the same */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body arrived too slowly */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2943,7 +3006,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type this takes */
+            /** @description Not a media type or an encoding this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3013,7 +3076,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3100,8 +3163,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body arrived too slowly */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3118,7 +3190,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type this takes */
+            /** @description Not a media type or an encoding this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3186,7 +3258,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3243,6 +3315,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Invitation"];
+                };
+            };
+            /** @description Not by plain http */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not there, or not the caller's: the answer is the same */
@@ -3326,7 +3407,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3344,6 +3425,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The body arrived too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Too large */
             413: {
                 headers: {
@@ -3353,7 +3443,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type this takes */
+            /** @description Not a media type or an encoding this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3427,7 +3517,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3514,8 +3604,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body arrived too slowly */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3541,7 +3640,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type this takes */
+            /** @description Not a media type or an encoding this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3597,6 +3696,15 @@ export interface operations {
                     "application/json": unknown;
                 };
             };
+            /** @description Not by plain http */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description A defect on our side */
             500: {
                 headers: {
@@ -3647,7 +3755,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3749,7 +3857,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3836,8 +3944,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body arrived too slowly */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3863,7 +3980,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type this takes */
+            /** @description Not a media type or an encoding this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3931,7 +4048,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4012,7 +4129,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4030,6 +4147,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The body arrived too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Too large */
             413: {
                 headers: {
@@ -4039,7 +4165,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type this takes */
+            /** @description Not a media type or an encoding this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -4107,7 +4233,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4175,7 +4301,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4265,7 +4391,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4283,6 +4409,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The body arrived too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Too large */
             413: {
                 headers: {
@@ -4292,7 +4427,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type this takes */
+            /** @description Not a media type or an encoding this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -4371,8 +4506,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body arrived too slowly */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4389,7 +4533,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not a media type this takes */
+            /** @description Not a media type or an encoding this takes */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -4469,7 +4613,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4552,7 +4696,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4632,7 +4776,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;

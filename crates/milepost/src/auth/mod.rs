@@ -74,10 +74,7 @@ impl Viewer {
     /// What the viewer may see.
     #[must_use]
     pub fn tenant(&self) -> Tenant {
-        match self.role {
-            Role::Provider => Tenant::Provider(ProviderId(self.user_id)),
-            Role::Customer => Tenant::Customer(CustomerId(self.user_id)),
-        }
+        Tenant::of_account(self.user_id, self.role)
     }
 }
 
@@ -115,6 +112,14 @@ pub enum Tenant {
 }
 
 impl Tenant {
+    /// Whose an account's jobs are, for the operator, who looks at them without the account's credentials.
+    pub(crate) fn of_account(user_id: Uuid, role: Role) -> Self {
+        match role {
+            Role::Provider => Self::Provider(ProviderId(user_id)),
+            Role::Customer => Self::Customer(CustomerId(user_id)),
+        }
+    }
+
     /// The column of `jobs` that must hold [`Tenant::id`].
     #[must_use]
     pub fn jobs_column(self) -> &'static str {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::serve::stop_signal;
+use super::serve::StopSignals;
 use super::{DatabaseArgs, Failure, Outcome};
 use crate::db::{BackupError, Copied, Db, back_up};
 
@@ -38,10 +38,10 @@ impl Backup {
 pub(super) async fn unless_stopped(
     work: impl Future<Output = Result<Copied, BackupError>>,
 ) -> Result<Copied, Failure> {
+    // Before anything is made.
+    let mut signals = StopSignals::listen()?;
     tokio::select! {
-        // In this order: nothing is made before we listen for signals.
-        biased;
-        () = stop_signal() => Err(Failure("stopped; nothing was kept".to_owned())),
+        () = signals.next() => Err(Failure("stopped; nothing was kept".to_owned())),
         done = work => Ok(done?),
     }
 }

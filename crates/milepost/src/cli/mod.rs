@@ -4,10 +4,13 @@
 mod audit;
 mod backup;
 mod demo;
+mod erase;
+mod export;
 mod migrate;
 mod openapi;
 mod rebuild;
 mod restore;
+mod retire;
 mod serve;
 mod server;
 mod text;
@@ -49,6 +52,12 @@ enum Command {
     Audit(audit::Audit),
     /// Recompute the state of all jobs from their events and report every difference
     Rebuild(rebuild::Rebuild),
+    /// Delete or anonymise finished jobs that are kept no longer, or tell how many there are
+    Retire(retire::Retire),
+    /// Erase a person's data; what their jobs count for stays
+    Erase(erase::Erase),
+    /// Write all data of an account to standard output, as JSON
+    Export(export::Export),
     /// Copy a SQLite database into a file, with or without a running server
     Backup(backup::Backup),
     /// Make a SQLite database of a backup
@@ -180,6 +189,9 @@ impl Command {
             Self::User(user) => user.run().await,
             Self::Audit(audit) => audit.run().await,
             Self::Rebuild(rebuild) => rebuild.run().await,
+            Self::Retire(retire) => retire.run().await,
+            Self::Erase(erase) => erase.run().await,
+            Self::Export(export) => export.run().await,
             Self::Backup(backup) => backup.run().await,
             Self::Restore(restore) => restore.run().await,
             Self::Watch(watch) => return watch.run().await,

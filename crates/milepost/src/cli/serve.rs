@@ -1,17 +1,21 @@
 //! `milepost serve`: the server, until it is told to stop.
 
+use std::io;
 use std::net::SocketAddr;
 
 use clap::Args;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
 use super::{Failure, Outcome};
-use crate::app::{self, App};
+use crate::app::App;
 use crate::config::{SettingArgs, Settings};
 use crate::db::Db;
 use crate::observe::metrics::Metrics;
 use crate::observe::traces::Traces;
 use crate::observe::{log, page};
+use crate::serve;
 use crate::sources::Clock;
 
 /// What is logged unless told otherwise. PostgreSQL's notices at each start say that tables exist already.
@@ -27,6 +31,13 @@ impl Serve {
     pub(super) async fn run(self) -> Outcome {
         let mut settings = self.settings.resolve()?;
         log::start(LOGGED, settings.log_format).map_err(Failure)?;
+        let mut signals = StopSignals::listen()?;
+        if settings.is_https() && settings.trusted_proxies.is_empty() {
+            tracing::warn!(
+                "public_url is https and trusted_proxies names no proxy: every call of the API will be refused"
+            );
+        }
+        serve::fit_to_open_files(&mut settings.limits);
         let metrics = Metrics::new(settings.database_url.kind())?;
         let traces = Traces::from_env(&metrics)?;
         let db = Db::open(&settings.database_url).await?;
@@ -43,7 +54,21 @@ impl Serve {
             tokio::spawn(page::serve(listener, app.clone()));
         }
         tracing::info!(%url, %database, "milepost is ready");
-        let served = app::serve(listener, app, stop_signal()).await;
+        let stop = CancellationToken::new();
+        let serving = serve::serve(listener, app, stop.clone().cancelled_owned());
+        let insisting = async {
+            signals.next().await;
+            tracing::info!("stopping");
+            stop.cancel();
+            signals.next().await;
+        };
+        let served = tokio::select! {
+            served = serving => served,
+            () = insisting => {
+                tracing::warn!("told twice to stop: not waiting for what is under way");
+                return Ok(());
+            }
+        };
         traces.flush().await;
         Ok(served?)
     }
@@ -60,16 +85,22 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|error| Failure(format!("cannot listen on {address}: {error}")))
 }
 
-/// Resolves at Ctrl-C or SIGTERM.
-pub(super) async fn stop_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        // Without a handler for SIGTERM the system ends us on it: only Ctrl-C is left to wait for.
-        let _ = tokio::signal::ctrl_c().await;
-        return;
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
+/// Ctrl-C and SIGTERM.
+pub(super) struct StopSignals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl StopSignals {
+    pub(super) fn listen() -> io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    /// Resolves at the next of them.
+    pub(super) async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }

@@ -146,7 +146,7 @@ async fn list(app: &App) -> Outcome {
     Ok(())
 }
 
-fn parse<T: TryFrom<String, Error = String>>(flag: &str, text: String) -> Result<T, Failure> {
+pub(super) fn parse<T: TryFrom<String, Error = String>>(flag: &str, text: String) -> Result<T, Failure> {
     T::try_from(text).map_err(|reason| Failure(format!("{flag}: {reason}")))
 }
 

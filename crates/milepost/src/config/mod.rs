@@ -18,7 +18,7 @@ use url::Url;
 use utoipa::ToSchema;
 
 use crate::db::DatabaseUrl;
-use values::{ListenAddress, Networks, PublicUrl, Span, resolve_address};
+use values::{Delay, ListenAddress, Networks, PublicUrl, Span, resolve_address};
 
 /// The file that is read when no other is named and it exists.
 const DEFAULT_FILE: &str = "milepost.toml";
@@ -81,7 +81,8 @@ pub struct SettingArgs {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub header_timeout: Option<String>,
 
-    /// How long a request may take, streams apart [default: 30s]
+    /// How long a request may take, streams apart, and how long a client may read nothing of an answer or a stream
+    /// [default: 30s]
     #[arg(long, value_name = "DURATION")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_timeout: Option<String>,
@@ -90,6 +91,12 @@ pub struct SettingArgs {
     #[arg(long, value_name = "DURATION")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idle_timeout: Option<String>,
+
+    /// How long the server goes on serving after it was told to stop, while `/readyz` says that it is stopping
+    /// [default: 0s]
+    #[arg(long, value_name = "DURATION")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stop_delay: Option<String>,
 
     /// How many events a second each key may report, over time [default: 500]
     #[arg(long, value_name = "NUMBER")]
@@ -138,7 +145,7 @@ pub struct SettingArgs {
 }
 
 /// The keys of the file and, in capitals behind `MILEPOST_`, the variables.
-const KEYS: [&str; 20] = [
+const KEYS: [&str; 21] = [
     "listen",
     "database_url",
     "public_url",
@@ -150,6 +157,7 @@ const KEYS: [&str; 20] = [
     "header_timeout",
     "request_timeout",
     "idle_timeout",
+    "stop_delay",
     "event_rate",
     "event_burst",
     "session_idle",
@@ -184,8 +192,9 @@ pub enum LogFormat {
 }
 
 /// What is done with finished jobs that are kept no longer.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, sqlx::Type)]
 #[serde(rename_all = "lowercase")]
+#[sqlx(type_name = "text", rename_all = "lowercase")]
 pub enum RetentionAction {
     /// They go, but for what they count for.
     Delete,
@@ -210,7 +219,7 @@ pub struct Limits {
     pub max_connections: NonZeroU32,
     /// For a request's head to arrive.
     pub header_timeout: Duration,
-    /// For a request to be answered, streams apart.
+    /// For a request to be answered, streams apart; and for a client to read nothing of an answer or a stream.
     pub request_timeout: Duration,
     /// For a connection to lie idle between two requests.
     pub idle_timeout: Duration,
@@ -279,6 +288,8 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// How much the server takes on.
     pub limits: Limits,
+    /// How long it goes on serving after it was told to stop, not ready any more.
+    pub stop_delay: Duration,
     /// How long sessions last.
     pub sessions: SessionLimits,
     /// Whether every reading of a job goes into the audit log.
@@ -308,6 +319,8 @@ struct Given {
     header_timeout: Option<Span>,
     request_timeout: Option<Span>,
     idle_timeout: Option<Span>,
+    #[serde(default)]
+    stop_delay: Delay,
     event_rate: Option<NonZeroU32>,
     event_burst: Option<NonZeroU32>,
     session_idle: Option<Span>,
@@ -366,6 +379,7 @@ impl SettingArgs {
                 event_rate: given.event_rate.unwrap_or(usual.limits.event_rate),
                 event_burst: given.event_burst.unwrap_or(usual.limits.event_burst),
             },
+            stop_delay: given.stop_delay.0,
             sessions: SessionLimits {
                 idle: delta(given.session_idle, usual.sessions.idle),
                 lifetime: delta(given.session_lifetime, usual.sessions.lifetime),
@@ -431,6 +445,7 @@ impl Settings {
             metrics_listen: None,
             log_format: LogFormat::default(),
             limits: Limits::default(),
+            stop_delay: Duration::ZERO,
             sessions: SessionLimits::default(),
             audit_reads: false,
             retention: None,

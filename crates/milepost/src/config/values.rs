@@ -17,18 +17,44 @@ pub(super) struct Span(pub(super) Duration);
 /// The longest time that a setting may be.
 const LONGEST: Duration = Duration::from_hours(24 * 3_653);
 
+/// How long something is put off, in words: up to five minutes, or `0s`.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Delay(pub(super) Duration);
+
+/// The longest that something is put off.
+const LONGEST_DELAY: Duration = Duration::from_mins(5);
+
+/// Reads a duration in words.
+fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(String, Duration), D::Error> {
+    // A bare number is read as one.
+    let value = serde_json::Value::deserialize(deserializer)?;
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    match humantime::parse_duration(&text) {
+        Ok(duration) => Ok((text, duration)),
+        Err(_) => {
+            let detail = format!("{text:?} is not a duration, such as 30s, 15m, 24h or 14d");
+            Err(serde::de::Error::custom(detail))
+        }
+    }
+}
+
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        use serde::de::Error;
-        // A bare number is read as one.
-        let value = serde_json::Value::deserialize(deserializer)?;
-        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let span = humantime::parse_duration(&text)
-            .map_err(|_| D::Error::custom(format!("{text:?} is not a duration, such as 30s, 15m, 24h or 14d")))?;
+        let (text, span) = duration(deserializer)?;
         if !(Duration::from_secs(1)..=LONGEST).contains(&span) {
-            return Err(D::Error::custom(format!("{text:?} is not between a second and ten years")));
+            return Err(serde::de::Error::custom(format!("{text:?} is not between a second and ten years")));
         }
         Ok(Self(span))
+    }
+}
+
+impl<'de> Deserialize<'de> for Delay {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (text, delay) = duration(deserializer)?;
+        if delay > LONGEST_DELAY {
+            return Err(serde::de::Error::custom(format!("{text:?} is longer than five minutes")));
+        }
+        Ok(Self(delay))
     }
 }
 

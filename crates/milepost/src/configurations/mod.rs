@@ -24,7 +24,7 @@ use crate::error::{Error, FieldError, Result};
 use crate::http::{Json, PathId, Query, objects, optional_objects, optional_word};
 use crate::paging::{Cursor, Limit, Page};
 use crate::values::{Name, Points, Tag, Units};
-pub use queries::{find_newest, find_version, load_steps};
+pub use queries::{find as find_configuration, find_newest, find_version, load_steps};
 use version::Version;
 
 /// The most steps of a configuration.
@@ -203,7 +203,7 @@ struct ConfigurationList {
     #[param(value_type = Option<u8>, minimum = 1, maximum = 200)]
     limit: Limit,
     /// The `next` of the page before.
-    #[param(value_type = Option<String>, pattern = r"^-?[0-9a-f]{1,16}-[0-9a-f]{1,32}$")]
+    #[param(value_type = Option<String>, pattern = r"^(0|[1-9a-f][0-9a-f]{0,13})-(0|[1-9a-f][0-9a-f]{0,31})$")]
     cursor: Option<Cursor>,
 }
 

@@ -106,7 +106,7 @@ pub(super) async fn insert(
 }
 
 /// One configuration of the provider.
-pub(super) async fn find(db: &Db, provider: ProviderId, id: Uuid) -> sqlx::Result<Option<Configuration>> {
+pub async fn find(db: &Db, provider: ProviderId, id: Uuid) -> sqlx::Result<Option<Configuration>> {
     let row = on!(db, |c| {
         sqlx::query_as(sql!("select {COLUMNS} from job_configurations c where c.provider_id = $1 and c.id = $2"))
             .bind(provider.id())

@@ -237,19 +237,23 @@ async fn unlink_customer(
 async fn show_jobs(tx: &mut Tx, link_id: Uuid, user_id: Option<Uuid>, now: DateTime<Utc>) -> sqlx::Result<()> {
     let lock = tx.lock_clause(" for no key update of jobs");
     let _locked: Vec<(Uuid,)> = on!(&mut *tx, |c| {
-        sqlx::query_as(sql!("select id from jobs where customer_link_id = $1 order by id{lock}"))
-            .bind(link_id)
-            .fetch_all(c)
-            .await
+        sqlx::query_as(sql!(
+            "select id from jobs where customer_link_id = $1 and anonymised_at is null order by id{lock}"
+        ))
+        .bind(link_id)
+        .fetch_all(c)
+        .await
     })?;
     on!(tx, |c| {
-        sqlx::query("update jobs set customer_id = $2, updated_at = $3 where customer_link_id = $1")
-            .bind(link_id)
-            .bind(user_id)
-            .bind(now)
-            .execute(c)
-            .await
-            .map(drop)
+        sqlx::query(
+            "update jobs set customer_id = $2, updated_at = $3 where customer_link_id = $1 and anonymised_at is null",
+        )
+        .bind(link_id)
+        .bind(user_id)
+        .bind(now)
+        .execute(c)
+        .await
+        .map(drop)
     })
 }
 

@@ -6,6 +6,7 @@
 
 mod backup;
 pub(crate) mod bulk;
+mod clean;
 mod migrations;
 mod open;
 mod select;
@@ -263,14 +264,22 @@ pub async fn log_position(on: impl Into<On<'_>>, log: Log) -> sqlx::Result<i64> 
 /// Notes that somebody's rights changed, so that every server ends the streams that are no longer allowed. The subject
 /// is a user, session, key, job or customer link.
 pub async fn record_access_change(tx: &mut Tx, subject_id: Uuid, now: DateTime<Utc>) -> sqlx::Result<()> {
-    let position = take_positions(tx, Log::Access, 1).await?;
-    on!(tx, |c| {
-        sqlx::query("insert into access_changes (position, subject_id, created_at) values ($1, $2, $3)")
-            .bind(position)
-            .bind(subject_id)
-            .bind(now)
-            .execute(c)
-            .await
-            .map(drop)
-    })
+    record_access_changes(tx, [subject_id], now).await
+}
+
+/// The same for several at once.
+pub async fn record_access_changes(
+    tx: &mut Tx,
+    subject_ids: impl IntoIterator<Item = Uuid>,
+    now: DateTime<Utc>,
+) -> sqlx::Result<()> {
+    let subjects: Vec<Uuid> = subject_ids.into_iter().collect();
+    let Ok(count @ 1..) = i64::try_from(subjects.len()) else { return Ok(()) };
+    let first = take_positions(tx, Log::Access, count).await? - count + 1;
+    let rows: Vec<(i64, Uuid)> = (first..).zip(subjects).collect();
+    let insert = "insert into access_changes (position, subject_id, created_at) ";
+    insert_rows!(tx, insert, rows, |values, row| {
+        values.push_bind(row.0).push_bind(row.1).push_bind(now);
+    });
+    Ok(())
 }

@@ -188,7 +188,7 @@ async fn open_sqlite(options: SqliteConnectOptions) -> sqlx::Result<Db> {
 }
 
 /// Whether a code of SQLite's says that another process is at it.
-fn is_busy(code: Option<&str>) -> bool {
+pub(super) fn is_busy(code: Option<&str>) -> bool {
     const BUSY: u32 = 5;
     code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xff == BUSY)
 }
@@ -198,6 +198,8 @@ async fn try_open_sqlite(options: SqliteConnectOptions) -> sqlx::Result<Db> {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
+        // What is deleted or replaced is overwritten in the file: results may be medical. It costs no measurable time.
+        .pragma("secure_delete", "on")
         .busy_timeout(BUSY_TIMEOUT)
         .pragma("journal_size_limit", WAL_KEPT)
         .statement_cache_capacity(STATEMENT_CACHE);

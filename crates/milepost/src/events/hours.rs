@@ -67,6 +67,48 @@ async fn add(app: &App, tx: &mut Tx, provider_id: Uuid, hour: EventHour) -> sqlx
     })
 }
 
+/// The events of a job behind one sequence up to another, by the hour that counted them.
+pub async fn count_of_job(tx: &mut Tx, job_id: Uuid, after: i64, upto: i64) -> sqlx::Result<Vec<EventHour>> {
+    let hour = tx.hour_of("created_at");
+    on!(tx, |c| {
+        sqlx::query_as(sql!(
+            "select hour, count(*) as events, cast(sum(error) as bigint) as errors
+             from (select {hour} as hour, case when kind = 'error' then 1 else 0 end as error
+                   from events where job_id = $1 and sequence > $2 and sequence <= $3) as by_hour
+             group by hour order by hour"
+        ))
+        .bind(job_id)
+        .bind(after)
+        .bind(upto)
+        .fetch_all(c)
+        .await
+    })
+}
+
+/// Notes that events of an hour are deleted; the hour counts them still.
+pub async fn count_deleted(app: &App, tx: &mut Tx, provider_id: Uuid, hour: EventHour) -> sqlx::Result<()> {
+    on!(tx, |c| {
+        sqlx::query(
+            "insert into event_hours
+                 (id, provider_id, hour, events, errors, deleted_events, deleted_errors, created_at, updated_at)
+             values ($1, $2, $3, 0, 0, $4, $5, $6, $6)
+             on conflict (provider_id, hour) do update set
+                 deleted_events = event_hours.deleted_events + excluded.deleted_events,
+                 deleted_errors = event_hours.deleted_errors + excluded.deleted_errors,
+                 updated_at = excluded.updated_at",
+        )
+        .bind(app.clock().new_id())
+        .bind(provider_id)
+        .bind(hour.hour)
+        .bind(hour.events)
+        .bind(hour.errors)
+        .bind(app.clock().now())
+        .execute(c)
+        .await
+        .map(drop)
+    })
+}
+
 /// What is counted of a provider's hours from one on; hours without events may be missing.
 pub async fn load_hours_since(
     tx: &mut Tx,
@@ -164,7 +206,7 @@ async fn compare(tx: &mut Tx, provider_id: Uuid) -> sqlx::Result<Vec<Difference>
                        case when kind = 'error' then 1 else 0 end as counted_errors
                    from events where provider_id = $1
                    union all
-                   select hour, events, errors, 0, 0 from event_hours where provider_id = $1) as both_sides
+                   select hour, events, errors, deleted_events, deleted_errors from event_hours where provider_id = $1) as both_sides
              group by hour
              having sum(stored_events) <> sum(counted_events) or sum(stored_errors) <> sum(counted_errors)
              order by hour"
@@ -177,10 +219,12 @@ async fn compare(tx: &mut Tx, provider_id: Uuid) -> sqlx::Result<Vec<Difference>
 
 async fn delete_empty(tx: &mut Tx, provider_id: Uuid) -> sqlx::Result<()> {
     on!(tx, |c| {
-        sqlx::query("delete from event_hours where provider_id = $1 and events = 0 and errors = 0")
-            .bind(provider_id)
-            .execute(c)
-            .await
-            .map(drop)
+        sqlx::query(
+            "delete from event_hours where provider_id = $1 and events = 0 and errors = 0 and deleted_events = 0",
+        )
+        .bind(provider_id)
+        .execute(c)
+        .await
+        .map(drop)
     })
 }

@@ -107,7 +107,7 @@ pub struct Event {
     pub idempotency_key: Option<String>,
     /// When it arrived.
     pub created_at: DateTime<Utc>,
-    /// The same: an event is never changed.
+    /// The same, unless its job was anonymised since: nothing else changes an event.
     pub updated_at: DateTime<Utc>,
 }
 
@@ -227,7 +227,7 @@ pub(crate) fn parse_batch(body: &[u8], form: BatchForm) -> Result<Vec<Result<New
     let array: Vec<Box<RawValue>>;
     let raw: Vec<&[u8]> = match form {
         BatchForm::Array => {
-            array = http::parse_json(body)?;
+            array = http::parse_elements(body)?;
             array.iter().map(|raw| raw.get().as_bytes()).collect()
         }
         BatchForm::Lines => body.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).collect(),
@@ -259,7 +259,7 @@ pub(crate) struct EventFilter {
     #[param(value_type = Option<u8>, minimum = 1, maximum = 200)]
     limit: Limit,
     /// The `next` of the page before, in the same order.
-    #[param(pattern = r"^(asc|desc)\.-?[0-9a-f]{1,16}-[0-9a-f]{1,32}$")]
+    #[param(pattern = r"^(asc|desc)\.(0|[1-9a-f][0-9a-f]{0,13})-(0|[1-9a-f][0-9a-f]{0,31})$")]
     cursor: Option<String>,
 }
 

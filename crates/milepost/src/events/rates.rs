@@ -31,8 +31,6 @@ use crate::sources::Clock;
 
 /// For how long the database's word on a key counts here.
 const VOUCHED: Duration = Duration::from_secs(1);
-/// As many known keys as are kept before those are cleared away whose second is over.
-const KNOWN: usize = 1024;
 /// The places that an event takes at the gate, and a batch, whose body may be sixteen times as large.
 const EVENT_PLACES: u32 = 1;
 const BATCH_PLACES: u32 = 16;
@@ -41,7 +39,7 @@ const BATCH_PLACES: u32 = 16;
 #[derive(Debug)]
 pub struct EventRates {
     buckets: RateLimiter<Uuid, DashMapStateStore<Uuid>, Ticks, NoOpMiddleware<Duration>>,
-    known: Mutex<HashMap<Vec<u8>, Known>>,
+    known: Mutex<KnownKeys>,
 }
 
 /// Our clock, as governor asks it.
@@ -61,6 +59,13 @@ impl GovernorClock for Ticks {
 struct Reporter {
     provider: ProviderId,
     credential_id: Uuid,
+}
+
+/// Whose what was shown is, by its hash. Those whose second is over are cleared away once a second.
+#[derive(Debug, Default)]
+struct KnownKeys {
+    by_hash: HashMap<Vec<u8>, Known>,
+    cleared: Duration,
 }
 
 #[derive(Debug)]
@@ -96,19 +101,20 @@ impl EventRates {
 
     fn find(&self, shown: &[u8]) -> Option<Reporter> {
         let now = self.buckets.clock().now();
-        self.known().get(shown).filter(|known| known.until > now).map(|known| known.reporter)
+        self.known().by_hash.get(shown).filter(|known| known.until > now).map(|known| known.reporter)
     }
 
     fn remember(&self, shown: Vec<u8>, reporter: Reporter) {
         let now = self.buckets.clock().now();
         let mut known = self.known();
-        if known.len() >= KNOWN {
-            known.retain(|_, known| known.until > now);
+        if now >= known.cleared + VOUCHED {
+            known.cleared = now;
+            known.by_hash.retain(|_, known| known.until > now);
         }
-        known.insert(shown, Known { reporter, until: now + VOUCHED });
+        known.by_hash.insert(shown, Known { reporter, until: now + VOUCHED });
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<Vec<u8>, Known>> {
+    fn known(&self) -> MutexGuard<'_, KnownKeys> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -116,8 +122,6 @@ impl EventRates {
     pub fn forget_idle(&self) {
         self.buckets.retain_recent();
         self.buckets.shrink_to_fit();
-        let now = self.buckets.clock().now();
-        self.known().retain(|_, known| known.until > now);
     }
 }
 
@@ -174,8 +178,14 @@ impl AdmittedBatch {
 async fn admit<T>(parts: &mut Parts, app: &App, take: impl Fn(Reporter) -> Result<T>) -> Result<(Reporter, T)> {
     let rates = app.event_rates();
     let shown = credentials::shown_hash(&parts.headers, app.settings());
-    let taken = shown.as_deref().and_then(|shown| rates.find(shown)).map(&take).transpose()?;
+    let known = shown.as_deref().and_then(|shown| rates.find(shown));
+    let taken = known.map(&take).transpose()?;
+    let looking = match known {
+        Some(reporter) => Some(app.gates().lookups.enter(Some(reporter.provider.id())).await?),
+        None => None,
+    };
     let viewer = Viewer::from_request_parts(parts, app).await?;
+    drop(looking);
     let reporter = Reporter { provider: viewer.writing_provider()?, credential_id: viewer.credential().id() };
     if let Some(shown) = shown {
         rates.remember(shown, reporter);

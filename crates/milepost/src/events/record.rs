@@ -165,13 +165,14 @@ struct KnownJob {
 
 /// Looks up the jobs and configurations that events refer to, among those of the provider.
 async fn resolve(app: &App, provider: ProviderId, events: &[Result<NewEvent>]) -> Result<Known> {
+    let _pass = app.gates().lookups.enter(Some(provider.id())).await?;
     let mut ids: Vec<&str> = events.iter().flatten().map(|event| event.provider_job_id.as_str()).collect();
     ids.sort_unstable();
     ids.dedup();
     let mut jobs = HashMap::new();
     for chunk in ids.chunks(GROUP) {
         let rows: Vec<KnownJob> = Select::new("select id, provider_job_id, job_configuration_id from jobs")
-            .bind(" where provider_id = ", provider.id())
+            .bind(" where anonymised_at is null and provider_id = ", provider.id())
             .bind_all(" and provider_job_id in", chunk.iter().map(|id| (*id).to_owned()))
             .fetch_all(app.db())
             .await?;
@@ -189,10 +190,8 @@ async fn resolve(app: &App, provider: ProviderId, events: &[Result<NewEvent>]) -
 
 /// Checks an event against its job's configuration.
 fn accept(known: &Known, event: NewEvent, now: DateTime<Utc>) -> Result<Accepted> {
-    let job = known.jobs.get(event.provider_job_id.as_str()).ok_or_else(|| {
-        let detail = format!("you have no job {}; open it first", event.provider_job_id);
-        Error::ReferenceNotFound(FieldError::new("/provider_job_id", detail))
-    })?;
+    let job =
+        known.jobs.get(event.provider_job_id.as_str()).ok_or_else(|| no_such_job(event.provider_job_id.as_str()))?;
     let steps = known.steps.get(&job.job_configuration_id).map(Vec::as_slice).unwrap_or_default();
     let step = match &event.tag {
         None if event.kind == EventKind::Step => {
@@ -228,6 +227,11 @@ fn accept(known: &Known, event: NewEvent, now: DateTime<Utc>) -> Result<Accepted
         fraction: event.fraction,
         idempotency_key: event.idempotency_key.map(|key| key.to_string()),
     })
+}
+
+fn no_such_job(provider_job_id: &str) -> Error {
+    let detail = format!("you have no job {provider_job_id}; open it first");
+    Error::ReferenceNotFound(FieldError::new("/provider_job_id", detail))
 }
 
 /// The tags of steps for a message; of many, the first ones.
@@ -323,7 +327,11 @@ struct JobOutcome {
 /// Folds the events of one job into its state, which it writes; the events themselves are yet to be written.
 async fn write_to_job(app: &App, tx: &mut Tx, job_id: Uuid, events: &[(usize, &Accepted)]) -> Result<JobOutcome> {
     let now = app.clock().now();
-    let job = state::lock_job(tx, job_id).await?.ok_or_else(|| Error::internal("a job vanished"))?;
+    let Some(job) = state::lock_job(tx, job_id).await?.filter(|job| !job.is_anonymised()) else {
+        // It was deleted or anonymised just now.
+        let gone = |(index, event): &(usize, &Accepted)| (*index, Err(no_such_job(&event.provider_job_id)));
+        return Ok(JobOutcome { answers: events.iter().map(gone).collect(), new_events: Vec::new() });
+    };
     let mut keys: Vec<String> = events.iter().filter_map(|(_, event)| event.idempotency_key.clone()).collect();
     let recorded = queries::find_by_keys(tx, job_id, keys.clone()).await?;
     let mut outcome = JobOutcome { answers: Vec::new(), new_events: Vec::new() };

@@ -4,6 +4,7 @@ mod distributions;
 mod list;
 pub mod queries;
 pub mod rebuild;
+pub mod retire;
 pub mod state;
 mod summary;
 
@@ -82,6 +83,9 @@ pub struct Job {
     /// Whether any `complete` has come.
     #[serde(skip)]
     pub complete: bool,
+    /// Since when it names nobody any more: it keeps its times, points and steps, and takes no more events; null while
+    /// it is as it was reported.
+    pub anonymised_at: Option<DateTime<Utc>>,
     /// When it was opened.
     pub created_at: DateTime<Utc>,
     /// When it last changed.
@@ -324,6 +328,9 @@ async fn correct_job(
     };
     state::lock_job(&mut tx, seen.id).await?;
     let job = queries::find(&mut tx, tenant, id).await?.ok_or(Error::NotFound)?;
+    if job.anonymised_at.is_some() {
+        return Err(Error::conflict("This job is anonymised; nothing about it can be changed any more."));
+    }
     let former = queries::find_recipient_of(&mut tx, id).await?;
     let recipient = new_recipient.unwrap_or(former);
     let name = correction.provider_job_name.map_or(job.provider_job_name.clone(), |name| name.to_string());

@@ -17,12 +17,13 @@ use crate::progress::{JobStatus, StepSummary, Totals, progress, view_steps};
 use crate::values::{Email, Fraction, ProviderJobId};
 
 /// A job, the kind of job it is, and who is on either side.
-pub(super) const SELECT: &str = "select jobs.id, jobs.provider_id, jobs.customer_id, l.email as customer_email,
+pub(super) const SELECT: &str = "select jobs.id, jobs.provider_id, jobs.customer_id,
+        case when jobs.anonymised_at is null then l.email end as customer_email,
         jobs.job_configuration_id, c.tag, c.version, jobs.provider_job_id, jobs.provider_job_name,
         p.organization as provider_organization, p.first_name as provider_first_name,
         p.last_name as provider_last_name, jobs.status, jobs.points_done, jobs.points_total,
         jobs.weight_done_millionths, jobs.weight_total, jobs.started_at, jobs.finished_at, jobs.last_event_at,
-        jobs.last_sequence, jobs.last_complete_at, jobs.created_at, jobs.updated_at
+        jobs.last_sequence, jobs.last_complete_at, jobs.anonymised_at, jobs.created_at, jobs.updated_at
     from jobs join job_configurations c on c.id = jobs.job_configuration_id
     join users p on p.id = jobs.provider_id
     left join customers l on l.id = jobs.customer_link_id";
@@ -51,6 +52,7 @@ struct JobRow {
     last_event_at: Option<DateTime<Utc>>,
     last_sequence: i64,
     last_complete_at: Option<DateTime<Utc>>,
+    anonymised_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
 }
@@ -78,6 +80,7 @@ impl From<JobRow> for Job {
             last_event_at: row.last_event_at,
             last_sequence: row.last_sequence,
             complete,
+            anonymised_at: row.anonymised_at,
             created_at: row.created_at,
             updated_at: row.updated_at,
         }
@@ -125,7 +128,7 @@ pub async fn insert(
 }
 
 /// What a search looks through: id and name in lower case.
-fn search_text(provider_job_id: &str, name: &str) -> String {
+pub(super) fn search_text(provider_job_id: &str, name: &str) -> String {
     format!("{}\n{}", provider_job_id.to_lowercase(), name.to_lowercase())
 }
 
@@ -222,6 +225,16 @@ pub async fn find_by_provider_job_id(
 /// Jobs by id, whoever's they are: for those who have been shown to be allowed already.
 async fn load<'a>(on: impl Into<On<'a>>, ids: impl IntoIterator<Item = Uuid>) -> sqlx::Result<Vec<Job>> {
     fetch(Select::new(SELECT).bind_all(" where jobs.id in", ids), on).await
+}
+
+/// Jobs the tenant may see behind one of them, in the order they were opened.
+pub async fn load_after(db: &Db, tenant: Tenant, after: (DateTime<Utc>, Uuid), count: i64) -> sqlx::Result<Vec<Job>> {
+    let select = Select::new(SELECT)
+        .bind(&format!(" where jobs.{} = ", tenant.jobs_column()), tenant.id())
+        .bind(" and (jobs.created_at, jobs.id) > (", after.0)
+        .bind(", ", after.1)
+        .bind(") order by jobs.created_at, jobs.id limit ", count);
+    fetch(select, db).await
 }
 
 /// The jobs of a query that begins with [`SELECT`].

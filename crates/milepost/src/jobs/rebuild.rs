@@ -31,6 +31,7 @@ pub async fn job_ids_after(db: &Db, after: Uuid, count: i64) -> sqlx::Result<Vec
 pub async fn check(app: &App, job_id: Uuid) -> Result<Vec<String>> {
     let mut snapshot = app.db().begin_reading().await?;
     match state::find_job(&mut snapshot, job_id).await? {
+        Some(stored) if stored.is_being_retired() => Ok(Vec::new()),
         Some(stored) => Ok(compare(&mut snapshot, stored).await?.differences),
         None => Ok(Vec::new()),
     }
@@ -41,6 +42,9 @@ pub async fn mend(app: &App, job_id: Uuid) -> Result<Vec<String>> {
     let now = app.clock().now();
     let mut tx = app.db().begin().await?;
     let Some(stored) = state::lock_job(&mut tx, job_id).await? else { return Ok(Vec::new()) };
+    if stored.is_being_retired() {
+        return Ok(Vec::new());
+    }
     let Comparison { differences, job, differing, superfluous } = compare(&mut tx, stored).await?;
     if differences.is_empty() {
         return Ok(differences);

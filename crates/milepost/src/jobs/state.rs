@@ -7,6 +7,7 @@ use serde::Serialize;
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use crate::config::RetentionAction;
 use crate::db::{On, Select, Tx, on, sql};
 use crate::progress::{
     JobStatus, JobSummary, Measurement, Moment, Outcome, ReportedStepStatus, StepSummary, Tally, Totals,
@@ -14,7 +15,8 @@ use crate::progress::{
 
 const JOB_COLUMNS: &str = "id, job_configuration_id, created_at, status, points_done, points_total,
     weight_done_millionths, weight_total, steps_total, steps_finished, steps_in_error, started_at, finished_at,
-    last_event_at, last_sequence, last_step_at, last_complete_at, outcome_at, outcome_sequence, outcome_is_error";
+    last_event_at, last_sequence, last_step_at, last_complete_at, outcome_at, outcome_sequence, outcome_is_error,
+    anonymised_at, retiring";
 
 const STEP_COLUMNS: &str = "job_id, step_configuration_id, status, started_at, started_sequence, finished_at,
     finished_sequence, attempts, errors, fraction, latest_at, latest_sequence, latest_is_error, outcome_at,
@@ -46,9 +48,23 @@ pub struct StoredJob {
     outcome_at: Option<DateTime<Utc>>,
     outcome_sequence: Option<i64>,
     outcome_is_error: Option<bool>,
+    anonymised_at: Option<DateTime<Utc>>,
+    retiring: Option<RetentionAction>,
 }
 
 impl StoredJob {
+    /// Whether it names nobody any more and takes no events.
+    #[must_use]
+    pub fn is_anonymised(&self) -> bool {
+        self.anonymised_at.is_some()
+    }
+
+    /// Whether its events are just being anonymised or deleted: they do not say what is stored then.
+    #[must_use]
+    pub fn is_being_retired(&self) -> bool {
+        self.retiring.is_some()
+    }
+
     /// What its configuration fixes.
     #[must_use]
     pub fn totals(&self) -> Totals {
@@ -98,6 +114,8 @@ impl StoredJob {
             outcome_at: summary.outcome.map(|o| o.moment.at),
             outcome_sequence: summary.outcome.map(|o| o.moment.sequence),
             outcome_is_error: summary.outcome.map(|o| o.is_error),
+            anonymised_at: self.anonymised_at,
+            retiring: self.retiring,
         }
     }
 }

@@ -66,17 +66,16 @@ pub(crate) struct Resume {
 }
 
 impl Resume {
-    /// The sequence or position of the last message that was received.
+    /// The sequence or position of the last message that was received. What is no id is refused wherever it stands.
     pub(crate) fn last_id(self, headers: &HeaderMap) -> Result<Option<i64>> {
-        let (field, text) = match headers.get("last-event-id") {
-            Some(value) => ("Last-Event-ID", value.to_str().unwrap_or("?").to_owned()),
-            None => match self.after {
-                Some(after) => ("after", after),
-                None => return Ok(None),
-            },
+        let read = |field: &str, text: &str| {
+            let id = parse_id(text);
+            id.ok_or_else(|| Error::invalid(format!("/{field}"), "is not the id of a message of this stream"))
         };
-        let id = parse_id(&text);
-        id.map(Some).ok_or_else(|| Error::invalid(format!("/{field}"), "is not the id of a message of this stream"))
+        let after = self.after.as_deref().map(|text| read("after", text)).transpose()?;
+        let header = headers.get("last-event-id").map(|value| value.to_str().unwrap_or("?"));
+        let header = header.map(|text| read("Last-Event-ID", text)).transpose()?;
+        Ok(header.or(after))
     }
 }
 

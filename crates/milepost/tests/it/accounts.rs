@@ -5,7 +5,6 @@ use milepost::config::Signup;
 use milepost::users::set_password;
 use reqwest::Method;
 use serde_json::{Value, json};
-use url::Url;
 
 use crate::support::{Answer, PASSWORD, Person, SetCookie, TestServer, on_both, sha256};
 
@@ -94,22 +93,24 @@ on_both! {
 
     async fn the_cookie_on_https_is_secure_and_bound_to_the_host(server: TestServer) {
         server.provider("alice").await;
-        let https = |settings: &mut milepost::config::Settings| {
-            settings.public_url = Url::parse("https://milepost.example").unwrap();
+        let server = TestServer::start_behind_https(server.stop().await).await;
+        let browser = Person::nobody_by_https(&server.url);
+        let me = async |cookie: &SetCookie| {
+            browser.send(browser.request(Method::GET, "/users/me").header("cookie", cookie.pair())).await
         };
-        let server = TestServer::start_over(server.stop().await, https).await;
-        let cookie = sign_in(&server, "alice@provider.example", PASSWORD).await.cookie();
+        let login = json!({"email": "alice@provider.example", "password": PASSWORD});
+        let cookie = browser.post("/login", login).await.cookie();
         assert_eq!(cookie.name, "__Host-milepost");
         for attribute in ["Secure", "HttpOnly", "SameSite=Lax", "Path=/"] {
             assert!(cookie.has(attribute), "{attribute}: {cookie:?}");
         }
         assert!(!cookie.attributes.iter().any(|one| one.starts_with("Domain")), "{cookie:?}");
-        me_with_cookie(&server, &cookie).await.expect(200);
+        me(&cookie).await.expect(200);
 
         // Under another name, which a neighbouring host could have set, it counts for nothing.
         for name in ["milepost", "milepost-443", "__Secure-milepost"] {
             let renamed = SetCookie { name: name.to_owned(), value: cookie.value.clone(), attributes: Vec::new() };
-            me_with_cookie(&server, &renamed).await.expect_problem(401, &[]);
+            me(&renamed).await.expect_problem(401, &[]);
         }
     }
 

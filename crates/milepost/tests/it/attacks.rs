@@ -15,9 +15,9 @@ use crate::support::{TestServer, on_both};
 async fn say(server: &TestServer, bytes: &str) -> String {
     let mut connection = TcpStream::connect(server.address).await.unwrap();
     connection.write_all(bytes.as_bytes()).await.unwrap();
-    connection.shutdown().await.unwrap();
     let mut answer = Vec::new();
-    timeout(Duration::from_secs(5), connection.read_to_end(&mut answer)).await.expect("an answer").unwrap();
+    // A connection that is closed with something unread may break; what came before counts.
+    let _ = timeout(Duration::from_secs(5), connection.read_to_end(&mut answer)).await;
     String::from_utf8_lossy(&answer).into_owned()
 }
 
@@ -50,7 +50,7 @@ on_both! {
         // Where the length is beyond doubt, the body is a body whatever it looks like.
         let length = HIDDEN.len();
         for method in ["GET", "DELETE", "POST"] {
-            let request = format!("{method} /api/v1/users/me HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n{HIDDEN}");
+            let request = format!("{method} /api/v1/users/me HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{HIDDEN}");
             assert_eq!(statuses(&say(&server, &request).await).len(), 1, "{method}");
         }
     }
@@ -66,13 +66,13 @@ on_both! {
             "/api/v1/api-keys%20", "/api/v1/%61pi-keys", "/api/v1\\api-keys", "/assets/../api/v1/api-keys",
             "/assets/%2e%2e/%2e%2e/%2e%2e/etc/passwd", "/assets/..%2f..%2f..%2fetc%2fpasswd", "/.git/config", "/.well-known/../.env",
         ] {
-            let answer = say(&server, &format!("GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: {authorization}\r\n\r\n")).await;
+            let answer = say(&server, &format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: {authorization}\r\n\r\n")).await;
             let refused = matches!(statuses(&answer).as_slice(), ["404" | "403" | "400"]);
             assert!(refused && !answer.contains("\"items\"") && !answer.contains("root:"), "{path}: {answer}");
         }
         // Others are the page, which has nothing to tell.
         for path in ["//api/v1/api-keys", "/API/v1/api-keys", "/%61pi/v1/api-keys"] {
-            let answer = say(&server, &format!("GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: {authorization}\r\n\r\n")).await;
+            let answer = say(&server, &format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: {authorization}\r\n\r\n")).await;
             assert!(answer.contains("content-type: text/html") && !answer.contains("\"items\""), "{path}: {answer}");
         }
     }

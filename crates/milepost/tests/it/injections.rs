@@ -84,7 +84,7 @@ on_both! {
         alice.open_job("scan", "job-2").await;
         let cursor = alice.get("/jobs?limit=1").await.expect(200)["next"].as_str().unwrap().to_owned();
         ask(&alice, "/jobs", &[("cursor", &cursor)]).await.expect(200);
-        for injection in INJECTIONS {
+        for injection in INJECTIONS.into_iter().filter(|text| !text.contains('\0')) {
             for tampered in [format!("{cursor}{injection}"), format!("{injection}{cursor}"), cursor.replacen('.', injection, 1)] {
                 ask(&alice, "/jobs", &[("cursor", &tampered)]).await.expect_problem(422, &["/cursor"]);
             }
@@ -106,11 +106,11 @@ on_both! {
     async fn what_is_stored_comes_back_as_it_was_sent(server: TestServer) {
         let alice = server.provider("alice").await;
         alice.register("scan", "1.0.0", &[("load", 1)]).await;
-        let storable = INJECTIONS.iter().filter(|text| !text.contains('\0'));
+        let storable = INJECTIONS.into_iter().filter(|text| !text.contains('\0'));
         for injection in storable.clone() {
             let job = alice.open_job("scan", injection).await;
             let event = json!({"provider_job_id": injection, "kind": "info", "name": injection,
-                "idempotency_key": injection, "event_metadata": {*injection: injection}});
+                "idempotency_key": injection, "event_metadata": {injection: injection}});
             alice.post("/events", event.clone()).await.expect(201);
             let events = alice.get(&format!("/jobs/{job}/events")).await.expect(200);
             for field in ["provider_job_id", "name", "idempotency_key", "event_metadata"] {

@@ -112,11 +112,14 @@ on_both! {
         let alice = provider_with_scans(&server).await;
         let job = alice.open_job("scan", "CT-1").await;
         for path in [format!("/jobs/{job}/stream"), "/jobs/stream".to_owned()] {
-            for bad in ["x", "-1", "1.5", "9223372036854775808"] {
+            for bad in ["x", "-1", "%2B1", "1.5", "null", "9223372036854775808"] {
                 let request = alice.request(reqwest::Method::GET, &path).header("last-event-id", bad);
                 alice.send(request).await.expect_problem(422, &["/Last-Event-ID"]);
                 alice.get(&format!("{path}?after={bad}")).await.expect_problem(422, &["/after"]);
             }
+            // The header beats the parameter, which must make sense all the same.
+            let request = alice.request(reqwest::Method::GET, &format!("{path}?after=x")).header("last-event-id", "0");
+            alice.send(request).await.expect_problem(422, &["/after"]);
         }
     }
 

@@ -50,11 +50,13 @@ pub async fn fill(database: &Database, migrations: usize) {
     let now = "'2026-01-01 00:00:00+00:00'";
     let of_accounts = [
         format!(
-            "insert into users values ({}, 'provider', 'p@x.example', 'hash', 'P', 'X', null, null, {now}, {now})",
+            "insert into users (id, role, email, password, first_name, last_name, organization, disabled_at, created_at, updated_at)
+             values ({}, 'provider', 'p@x.example', 'hash', 'P', 'X', null, null, {now}, {now})",
             id(1)
         ),
         format!(
-            "insert into users values ({}, 'customer', 'c@x.example', 'hash', 'C', 'X', null, null, {now}, {now})",
+            "insert into users (id, role, email, password, first_name, last_name, organization, disabled_at, created_at, updated_at)
+             values ({}, 'customer', 'c@x.example', 'hash', 'C', 'X', null, null, {now}, {now})",
             id(2)
         ),
         format!(
@@ -71,7 +73,9 @@ pub async fn fill(database: &Database, migrations: usize) {
             bytes(4)
         ),
         format!(
-            "insert into customers values ({}, {}, {}, 'c@x.example', null, null, null, {now}, {now})",
+            "insert into customers (id, provider_id, customer_id, email, invitation_hash, invitation_expires_at, unlinked_at,
+                 created_at, updated_at)
+             values ({}, {}, {}, 'c@x.example', null, null, null, {now}, {now})",
             id(5),
             id(1),
             id(2)
@@ -106,7 +110,11 @@ pub async fn fill(database: &Database, migrations: usize) {
     };
     let of_jobs = [
         format!(
-            "insert into jobs values ({}, {}, {}, {}, {}, 'CT-0', 'Scan', 'ct-0', 'running', 10, 10, 10000000, 10, 1, 1, 0,
+            "insert into jobs (id, provider_id, customer_id, customer_link_id, job_configuration_id, provider_job_id,
+                 provider_job_name, search_text, status, points_done, points_total, weight_done_millionths, weight_total,
+                 steps_total, steps_finished, steps_in_error, started_at, finished_at, last_event_at, last_sequence,
+                 last_step_at, last_complete_at, outcome_at, outcome_sequence, outcome_is_error, created_at, updated_at)
+             values ({}, {}, {}, {}, {}, 'CT-0', 'Scan', 'ct-0', 'running', 10, 10, 10000000, 10, 1, 1, 0,
              {now}, null, {now}, 3, {now}, null, {now}, 3, {no}, {now}, {now})",
             id(9),
             id(1),
@@ -129,7 +137,12 @@ pub async fn fill(database: &Database, migrations: usize) {
         "update log_positions set position = 3 where log = 'events'".to_owned(),
     ];
     let hour = |n: u8, hour: &str, events: i64, errors: i64| {
-        format!("insert into event_hours values ({}, {}, '{hour}', {events}, {errors}, {now}, {now})", id(n), id(1))
+        format!(
+            "insert into event_hours (id, provider_id, hour, events, errors, created_at, updated_at)
+             values ({}, {}, '{hour}', {events}, {errors}, {now}, {now})",
+            id(n),
+            id(1)
+        )
     };
     let of_reading = [hour(12, "2026-01-01T00:00:00+00:00", 1, 0), hour(13, "2026-01-01T01:00:00+00:00", 2, 1)];
     let of_sessions = [format!("insert into throttles values ({}, 1)", bytes(5))];
@@ -140,9 +153,26 @@ pub async fn fill(database: &Database, migrations: usize) {
         id(1),
         id(3)
     )];
+    let of_retention = [
+        format!(
+            "insert into deleted_jobs values ({}, {}, {}, {}, 'completed', 10, 10, 1, 0, 0, {now}, {now}, {now}, {now}, {now})",
+            id(14),
+            id(1),
+            id(5),
+            id(6)
+        ),
+        format!("insert into erasures values ({}, {}, {now}, null, {now}, {now})", id(15), id(2)),
+    ];
     // By the number of the migration.
-    let trees =
-        [&of_accounts[..], &of_configurations[..], &of_jobs[..], &of_reading[..], &of_sessions[..], &of_audit[..]];
+    let trees = [
+        &of_accounts[..],
+        &of_configurations[..],
+        &of_jobs[..],
+        &of_reading[..],
+        &of_sessions[..],
+        &of_audit[..],
+        &of_retention[..],
+    ];
     for statement in trees.iter().take(migrations).copied().flatten() {
         raw.execute(statement).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
     }
@@ -185,7 +215,7 @@ mod check {
 
     pub(super) async fn data_survives_the_migrations_that_follow(empty: Database) {
         let last = tree("sqlite").len();
-        for migrated in 1..last {
+        for migrated in 1..=last {
             let database = Database::fresh(empty.kind).await;
             let db = open(&database).await;
             db.migrate_to(Some(i64::try_from(migrated).unwrap())).await.unwrap();

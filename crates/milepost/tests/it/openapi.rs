@@ -197,3 +197,15 @@ on_both! {
         assert_eq!(script.status(), 200);
     }
 }
+
+#[test]
+fn no_parameter_is_null() {
+    let document = document();
+    let operations =
+        document["paths"].as_object().unwrap().values().flat_map(|item| item.as_object().unwrap().values());
+    for operation in operations {
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            assert!(!is_nullable(&parameter["schema"]), "{} of {}", parameter["name"], operation["operationId"]);
+        }
+    }
+}

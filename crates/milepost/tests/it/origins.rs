@@ -1,6 +1,5 @@
 //! What browsers may do with our cookie from elsewhere, and what every answer says about itself.
 
-use milepost::config::Settings;
 use reqwest::Method;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
@@ -128,9 +127,8 @@ on_both! {
 
     async fn behind_https_a_page_on_http_is_another_origin(server: TestServer) {
         server.provider("alice").await;
-        let https = |settings: &mut Settings| settings.public_url = Url::parse("https://milepost.example").unwrap();
-        let server = TestServer::start_over(server.stop().await, https).await;
-        let nobody = server.nobody();
+        let server = TestServer::start_behind_https(server.stop().await).await;
+        let nobody = Person::nobody_by_https(&server.url);
         let login = json!({"email": "alice@provider.example", "password": PASSWORD});
         let from = async |origin: &str| {
             let request = nobody.request(Method::POST, "/login").json(&login);

@@ -150,7 +150,8 @@ on_both! {
         tamper(&server, &[
             format!("update event_hours set events = 9, errors = 0 where provider_id = {}", of(&alice)),
             format!("delete from event_hours where provider_id = {}", of(&bob)),
-            format!("insert into event_hours values ({new_id}, {}, '{hour}', 4, 1, '{hour}', '{hour}')", of(&bob)),
+            format!("insert into event_hours (id, provider_id, hour, events, errors, created_at, updated_at)
+                     values ({new_id}, {}, '{hour}', 4, 1, '{hour}', '{hour}')", of(&bob)),
         ]).await;
         let found = Milepost::on(&server.database, &["rebuild", "--check"]).run().await;
         assert_eq!(found.code, Some(1));

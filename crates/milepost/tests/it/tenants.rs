@@ -94,6 +94,7 @@ const MATRIX: &[Row] = {
         row("GET /api/v1/users/me", Nothing, none, [401, 200, 200, 200, 200, 200, 200]),
         row("PATCH /api/v1/users/me", Nothing, empty, [401, 200, 200, 403, 403, 200, 200]),
         row("POST /api/v1/users/me/password", Nothing, same_password, [401, 200, 200, 403, 403, 200, 200]),
+        row("GET /api/v1/users/me/export", Nothing, none, [401, 200, 200, 403, 403, 200, 200]),
         row("GET /api/v1/sessions", Nothing, none, [401, 200, 200, 403, 403, 200, 200]),
         row("DELETE /api/v1/sessions/{id}", Session, none, [401, 404, 404, 403, 403, 200, 404]),
         row("DELETE /api/v1/sessions", Nothing, none, [401, 200, 200, 403, 403, 200, 200]),

@@ -14,14 +14,15 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use url::form_urlencoded;
 
-use super::serve::{listen, stop_signal};
+use super::serve::{StopSignals, listen};
 use super::{Failure, Outcome};
-use crate::app::{self, App};
+use crate::app::App;
 use crate::audit::Actor;
 use crate::auth::Role;
 use crate::auth::credentials::Secret;
 use crate::config::{SettingArgs, Settings};
 use crate::db::Db;
+use crate::serve;
 use crate::sources::Clock;
 use crate::users::{NewUser, add_user};
 use crate::values::NewPassword;
@@ -55,6 +56,7 @@ impl Demo {
     pub(super) async fn run(self) -> Outcome {
         let folder = tempfile::Builder::new().prefix("milepost-demo-").tempdir()?;
         let mut settings = self.settings(folder.path())?;
+        let mut signals = StopSignals::listen()?;
         let listener = listen(&mut settings).await?;
         let address = settings.listen;
         let db = Db::open(&settings.database_url).await?;
@@ -62,13 +64,13 @@ impl Demo {
         let clock = Clock::default();
         let app = App::new(db, settings.clone(), clock.clone())?;
         let stop = CancellationToken::new();
-        let serving = tokio::spawn(app::serve(listener, app.clone(), stop.clone().cancelled_owned()));
+        let serving = tokio::spawn(serve::serve(listener, app.clone(), stop.clone().cancelled_owned()));
         // On an address like 0.0.0.0 we reach ourselves by loopback.
         let own_host = if address.ip().is_unspecified() { "127.0.0.1".to_owned() } else { address.ip().to_string() };
         let url = format!("http://{own_host}:{}", address.port());
         let outcome = tokio::select! {
             outcome = act(&app, &clock, &settings, url) => outcome,
-            () = stop_signal() => Ok(()),
+            () = signals.next() => Ok(()),
         };
         stop.cancel();
         serving.await.map_err(|error| Failure(error.to_string()))??;

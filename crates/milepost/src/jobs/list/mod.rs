@@ -160,7 +160,9 @@ pub(crate) struct JobFilter {
     #[param(value_type = Option<u8>, minimum = 1, maximum = 200)]
     limit: Limit,
     /// The `next` of the page before, in the same order.
-    #[param(pattern = r"^-?(created_at|started_at|finished_at)\.-?[0-9a-f]{1,16}-[0-9a-f]{1,32}$")]
+    #[param(
+        pattern = r"^-?(created_at|started_at|finished_at)\.(0|[1-9a-f][0-9a-f]{0,13})-(0|[1-9a-f][0-9a-f]{0,31})$"
+    )]
     cursor: Option<String>,
 }
 

@@ -119,27 +119,52 @@ on_both! {
 
     async fn what_is_nested_too_deep_is_refused_without_harm(server: TestServer) {
         let (alice, _) = provider_with_job(&server).await;
-        for depth in [200, 30_000] {
-            let arrays = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        // 64 levels are read, the event's own among them; what is in them does not fit, of course.
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        expect_refusals!(server, alice, [
+            (with("event_metadata", &format!("{{\"Density\": {}}}", nested(62))), 422, &["/event_metadata/Density"][..]),
+            (with("event_metadata", &nested(63)), 422, &["/event_metadata"]),
+            (with("name", &nested(63)), 422, &["/name"]),
+            (with("unknown", &nested(63)), 422, &["/unknown"]),
+            (nested(64), 422, &[""]),
+        ]);
+        for depth in [65, 200, 30_000] {
             expect_refusals!(server, alice, [
-                (with("event_metadata", &format!("{{\"Density\": {arrays}}}")), 422, &["/event_metadata/Density"][..]),
-                (with("event_metadata", &arrays), 422, &["/event_metadata"]),
-                (with("name", &arrays), 422, &["/name"]),
-                (with("unknown", &arrays), 422, &["/unknown"]),
-                (arrays.clone(), 422, &[""]),
+                (with("event_metadata", &format!("{{\"Density\": {}}}", nested(depth - 2))), 400, &[][..]),
+                (with("event_metadata", &nested(depth - 1)), 400, &[]),
+                (with("name", &nested(depth - 1)), 400, &[]),
+                (nested(depth), 400, &[]),
             ]);
         }
+        // Brackets in text are text.
+        let text = with("name", &format!("\"\\\"{}\"", "[".repeat(200)));
+        alice.post_text("/events", "application/json", text).await.expect(201);
+        let before = server.contents().await;
         let depth = 50_000;
-        let arrays = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
         let objects = format!("{}1{}", "{\"a\":".repeat(depth), "}".repeat(depth));
-        for body in [&arrays, &objects, &"[".repeat(depth), &"{\"a\":".repeat(depth)] {
-            for path in ["/events", "/events/batch", "/jobs", "/job-configurations"] {
+        for body in [nested(depth), objects, "[".repeat(depth), "{\"a\":".repeat(depth)] {
+            for path in ["/events", "/jobs", "/job-configurations", "/login"] {
                 let answer = alice.post_text(path, "application/json", body.clone()).await;
-                assert!(matches!(answer.status, 200 | 400 | 413 | 422), "{path}: {} {}", answer.status, answer.text);
-                if answer.status == 200 {
-                    assert!([413, 422].iter().any(|refused| answer["items"][0]["status"] == *refused), "{}", answer.text);
-                }
+                assert!(matches!(answer.status, 400 | 413), "{path}: {} {}", answer.status, answer.text);
             }
+            for media_type in ["application/json", "application/x-ndjson"] {
+                let answer = alice.post_text("/events/batch", media_type, body.clone()).await;
+                let status = if answer.status == 200 { &answer["items"][0]["status"] } else { &json!(answer.status) };
+                assert!([400, 422].iter().any(|refused| status == refused), "{media_type}: {}", answer.text);
+            }
+        }
+        assert_eq!(server.contents().await, before);
+    }
+
+    async fn in_a_batch_an_event_too_deep_is_refused_alone(server: TestServer) {
+        let (alice, _) = provider_with_job(&server).await;
+        let deep = with("event_metadata", &format!("{}{}", "[".repeat(64), "]".repeat(64)));
+        let good = with("name", "\"x\"");
+        let array = format!("[{deep},{good}]");
+        for (media_type, body) in [("application/json", array), ("application/x-ndjson", format!("{deep}\n{good}\n"))] {
+            let answer = alice.post_text("/events/batch", media_type, body).await.expect(200);
+            let statuses: Vec<&Value> = answer["items"].as_array().unwrap().iter().map(|item| &item["status"]).collect();
+            assert_eq!(statuses, [&json!(400), &json!(201)], "{media_type}: {answer}");
         }
     }
 

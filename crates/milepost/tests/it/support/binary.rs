@@ -80,6 +80,22 @@ impl Milepost {
         self
     }
 
+    /// Lets it open only so many files.
+    pub fn with_open_files(mut self, files: u32) -> Self {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(format!("ulimit -n {files} && exec \"$0\" \"$@\""));
+        command.arg(self.command.get_program()).args(self.command.get_args()).current_dir(self.folder.path());
+        for (name, value) in self.command.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command.stdin(Stdio::null());
+        self.command = command;
+        self
+    }
+
     pub fn argument(mut self, argument: &str) -> Self {
         self.command.arg(argument);
         self
@@ -232,15 +248,28 @@ impl ServerProcess {
         self.end();
     }
 
-    /// Tells it to stop, as a supervisor does, waits until it has, and gives its log.
+    /// Tells it to stop, as a supervisor does: SIGTERM.
+    pub fn terminate(&self) {
+        let told = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+        assert!(told.success());
+    }
+
+    /// Waits until it has ended by itself, for at most 20 seconds, and gives its exit code.
+    pub async fn ended(&mut self) -> Option<i32> {
+        for _ in 0..400 {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("the server does not stop");
+    }
+
+    /// Tells it to stop, waits until it has, and gives its log.
     pub async fn stop(mut self) -> String {
-        let stop = move || {
-            let pid = self.child.id().to_string();
-            assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-            assert!(self.child.wait().unwrap().success());
-            self.log.take().unwrap().join().unwrap()
-        };
-        tokio::task::spawn_blocking(stop).await.unwrap()
+        self.terminate();
+        assert_eq!(self.ended().await, Some(0));
+        self.log.take().unwrap().join().unwrap()
     }
 
     fn end(&mut self) {

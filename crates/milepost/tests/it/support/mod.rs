@@ -26,9 +26,10 @@ pub use sse::Stream;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use milepost::app::{self, App};
+use milepost::app::App;
 use milepost::config::Settings;
 use milepost::db::Db;
+use milepost::serve;
 use milepost::sources::Clock;
 use tokio::net::{TcpListener, ToSocketAddrs};
 use tokio::task::JoinHandle;
@@ -94,9 +95,23 @@ impl TestServer {
         let app = App::new(db, settings, clock.clone()).unwrap();
         let stop = CancellationToken::new();
         let stopped = stop.clone();
-        let served = app::serve(listener, app.clone(), async move { stopped.cancelled().await });
+        let served = serve::serve(listener, app.clone(), async move { stopped.cancelled().await });
         let serving = tokio::spawn(async move { served.await.unwrap() });
         Self { url: format!("http://{address}"), address, clock, app, database, stop, serving }
+    }
+
+    /// A server whose proxy, this machine, speaks https for it as `https://milepost.example`.
+    pub async fn start_behind_https(database: Database) -> Self {
+        let change = |settings: &mut Settings| {
+            settings.public_url = "https://milepost.example".parse().unwrap();
+            settings.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+        };
+        Self::start_over(database, change).await
+    }
+
+    /// Tells it to stop, without waiting.
+    pub fn begin_to_stop(&self) {
+        self.stop.cancel();
     }
 
     /// Another process's server on the same database, as far as a test can tell.

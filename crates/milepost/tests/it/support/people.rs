@@ -3,6 +3,7 @@
 use milepost::audit::Actor;
 use milepost::auth::Role;
 use milepost::users::{NewUser, add_user};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 
@@ -33,6 +34,14 @@ impl Person {
     pub fn nobody(url: &str) -> Self {
         let client = milepost::client::builder().cookie_store(true).build().unwrap();
         Self { id: String::new(), email: String::new(), url: url.to_owned(), client, key: None }
+    }
+
+    /// Somebody who comes by https, as the proxy before the server says.
+    pub fn nobody_by_https(url: &str) -> Self {
+        let by_https =
+            HeaderMap::from_iter([(HeaderName::from_static("x-forwarded-proto"), HeaderValue::from_static("https"))]);
+        let client = milepost::client::builder().default_headers(by_https).build().unwrap();
+        Self { client, ..Self::nobody(url) }
     }
 
     /// A provider with a session. See [`Person::write_key`] for one with a key.

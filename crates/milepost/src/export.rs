@@ -1,0 +1,356 @@
+//! All data of one account, as one JSON document: for its owner (`GET /users/me/export`) and for the operator
+//! (`milepost export`).
+//!
+//! It is written as it is read, a page at a time, so that a million events take no more memory than one. Its last field is
+//! `complete`: a document that broke off has none, and is no JSON either.
+
+use async_stream::try_stream;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
+use futures::{Stream, StreamExt};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use sqlx::FromRow;
+use sqlx::postgres::PgRow;
+use sqlx::sqlite::SqliteRow;
+use sqlx::types::Json;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use crate::api_keys::{self, ApiKey};
+use crate::app::App;
+use crate::audit::{self, Action, Actor, Entry, Subject};
+use crate::auth::{Account, Role, Tenant, Viewer, credentials};
+use crate::configurations::{Configuration, find_configuration};
+use crate::db::Select;
+use crate::error::{Error, Result};
+use crate::events::{Event, load_after_sequence};
+use crate::jobs::{JobDetail, queries};
+use crate::users::{User, find_user};
+
+/// How many rows are read at once.
+const PAGE: i64 = 100;
+
+/// The routes of this slice.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(export_me))
+}
+
+/// All data of an account.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "it describes the document, which is never in memory as a whole")]
+struct Export {
+    /// When this was begun; what changed while it was written may be in it or not.
+    exported_at: DateTime<Utc>,
+    /// The account.
+    account: User,
+    /// Its sessions.
+    sessions: Vec<ExportedSession>,
+    /// Its API keys, without their secrets, which nobody has.
+    api_keys: Vec<ApiKey>,
+    /// A provider's customers; of a customer, the providers that invited them.
+    customers: Vec<ExportedCustomer>,
+    /// A provider's configurations; a customer has none.
+    job_configurations: Vec<Configuration>,
+    /// The jobs that the account may see, each with all its events.
+    jobs: Vec<ExportedJob>,
+    /// The account's own audit log.
+    audit_log: Vec<ExportedEntry>,
+    /// True, and the end: a document without it broke off.
+    complete: bool,
+}
+
+/// A session.
+#[derive(Debug, Serialize, ToSchema, FromRow)]
+struct ExportedSession {
+    /// The session's id.
+    id: Uuid,
+    /// Whether its owner asked to be remembered.
+    remembered: bool,
+    /// Where it was begun from.
+    address: Option<String>,
+    /// What the browser said it is.
+    user_agent: Option<String>,
+    /// When it began.
+    created_at: DateTime<Utc>,
+    /// When it was last used; null: not since it began.
+    last_used_at: Option<DateTime<Utc>>,
+    /// When it ends in any case.
+    expires_at: DateTime<Utc>,
+}
+
+/// An act in the account's audit log.
+#[derive(Debug, Serialize, ToSchema, FromRow)]
+struct ExportedEntry {
+    /// The entry's id.
+    id: Uuid,
+    /// When.
+    created_at: DateTime<Utc>,
+    /// What was done.
+    action: String,
+    /// What kind of actor it was.
+    actor: String,
+    /// The account that acted.
+    actor_id: Option<Uuid>,
+    /// The key that acted.
+    key_id: Option<Uuid>,
+    /// What kind of thing it is about.
+    subject: Option<String>,
+    /// Which one.
+    subject_id: Option<Uuid>,
+    /// From where.
+    address: Option<String>,
+    /// The id of the request.
+    request_id: Option<Uuid>,
+    /// What else there is to say.
+    #[schema(value_type = Option<Map<String, Value>>)]
+    details: Option<Json<Map<String, Value>>>,
+}
+
+/// What links a provider and a customer.
+#[derive(Debug, Serialize, ToSchema, FromRow)]
+struct ExportedCustomer {
+    /// The id of the link.
+    id: Uuid,
+    /// The provider.
+    provider_id: Uuid,
+    /// The provider's organization, or the person's name.
+    provider_name: String,
+    /// The customer's account; null until the invitation is accepted, and after unlinking.
+    customer_id: Option<Uuid>,
+    /// The invited address.
+    email: String,
+    /// Until when the open invitation is good.
+    invitation_expires_at: Option<DateTime<Utc>>,
+    /// Since when no jobs can be opened for them.
+    unlinked_at: Option<DateTime<Utc>>,
+    /// When the address was first invited.
+    created_at: DateTime<Utc>,
+    /// When this last changed.
+    updated_at: DateTime<Utc>,
+}
+
+/// A job with all that happened to it.
+#[derive(Debug, Serialize, ToSchema)]
+struct ExportedJob {
+    /// The job with its steps.
+    #[serde(flatten)]
+    job: JobDetail,
+    /// Its events, in the order they arrived.
+    #[schema(inline)]
+    events: Vec<Event>,
+}
+
+/// All data of one's account
+///
+/// One JSON document, to be kept as a file: the account, its sessions and keys, customers, configurations, and all jobs
+/// that it may see with all their events. It is written while it is read; the last field is `complete`, and a document
+/// that broke off has none.
+#[utoipa::path(get, path = "/users/me/export", tag = "Accounts", operation_id = "export_me",
+    responses((status = 200, description = "The document, as an attachment", body = Export)))]
+async fn export_me(State(app): State<App>, account: Account, viewer: Viewer, actor: Actor) -> Result<Response> {
+    let pass = app.gates().exports.enter(Some(account.user_id)).await?;
+    let user = find_user(app.db(), account.user_id).await?.ok_or(Error::NotFound)?;
+    record_export(&app, &user, &actor).await?;
+    let name = format!("attachment; filename=\"milepost-{}.json\"", app.clock().now().date_naive());
+    let headers = [(header::CONTENT_TYPE, "application/json".to_owned()), (header::CONTENT_DISPOSITION, name)];
+    let pieces = document(app, user, Some(viewer)).map(move |piece| {
+        // It is under way until its last piece is written, or nobody reads it any more.
+        let _under_way = &pass;
+        piece
+    });
+    Ok((headers, Body::from_stream(pieces)).into_response())
+}
+
+/// Notes in the account's audit log that its data is given out.
+pub async fn record_export(app: &App, user: &User, actor: &Actor) -> Result<()> {
+    let mut tx = app.db().begin().await?;
+    let entry = Entry::new(Action::DataExported, user.id).about(Subject::Export);
+    audit::record(app, &mut tx, actor, entry).await?;
+    Ok(tx.commit().await?)
+}
+
+/// The pieces of the document. With a viewer it breaks off when their credentials end.
+pub fn document(app: App, user: User, viewer: Option<Viewer>) -> impl Stream<Item = Result<Bytes>> + Send + 'static {
+    try_stream! {
+        let mut reader = Reader { app, tenant: Tenant::of_account(user.id, user.role), viewer };
+        let db = reader.app.db().clone();
+        yield piece("{\n\"exported_at\": ", &reader.app.clock().now())?;
+        yield piece(",\n\"account\": ", &user)?;
+
+        for (name, select) in [
+            ("sessions", Part::Sessions), ("api_keys", Part::ApiKeys), ("customers", Part::Customers),
+            ("job_configurations", Part::Configurations), ("audit_log", Part::AuditLog),
+        ] {
+            yield Bytes::from(format!(",\n\"{name}\": ["));
+            let mut separator = "\n";
+            let mut after = Uuid::nil();
+            loop {
+                let page = reader.page(select, &user, after).await?;
+                let Some((last, _)) = page.last() else { break };
+                after = *last;
+                for (_, row) in page {
+                    yield Bytes::from(format!("{separator}{row}"));
+                    separator = ",\n";
+                }
+            }
+            yield Bytes::from_static(b"]");
+        }
+
+        yield Bytes::from_static(b",\n\"jobs\": [");
+        let mut separator = "\n";
+        let mut after = (DateTime::UNIX_EPOCH, Uuid::nil());
+        loop {
+            let jobs = queries::load_after(&db, reader.tenant, after, PAGE).await?;
+            let Some(last) = jobs.last() else { break };
+            after = (last.created_at, last.id);
+            for job in jobs {
+                // It may just have been deleted, or given to somebody else.
+                let Some(job) = reader.job(job.id).await? else { continue };
+                let (id, newest) = (job.job.id, job.job.last_sequence);
+                let open = serde_json::to_string(&ExportedJob { job, events: Vec::new() }).map_err(Error::internal)?;
+                yield Bytes::from(format!("{separator}{}", open.strip_suffix("]}").unwrap_or(&open)));
+                separator = ",\n";
+                let (mut sequence, mut between) = (0, "\n");
+                while sequence < newest {
+                    let events = reader.events(id, sequence, newest).await?;
+                    let Some(last) = events.last() else { break };
+                    sequence = last.sequence;
+                    for event in &events {
+                        yield piece(between, event)?;
+                        between = ",\n";
+                    }
+                }
+                yield Bytes::from_static(b"]}");
+            }
+        }
+        yield Bytes::from_static(b"],\n\"complete\": true\n}\n");
+    }
+}
+
+/// A row behind what comes before it.
+fn piece(before: &str, row: &impl Serialize) -> Result<Bytes> {
+    let row = serde_json::to_string(row).map_err(Error::internal)?;
+    Ok(Bytes::from(format!("{before}{row}")))
+}
+
+/// The lists before the jobs.
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    Sessions,
+    ApiKeys,
+    Customers,
+    Configurations,
+    AuditLog,
+}
+
+/// Who reads what.
+struct Reader {
+    app: App,
+    tenant: Tenant,
+    viewer: Option<Viewer>,
+}
+
+impl Reader {
+    /// A page of a list, by id: the rows as they are written.
+    async fn page(&mut self, part: Part, user: &User, after: Uuid) -> Result<Vec<(Uuid, String)>> {
+        self.expect_credentials().await?;
+        match part {
+            Part::Sessions => {
+                let select = Select::new(
+                    "select id, remembered, address, user_agent, created_at, last_used_at, expires_at
+                     from sessions where user_id = ",
+                );
+                self.rows(select.bind("", user.id), "id", after, |row: &ExportedSession| row.id).await
+            }
+            Part::ApiKeys => {
+                let select = Select::new(format!("select {} from api_keys where user_id = ", api_keys::COLUMNS));
+                self.rows(select.bind("", user.id), "id", after, |row: &ApiKey| row.id).await
+            }
+            Part::Customers => {
+                let select = Select::new(
+                    "select l.id, l.provider_id, coalesce(p.organization, p.first_name || ' ' || p.last_name)
+                         as provider_name, l.customer_id, l.email, l.invitation_expires_at, l.unlinked_at,
+                         l.created_at, l.updated_at
+                     from customers l join users p on p.id = l.provider_id where l.erased_at is null and ",
+                );
+                let select = match user.role {
+                    Role::Provider => select.bind("l.provider_id = ", user.id),
+                    Role::Customer => select.bind("l.email = ", user.email.as_str().to_owned()),
+                };
+                self.rows(select, "l.id", after, |row: &ExportedCustomer| row.id).await
+            }
+            Part::AuditLog => {
+                let select = Select::new(
+                    "select id, created_at, action, actor, actor_id, key_id, subject, subject_id, address, request_id,
+                         details
+                     from audit_log where tenant_id = ",
+                );
+                self.rows(select.bind("", user.id), "id", after, |row: &ExportedEntry| row.id).await
+            }
+            Part::Configurations => self.configuration(after).await,
+        }
+    }
+
+    async fn rows<T>(
+        &self,
+        select: Select,
+        id: &str,
+        after: Uuid,
+        id_of: impl Fn(&T) -> Uuid,
+    ) -> Result<Vec<(Uuid, String)>>
+    where
+        T: Serialize + for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin,
+    {
+        let rows: Vec<T> = select
+            .bind(&format!(" and {id} > "), after)
+            .bind(&format!(" order by {id} limit "), PAGE)
+            .fetch_all(self.app.db())
+            .await?;
+        rows.iter().map(|row| Ok((id_of(row), serde_json::to_string(row).map_err(Error::internal)?))).collect()
+    }
+
+    /// One configuration: a large one has as much in it as a page of anything else.
+    async fn configuration(&self, after: Uuid) -> Result<Vec<(Uuid, String)>> {
+        let Tenant::Provider(provider) = self.tenant else { return Ok(Vec::new()) };
+        let next: Vec<(Uuid,)> = Select::new("select id from job_configurations where provider_id = ")
+            .bind("", provider.id())
+            .bind(" and id > ", after)
+            .push(" order by id limit 1")
+            .fetch_all(self.app.db())
+            .await?;
+        let Some((id,)) = next.first() else { return Ok(Vec::new()) };
+        let configuration: Option<Configuration> = find_configuration(self.app.db(), provider, *id).await?;
+        let row = serde_json::to_string(&configuration).map_err(Error::internal)?;
+        Ok(vec![(*id, row)])
+    }
+
+    async fn job(&mut self, id: Uuid) -> Result<Option<JobDetail>> {
+        self.expect_credentials().await?;
+        queries::find_detail(self.app.db(), self.tenant, id).await
+    }
+
+    /// A page of a job's events; none once the job may not be seen any more.
+    async fn events(&mut self, job_id: Uuid, after: i64, newest: i64) -> Result<Vec<Event>> {
+        self.expect_credentials().await?;
+        if queries::find(self.app.db(), self.tenant, job_id).await?.is_none() {
+            return Ok(Vec::new());
+        }
+        let events = load_after_sequence(self.app.db(), job_id, after, PAGE.min(newest - after)).await?;
+        Ok(events.into_iter().map(|stored| stored.event).collect())
+    }
+
+    async fn expect_credentials(&mut self) -> Result<()> {
+        let now = self.app.clock().now();
+        let Some(viewer) = &mut self.viewer else { return Ok(()) };
+        match credentials::revalidate(self.app.db(), viewer, now).await? {
+            true => Ok(()),
+            false => Err(Error::Unauthenticated("Your session has just ended.")),
+        }
+    }
+}

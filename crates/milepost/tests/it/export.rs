@@ -1,0 +1,133 @@
+//! All data of an account as one JSON document.
+
+use serde_json::{Value, json};
+
+use crate::support::{Milepost, Person, TestServer, on_both};
+
+/// The rows of a list of an export.
+fn list<'a>(document: &'a Value, name: &str) -> &'a [Value] {
+    document[name].as_array().unwrap_or_else(|| panic!("{name} of {document}"))
+}
+
+/// The document without what differs each time.
+fn without_time(mut document: Value) -> Value {
+    // Each export is noted, so that the next has an entry more.
+    for name in ["exported_at", "audit_log"] {
+        document.as_object_mut().unwrap().remove(name);
+    }
+    document
+}
+
+async fn export(person: &Person) -> Value {
+    let answer = person.get("/users/me/export").await;
+    let disposition = answer.headers["content-disposition"].to_str().unwrap().to_owned();
+    assert!(disposition.starts_with("attachment; filename=\"milepost-"), "{disposition}");
+    assert_eq!(answer.headers["content-type"], "application/json");
+    answer.expect(200)
+}
+
+/// A provider with a customer, two kinds of job, and a job with some events for the customer and one for nobody.
+async fn people(server: &TestServer, provider: &str, customer: &str) -> (Person, Person) {
+    let alice = server.provider(provider).await;
+    let carol = server.customer_of(&alice, customer).await;
+    alice.register("scan", "1.0.0", &[("load", 30), ("measure", 70)]).await;
+    alice.register("render", "2.0.0", &[]).await;
+    alice.open_job_for(&carol, "scan", "CT-1").await;
+    alice.open_job("render", &format!("of {provider}")).await;
+    let event = json!({"provider_job_id": "CT-1", "kind": "step", "tag": "load", "name": "loaded",
+        "event_metadata": {"Density": 31.5, "Comment": "ok", "Room": 4}});
+    alice.post("/events", event).await.expect(201);
+    (alice, carol)
+}
+
+on_both! {
+    async fn a_provider_gets_all_that_is_theirs(server: TestServer) {
+        let (alice, carol) = people(&server, "alice", "carol").await;
+        let (bob, dave) = people(&server, "bob", "dave").await;
+        let key = alice.make_key(None).await;
+        let document = export(&alice).await;
+        assert_eq!(document["account"], alice.get("/users/me").await.body);
+        assert_eq!(list(&document, "sessions").len(), 1);
+        assert_eq!(list(&document, "api_keys"), list(&alice.get("/api-keys").await.body, "items"));
+        assert_eq!(list(&document, "customers").len(), 1);
+        assert_eq!(document["customers"][0]["email"], carol.email.as_str());
+        let tags: Vec<&Value> = list(&document, "job_configurations").iter().map(|row| &row["tag"]).collect();
+        assert_eq!(tags, ["scan", "render"]);
+        assert_eq!(document["job_configurations"][0]["step_configurations"][0]["tag"], "load");
+        let jobs = list(&document, "jobs");
+        assert_eq!(jobs.len(), 2);
+        let mut first = jobs[0].clone();
+        let events = first.as_object_mut().unwrap().remove("events").unwrap();
+        let path = format!("/jobs/{}", first["id"].as_str().unwrap());
+        assert_eq!(first, alice.get(&path).await.body, "a job is as it is shown");
+        assert_eq!(events, alice.get(&format!("{path}/events")).await.body["items"]);
+        assert_eq!(jobs[1]["events"], json!([]));
+        let acts: Vec<&Value> = list(&document, "audit_log").iter().map(|entry| &entry["action"]).collect();
+        assert!(acts.contains(&&json!("sign_in")) && acts.contains(&&json!("data_exported")), "{acts:?}");
+        assert_eq!(document["complete"], true);
+        let text = document.to_string();
+        for secret in [&key.key, &bob.email, &dave.email, "of bob", "$argon2"] {
+            assert!(!text.contains(secret), "{secret} in {text}");
+        }
+    }
+
+    async fn a_customer_gets_what_they_may_see(server: TestServer) {
+        let (alice, carol) = people(&server, "alice", "carol").await;
+        people(&server, "bob", "dave").await;
+        let document = export(&carol).await;
+        assert_eq!(document["account"]["email"], carol.email.as_str());
+        assert_eq!(document["job_configurations"], json!([]));
+        assert_eq!(list(&document, "customers").len(), 1);
+        assert_eq!(document["customers"][0]["provider_name"], "alice Provider");
+        let [job] = list(&document, "jobs") else { panic!("{document}") };
+        assert_eq!((&job["provider_id"], &job["provider_job_id"]), (&json!(alice.id), &json!("CT-1")));
+        assert_eq!(job["events"][0]["event_metadata"]["Density"], 31.5);
+        assert!(!document.to_string().contains("of alice"));
+    }
+
+    async fn the_operator_gets_the_same(server: TestServer) {
+        let (alice, carol) = people(&server, "alice", "carol").await;
+        for person in [&alice, &carol] {
+            let said = server.milepost(&["export", "user", "--email", &person.email], "").await.expect_success();
+            let written: Value = serde_json::from_str(&said).unwrap();
+            assert_eq!(without_time(written), without_time(export(person).await));
+        }
+        let unknown = Milepost::on(&server.database, &["export", "user", "--email", "x@x.example"]).run().await;
+        unknown.expect_complaint("there is no account x@x.example");
+    }
+
+    async fn pages_join_without_a_gap_and_a_session_that_ends_breaks_the_document_off(server: TestServer) {
+        let (alice, _) = people(&server, "alice", "carol").await;
+        for number in 0..230 {
+            alice.open_job("render", &format!("R-{number}")).await;
+        }
+        let long = "x".repeat(4000);
+        for _ in 0..16 {
+            let many: Vec<Value> = (0..240)
+                .map(|_| json!({"provider_job_id": "CT-1", "kind": "info", "event_metadata": {"Comment": long}}))
+                .collect();
+            alice.post("/events/batch", json!(many)).await.expect(200);
+        }
+        let document = export(&alice).await;
+        let jobs = list(&document, "jobs");
+        let mut ids: Vec<&str> = jobs.iter().map(|job| job["provider_job_id"].as_str().unwrap()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!((jobs.len(), ids.len()), (232, 232));
+        let sequences: Vec<i64> = jobs[0]["events"].as_array().unwrap().iter().map(|e| e["sequence"].as_i64().unwrap()).collect();
+        assert_eq!(sequences, (1..=3841).collect::<Vec<i64>>());
+
+        // 15 MB do not fit between the server and a client that reads only the beginning.
+        let mut response = alice.request(reqwest::Method::GET, "/users/me/export").send().await.unwrap();
+        let mut read = response.chunk().await.unwrap().unwrap().to_vec();
+        alice.post("/logout", Value::Null).await.expect(200);
+        let broke_off = loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) => read.extend(chunk),
+                ended => break ended.is_err(),
+            }
+        };
+        assert!(broke_off, "the client is told");
+        assert!(!String::from_utf8_lossy(&read).contains("\"complete\""));
+    }
+}
