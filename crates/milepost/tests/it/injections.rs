@@ -49,7 +49,7 @@ fn parameters() -> Vec<(String, String)> {
 
 /// A list with one parameter, or several.
 async fn ask(person: &Person, path: &str, query: &[(&str, &str)]) -> crate::support::Answer {
-    person.send(person.request(Method::GET, path).query(query)).await
+    person.get(&format!("{path}?{}", serde_urlencoded::to_string(query).unwrap())).await
 }
 
 #[test]
