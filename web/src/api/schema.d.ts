@@ -70,7 +70,8 @@ export interface paths {
         put?: never;
         /**
          * Change one's password
-         * @description Ends all other sessions of the account and their streams; keys go on.
+         * @description Ends all other sessions of the account and their streams; keys go on. Wrong current passwords are counted by session:
+         *     429 when there are too many.
          */
         post: operations["change_password"];
         delete?: never;
@@ -90,8 +91,8 @@ export interface paths {
         put?: never;
         /**
          * Sign in
-         * @description Sets the session's cookie. Takes JSON `{email, password, remember?}`, or a form with `username`, `password` and
-         *     `remember`.
+         * @description Sets the session's cookie. Takes JSON `{email, password, remember}`, or a form with `username`, `password` and
+         *     `remember`. Failures are counted by address, and by address and account together: 429 when there are too many.
          */
         post: operations["log_in"];
         delete?: never;
@@ -114,6 +115,28 @@ export interface paths {
          * @description Ends the session and its streams.
          */
         post: operations["log_out"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/me/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All data of one's account
+         * @description One JSON document, to be kept as a file: the account, its sessions and keys, customers, configurations, and all jobs
+         *     that it may see with all their events. It is written while it is read; the last field is `complete`, and a document
+         *     that broke off has none.
+         */
+        get: operations["export_me"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -602,7 +625,7 @@ export interface components {
             first_name?: components["schemas"]["Name"] | null;
             last_name?: components["schemas"]["Name"] | null;
             organization?: components["schemas"]["Name"] | null;
-            password?: components["schemas"]["Password"] | null;
+            password?: components["schemas"]["NewPassword"] | null;
         };
         /**
          * @description What was done.
@@ -922,7 +945,7 @@ export interface components {
             created_at: string;
             /**
              * Format: date-time
-             * @description The same: an event is never changed.
+             * @description The same, unless its job was anonymised since: nothing else changes an event.
              */
             updated_at: string;
         };
@@ -951,6 +974,202 @@ export interface components {
         EventKind: "step" | "error" | "info" | "complete";
         /** @description What an event says: text of at most 4 KiB. */
         EventName: string;
+        /** @description All data of an account. */
+        Export: {
+            /**
+             * Format: date-time
+             * @description When this was begun; what changed while it was written may be in it or not.
+             */
+            exported_at: string;
+            /** @description The account. */
+            account: components["schemas"]["User"];
+            /** @description Its sessions. */
+            sessions: components["schemas"]["ExportedSession"][];
+            /** @description Its API keys, without their secrets, which nobody has. */
+            api_keys: components["schemas"]["ApiKey"][];
+            /** @description A provider's customers; of a customer, the providers that invited them. */
+            customers: components["schemas"]["ExportedCustomer"][];
+            /** @description A provider's configurations; a customer has none. */
+            job_configurations: components["schemas"]["Configuration"][];
+            /** @description The jobs that the account may see, each with all its events. */
+            jobs: components["schemas"]["ExportedJob"][];
+            /** @description The account's own audit log. */
+            audit_log: components["schemas"]["ExportedEntry"][];
+            /** @description True, and the end: a document without it broke off. */
+            complete: boolean;
+        };
+        /** @description What links a provider and a customer. */
+        ExportedCustomer: {
+            /**
+             * Format: uuid
+             * @description The id of the link.
+             */
+            id: string;
+            /**
+             * Format: uuid
+             * @description The provider.
+             */
+            provider_id: string;
+            /** @description The provider's organization, or the person's name. */
+            provider_name: string;
+            /**
+             * Format: uuid
+             * @description The customer's account; null until the invitation is accepted, and after unlinking.
+             */
+            customer_id: string | null;
+            /** @description The invited address. */
+            email: string;
+            /**
+             * Format: date-time
+             * @description Until when the open invitation is good.
+             */
+            invitation_expires_at: string | null;
+            /**
+             * Format: date-time
+             * @description Since when no jobs can be opened for them.
+             */
+            unlinked_at: string | null;
+            /**
+             * Format: date-time
+             * @description When the address was first invited.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When this last changed.
+             */
+            updated_at: string;
+        };
+        /** @description An act in the account's audit log. */
+        ExportedEntry: {
+            /**
+             * Format: uuid
+             * @description The entry's id.
+             */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            created_at: string;
+            /** @description What was done. */
+            action: string;
+            /** @description What kind of actor it was. */
+            actor: string;
+            /**
+             * Format: uuid
+             * @description The account that acted.
+             */
+            actor_id: string | null;
+            /**
+             * Format: uuid
+             * @description The key that acted.
+             */
+            key_id: string | null;
+            /** @description What kind of thing it is about. */
+            subject: string | null;
+            /**
+             * Format: uuid
+             * @description Which one.
+             */
+            subject_id: string | null;
+            /** @description From where. */
+            address: string | null;
+            /**
+             * Format: uuid
+             * @description The id of the request.
+             */
+            request_id: string | null;
+            /** @description What else there is to say. */
+            details: {
+                [key: string]: unknown;
+            } | null;
+        };
+        /** @description A job with all that happened to it. */
+        ExportedJob: components["schemas"]["JobDetail"] & {
+            /** @description Its events, in the order they arrived. */
+            events: {
+                /**
+                 * Format: uuid
+                 * @description The event's id.
+                 */
+                id: string;
+                /**
+                 * Format: uuid
+                 * @description The job it is of.
+                 */
+                job_id: string;
+                /** @description The provider's own id of that job. */
+                provider_job_id: string;
+                /** @description What it says. */
+                kind: components["schemas"]["EventKind"];
+                /** @description What happened, for people. */
+                name: string | null;
+                /** @description The tag of the step it is about. */
+                tag: string | null;
+                /**
+                 * Format: uuid
+                 * @description The step it is about.
+                 */
+                step_configuration_id: string | null;
+                /** @description What was measured. */
+                event_metadata: {
+                    [key: string]: unknown;
+                } | null;
+                fraction: components["schemas"]["Fraction"] | null;
+                /**
+                 * Format: int64
+                 * @description Its place in the job's order of arrival, from 1.
+                 */
+                sequence: number;
+                /**
+                 * Format: date-time
+                 * @description When it happened.
+                 */
+                occurred_at: string;
+                /** @description What makes a repeated request recognisable as the same. */
+                idempotency_key: string | null;
+                /**
+                 * Format: date-time
+                 * @description When it arrived.
+                 */
+                created_at: string;
+                /**
+                 * Format: date-time
+                 * @description The same, unless its job was anonymised since: nothing else changes an event.
+                 */
+                updated_at: string;
+            }[];
+        };
+        /** @description A session. */
+        ExportedSession: {
+            /**
+             * Format: uuid
+             * @description The session's id.
+             */
+            id: string;
+            /** @description Whether its owner asked to be remembered. */
+            remembered: boolean;
+            /** @description Where it was begun from. */
+            address: string | null;
+            /** @description What the browser said it is. */
+            user_agent: string | null;
+            /**
+             * Format: date-time
+             * @description When it began.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When it was last used; null: not since it began.
+             */
+            last_used_at: string | null;
+            /**
+             * Format: date-time
+             * @description When it ends in any case.
+             */
+            expires_at: string;
+        };
         /** @description What is wrong with one value. */
         FieldError: {
             /**
@@ -1058,6 +1277,12 @@ export interface components {
             last_sequence: number;
             /**
              * Format: date-time
+             * @description Since when it names nobody any more: it keeps its times, points and steps, and takes no more events; null while
+             *     it is as it was reported.
+             */
+            anonymised_at: string | null;
+            /**
+             * Format: date-time
              * @description When it was opened.
              */
             created_at: string;
@@ -1137,7 +1362,7 @@ export interface components {
             email: string;
             /** Format: password */
             password: string;
-            /** @description Whether the session outlives the browser's and 30 minutes without use; not if absent. */
+            /** @description Whether the session outlives the browser's, and weeks without use; not if absent. */
             remember?: boolean;
         };
         /** @description What `OAuth2` clients send as a form. */
@@ -1146,7 +1371,7 @@ export interface components {
             username: string;
             /** Format: password */
             password: string;
-            /** @description Whether the session outlives the browser's and 30 minutes without use. */
+            /** @description Whether the session outlives the browser's, and weeks without use; not if absent. */
             remember?: boolean;
         };
         /** @description A metadata field and its latest value. */
@@ -1262,6 +1487,11 @@ export interface components {
             kind?: components["schemas"]["MetadataKind"] | null;
             units?: components["schemas"]["Units"] | null;
         };
+        /**
+         * Format: password
+         * @description A password that somebody chooses: none that whoever guesses tries first.
+         */
+        NewPassword: string;
         /** @description A step, as it is registered. */
         NewStep: {
             /** @description What events call it; unique within the configuration. */
@@ -1278,7 +1508,7 @@ export interface components {
             /** @description The address to sign in with. */
             email: components["schemas"]["Email"];
             /** @description The password. */
-            password: components["schemas"]["Password"];
+            password: components["schemas"]["NewPassword"];
             /** @description First name. */
             first_name: components["schemas"]["Name"];
             /** @description Last name. */
@@ -1522,7 +1752,7 @@ export interface components {
                 created_at: string;
                 /**
                  * Format: date-time
-                 * @description The same: an event is never changed.
+                 * @description The same, unless its job was anonymised since: nothing else changes an event.
                  */
                 updated_at: string;
             }[];
@@ -1578,16 +1808,11 @@ export interface components {
             /** @description Goes back as `?cursor=` for the next page; null at the end. */
             next: string | null;
         };
-        /**
-         * Format: password
-         * @description A password as it is typed; never shown, never kept.
-         */
-        Password: string;
         /** @description The password that somebody has, and the one to take its place. */
         PasswordChange: {
             /** Format: password */
             current_password: string;
-            new_password: components["schemas"]["Password"];
+            new_password: components["schemas"]["NewPassword"];
         };
         /**
          * Format: int64
@@ -1977,6 +2202,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More than the key, the account or the address may: try again after Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description A defect on our side */
             500: {
                 headers: {
@@ -2243,6 +2477,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More than the key, the account or the address may: try again after Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description A defect on our side */
             500: {
                 headers: {
@@ -2349,6 +2592,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More than the key, the account or the address may: try again after Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description A defect on our side */
             500: {
                 headers: {
@@ -2425,6 +2677,62 @@ export interface operations {
             };
         };
     };
+    export_me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The document, as an attachment */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Export"];
+                };
+            };
+            /** @description No valid credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed with these credentials, from another site, or by plain http */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too busy, or the database is away: try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_sessions: {
         parameters: {
             query?: {
@@ -2457,7 +2765,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2522,7 +2830,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2581,7 +2889,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3335,6 +3643,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More than the key, the account or the address may: try again after Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description A defect on our side */
             500: {
                 headers: {
@@ -3461,6 +3778,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More than the key, the account or the address may: try again after Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description A defect on our side */
             500: {
                 headers: {
@@ -3485,7 +3811,7 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description All versions of this tag; without it the newest version of each tag. */
-                tag?: string;
+                tag?: components["schemas"]["Tag"];
                 /** @description One version of the tag, or `latest`. */
                 version?: string;
                 /** @description Rows of a page, 1–200. */
@@ -3658,6 +3984,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More than the key, the account or the address may: try again after Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description A defect on our side */
             500: {
                 headers: {
@@ -3804,23 +4139,23 @@ export interface operations {
                 /** @description One id or several, at most 200, separated by commas. */
                 id?: string;
                 /** @description Jobs of this kind. */
-                tag?: string;
+                tag?: components["schemas"]["Tag"];
                 /** @description Jobs of this version. */
-                version?: string;
+                version?: components["schemas"]["Version"];
                 /** @description Jobs for this customer: a `customer_id` or an e-mail address. */
                 customer?: string;
                 /** @description The job with the provider's own id. */
-                provider_job_id?: string;
+                provider_job_id?: components["schemas"]["ProviderJobId"];
                 /** @description Jobs whose id or name contains this text, regardless of case. */
                 text?: string;
                 /** @description Jobs opened at this time or later. */
-                from?: string;
+                from?: components["schemas"]["Instant"];
                 /** @description Jobs opened before this time. */
-                to?: string;
+                to?: components["schemas"]["Instant"];
                 /** @description Jobs finished at this time or later. */
-                finished_from?: string;
+                finished_from?: components["schemas"]["Instant"];
                 /** @description Jobs whose last news, their opening if there was none, came before this time. */
-                last_event_to?: string;
+                last_event_to?: components["schemas"]["Instant"];
                 /**
                  * @description The order. `started_at` is `created_at` for jobs that have not started; by `finished_at` only finished jobs are
                  *     listed.
@@ -3868,6 +4203,15 @@ export interface operations {
             };
             /** @description Values that are not acceptable, each named */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More than the key, the account or the address may: try again after Retry-After */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3991,6 +4335,15 @@ export interface operations {
             };
             /** @description Values that are not acceptable, each named */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More than the key, the account or the address may: try again after Retry-After */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4156,6 +4509,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description It is there already, with other content */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Too large */
             413: {
                 headers: {
@@ -4176,6 +4538,15 @@ export interface operations {
             };
             /** @description Values that are not acceptable, each named */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More than the key, the account or the address may: try again after Retry-After */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4251,6 +4622,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More than the key, the account or the address may: try again after Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description A defect on our side */
             500: {
                 headers: {
@@ -4275,7 +4655,7 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description Jobs count as `finished` from this time on; the beginning of the day, UTC, if absent. */
-                since?: string;
+                since?: components["schemas"]["Instant"];
             };
             header?: never;
             path?: never;
@@ -4319,6 +4699,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More than the key, the account or the address may: try again after Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description A defect on our side */
             500: {
                 headers: {
@@ -4344,7 +4733,7 @@ export interface operations {
             query?: never;
             header?: {
                 /** @description Makes repeating the request safe */
-                "Idempotency-Key"?: string | null;
+                "Idempotency-Key"?: string;
             };
             path?: never;
             cookie?: never;
@@ -4438,6 +4827,15 @@ export interface operations {
             };
             /** @description Values that are not acceptable, each named */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More than the key, the account or the address may: try again after Retry-After */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4544,6 +4942,15 @@ export interface operations {
             };
             /** @description Values that are not acceptable, each named */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More than the key, the account or the address may: try again after Retry-After */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4668,7 +5075,7 @@ export interface operations {
             };
             header?: {
                 /** @description The id of the last message received */
-                "Last-Event-ID"?: string | null;
+                "Last-Event-ID"?: string;
             };
             path: {
                 /** @description The job */
@@ -4723,6 +5130,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description More than the key, the account or the address may: try again after Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description A defect on our side */
             500: {
                 headers: {
@@ -4751,7 +5167,7 @@ export interface operations {
             };
             header?: {
                 /** @description The id of the last message received */
-                "Last-Event-ID"?: string | null;
+                "Last-Event-ID"?: string;
             };
             path?: never;
             cookie?: never;
@@ -4787,6 +5203,15 @@ export interface operations {
             };
             /** @description Values that are not acceptable, each named */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More than the key, the account or the address may: try again after Retry-After */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4859,7 +5284,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed with these credentials, or from another site */
+            /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
                 headers: {
                     [name: string]: unknown;
