@@ -306,7 +306,7 @@ on_both! {
         let mut stream = alice.stream("/jobs/stream", None).await;
         assert_eq!(stream.expect().await.event, "ready");
         let user = server.database.id(&alice.id);
-        let later = (server.clock.now() + TimeDelta::hours(20)).format("%F %T+00:00");
+        let later = (server.clock.now() + TimeDelta::hours(20)).format("%FT%T+00:00");
         let mut raw = server.database.raw().await;
         for number in 1..100_u8 {
             let id = server.database.id(&server.clock.new_id().to_string());
