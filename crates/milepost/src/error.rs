@@ -282,10 +282,11 @@ impl Error {
     /// Writes what only the operator may read into the log.
     pub fn log(&self) {
         match self {
-            Self::Internal(source) => match source.downcast_ref::<sqlx::Error>() {
-                Some(source) => tracing::error!(error = %Cause(source), "internal error"),
-                None => tracing::error!(error = %source, "internal error"),
-            },
+            Self::Internal(source) => {
+                let cause =
+                    source.downcast_ref().map_or_else(|| source.to_string(), |source| Cause(source).to_string());
+                tracing::error!(error = cause, "internal error");
+            }
             Self::Unavailable(source) => tracing::error!(error = %Cause(source), "database unavailable"),
             // Whoever refuses says so, now and then: a line for each would make an overload worse.
             Self::Busy(reason) => tracing::debug!(reason, "busy"),
@@ -344,10 +345,10 @@ impl fmt::Display for Cause<'_> {
         const DATA: &str = "22";
         let sqlx::Error::Database(refusal) = self.0 else { return fmt::Display::fmt(self.0, f) };
         let code = refusal.code().unwrap_or_default();
-        match code.len() == 5 && code.starts_with(DATA) {
-            true => write!(f, "error {code} of the database, a value does not fit"),
-            false => write!(f, "error {code} of the database: {}", refusal.message()),
+        if code.len() == 5 && code.starts_with(DATA) {
+            return write!(f, "error {code} of the database, a value does not fit");
         }
+        write!(f, "error {code} of the database: {}", refusal.message())
     }
 }
 

@@ -183,9 +183,10 @@ impl Numbers {
 
     /// Counts an event that is durable.
     pub fn count_event(&self, event: &Event, is_new: bool) {
-        match is_new {
-            true => self.events_recorded.with_label_values(&[event.kind.as_str()]).inc(),
-            false => self.events_repeated.inc(),
+        if is_new {
+            self.events_recorded.with_label_values(&[event.kind.as_str()]).inc();
+        } else {
+            self.events_repeated.inc();
         }
     }
 

@@ -148,6 +148,8 @@ on_both! {
             assert_eq!(answer.headers["retry-after"], "1");
             let problem = answer.expect_problem(503, &[]);
             assert_eq!(problem["type"], "urn:milepost:problem:unavailable");
+            // It is our limit that ends it, not the database's own.
+            assert!(problem["detail"].as_str().unwrap().contains("took too long"), "{problem}");
         }
         other.execute("rollback").await.unwrap();
 
