@@ -33,6 +33,9 @@ test("a provider's pages", async ({ lab, visit }) => {
     '/customers',
     '/api-keys',
     '/profile',
+    '/sessions',
+    '/audit-log',
+    '/audit-log?group=exports',
   ];
   expect(await findingsOn(ada, paths)).toEqual([]);
 });
@@ -48,7 +51,16 @@ test("a customer's pages", async ({ lab, visit }) => {
   const { jobs, customer } = await arrange(lab);
   const ines = await visit();
   await ines.signIn(customer);
-  expect(await findingsOn(ines, ['/jobs', ...jobs.map(id => `/jobs/${id}`), '/api-keys', '/profile'])).toEqual([]);
+  expect(
+    await findingsOn(ines, [
+      '/jobs',
+      ...jobs.map(id => `/jobs/${id}`),
+      '/api-keys',
+      '/profile',
+      '/sessions',
+      '/audit-log',
+    ]),
+  ).toEqual([]);
 });
 
 test('the dialogs and menus', async ({ lab, visit }) => {

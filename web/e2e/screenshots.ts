@@ -107,6 +107,8 @@ async function everyPage(lab: Lab): Promise<Shot[]> {
     },
     { as: 'provider', name: 'getting-started', path: '/getting-started' },
     { as: 'provider', name: 'profile', path: '/profile' },
+    { as: 'provider', name: 'sessions', path: '/sessions' },
+    { as: 'provider', name: 'audit-log', path: '/audit-log' },
     { as: 'customer', name: 'customer-jobs', path: '/jobs' },
     { as: 'customer', name: 'customer-job', path: `/jobs/${await hers(lab)}` },
   ];

@@ -12,6 +12,8 @@ export class ApiError extends Error {
     detail: string,
     readonly fields: { pointer: string; detail: string }[] = [],
     readonly differences: NonNullable<Problem['differences']> = [],
+    /** After how many seconds the server wants to be asked again, if it says so. */
+    readonly retryAfter: number | null = null,
   ) {
     super(detail);
     this.name = 'ApiError';
@@ -29,13 +31,16 @@ export async function answer<T>(call: Promise<{ data?: T; error?: unknown; respo
   if (settled.response.ok && settled.data !== undefined) {
     return settled.data;
   }
-  throw problemOf(settled.response.status, settled.error);
+  throw problemOf(settled.response, settled.error);
 }
 
-function problemOf(status: number, body: unknown): ApiError {
+/** What an answer that is no success says. */
+function problemOf({ status, headers }: Response, body: unknown): ApiError {
   const problem = body as Partial<Problem> | undefined;
   const detail = problem?.detail ?? `The server answered with status ${status}.`;
-  return new ApiError(status, detail, problem?.errors ?? [], problem?.differences ?? []);
+  const wait = Number.parseInt(headers.get('retry-after') ?? '', 10);
+  const retryAfter = Number.isNaN(wait) ? null : wait;
+  return new ApiError(status, detail, problem?.errors ?? [], problem?.differences ?? [], retryAfter);
 }
 
 /** Whether it may help to try again. */

@@ -3,6 +3,8 @@ import type { components, operations } from './schema';
 type Schemas = components['schemas'];
 
 export type ApiKey = Schemas['ApiKey'];
+export type AuditAction = Schemas['AuditAction'];
+export type AuditEntry = Schemas['AuditEntry'];
 export type Configuration = Schemas['Configuration'];
 export type Customer = Schemas['Customer'];
 export type Distribution = Schemas['Distribution'];
@@ -23,6 +25,7 @@ export type NewStep = Schemas['NewStep'];
 export type Problem = Schemas['Problem'];
 export type Role = Schemas['Role'];
 export type Scope = Schemas['Scope'];
+export type Session = Schemas['Session'];
 export type StepBrief = Schemas['StepBrief'];
 export type StepStatus = Schemas['StepStatus'];
 export type User = Schemas['User'];

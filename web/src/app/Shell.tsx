@@ -107,6 +107,12 @@ function Account({ me }: { me: User }) {
         <Menu.Item component={Link} to="/profile">
           Profile and password
         </Menu.Item>
+        <Menu.Item component={Link} to="/sessions">
+          Sessions
+        </Menu.Item>
+        <Menu.Item component={Link} to="/audit-log">
+          Audit log
+        </Menu.Item>
         {me.role === 'customer' && (
           <Menu.Item component={Link} to="/api-keys">
             API keys

@@ -15,6 +15,7 @@ import type { User } from '../api/types';
 import { ButtonLink } from '../components/Links';
 import { Failed, Loading } from '../components/States';
 import { AccountPage } from '../pages/account/AccountPage';
+import { readAuditFilter } from '../pages/audit/words';
 import { readEventFilter } from '../pages/job/filter';
 import { readJobFilter } from '../pages/jobs/filter';
 import { nextOf } from './next';
@@ -90,6 +91,17 @@ const profile = createRoute({
   path: '/profile',
   component: lazyRouteComponent(() => import('../pages/account/Profile'), 'Profile'),
 });
+const sessions = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/sessions',
+  component: lazyRouteComponent(() => import('../pages/sessions/Sessions'), 'Sessions'),
+});
+const auditLog = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/audit-log',
+  validateSearch: readAuditFilter,
+  component: lazyRouteComponent(() => import('../pages/audit/AuditLog'), 'AuditLog'),
+});
 
 /** Pages for providers. */
 const provider = createRoute({
@@ -157,6 +169,8 @@ const tree = root.addChildren([
     jobs,
     job,
     profile,
+    sessions,
+    auditLog,
     apiKeys,
     provider.addChildren([dashboard, gettingStarted, configurations, newConfiguration, configuration, customers]),
   ]),

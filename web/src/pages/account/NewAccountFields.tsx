@@ -1,5 +1,6 @@
-import { PasswordInput, SimpleGrid, TextInput } from '@mantine/core';
+import { SimpleGrid, TextInput } from '@mantine/core';
 import type { ChangeEvent } from 'react';
+import { PasswordField } from '../../components/PasswordField';
 import { LONGEST_PASSWORD, PASSWORD_RULE } from './passwords';
 
 export const NEW_ACCOUNT = { first_name: '', last_name: '', organization: '', password: '' };
@@ -45,14 +46,12 @@ export function NewAccountFields({ field, errors, otherSide }: Props) {
         error={errors.organization}
         {...field('organization')}
       />
-      <PasswordInput
+      <PasswordField
         label="Password"
         description={PASSWORD_RULE}
         autoComplete="new-password"
-        required
+        withAsterisk
         maxLength={2 * LONGEST_PASSWORD}
-        visibilityToggleFocusable
-        visibilityToggleButtonProps={{ 'aria-label': 'Show the password' }}
         error={errors.password}
         {...field('password')}
       />

@@ -1,10 +1,11 @@
-import { Button, PasswordInput, Stack, Text } from '@mantine/core';
+import { Button, Stack, Text } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { answer, api, fieldErrors } from '../../api/client';
 import type { User } from '../../api/types';
 import { notify } from '../../app/notify';
 import { FormProblem } from '../../components/FormProblem';
+import { PasswordField } from '../../components/PasswordField';
 import { useFields } from '../../components/useFields';
 import { LONGEST_PASSWORD, PASSWORD_RULE, passwordProblem, repetitionProblem } from './passwords';
 
@@ -32,39 +33,33 @@ export function PasswordForm({ me }: { me: User }) {
       change.mutate();
     }
   };
-  const secret = {
-    required: true,
-    withAsterisk: false,
-    maxLength: 2 * LONGEST_PASSWORD,
-    visibilityToggleFocusable: true,
-    visibilityToggleButtonProps: { 'aria-label': 'Show the password' },
-  };
+  const longest = 2 * LONGEST_PASSWORD;
   return (
     <form onSubmit={submit}>
       <Stack>
         <FormProblem>{refused['']}</FormProblem>
         {/* For password managers: whose password it is. */}
         <input type="text" name="username" autoComplete="username" value={me.email} readOnly hidden />
-        <PasswordInput
+        <PasswordField
           label="Current password"
           autoComplete="current-password"
           error={refused.current_password}
-          {...secret}
+          maxLength={longest}
           {...field('current_password')}
         />
-        <PasswordInput
+        <PasswordField
           label="New password"
           description={PASSWORD_RULE}
           autoComplete="new-password"
           error={tooWeak ?? refused.new_password}
-          {...secret}
+          maxLength={longest}
           {...field('new_password')}
         />
-        <PasswordInput
+        <PasswordField
           label="New password again"
           autoComplete="new-password"
           error={differs}
-          {...secret}
+          maxLength={longest}
           {...field('again')}
         />
         <Text size="sm" c="var(--quiet)">

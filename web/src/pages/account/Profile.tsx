@@ -10,6 +10,7 @@ import { useMe } from '../../app/session';
 import { FormProblem } from '../../components/FormProblem';
 import { PageHeading } from '../../components/PageHeading';
 import { useFields } from '../../components/useFields';
+import { ExportData } from './ExportData';
 import { filledIn } from './newAccount';
 import { PasswordForm } from './PasswordForm';
 
@@ -28,6 +29,9 @@ export function Profile() {
         <Divider />
         <Title order={2}>Password</Title>
         <PasswordForm me={me} />
+        <Divider />
+        <Title order={2}>Your data</Title>
+        <ExportData />
       </Stack>
     </>
   );

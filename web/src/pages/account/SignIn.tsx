@@ -1,4 +1,4 @@
-import { Button, PasswordInput, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Checkbox, Stack, Text, TextInput } from '@mantine/core';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { getRouteApi, useRouter } from '@tanstack/react-router';
 import { type FormEvent, useEffect, useLayoutEffect, useRef, useState } from 'react';
@@ -7,7 +7,9 @@ import { meQuery } from '../../api/queries';
 import { useBeginSession } from '../../app/session';
 import { FormProblem } from '../../components/FormProblem';
 import { TextLink } from '../../components/Links';
+import { PasswordField } from '../../components/PasswordField';
 import { useFields } from '../../components/useFields';
+import { useWait } from '../../components/useWait';
 import { AccountPage } from './AccountPage';
 import { ForgottenPassword } from './ForgottenPassword';
 import { serverQuery } from './queries';
@@ -25,13 +27,15 @@ function SignInForm({ filled }: { filled: Filled | null }) {
   const { data: me } = useQuery(meQuery);
   const { data: server } = useQuery(serverQuery);
   const { values, field } = useFields(filled ?? { email: '', password: '' });
+  const [remember, setRemember] = useState(false);
   const password = useRef<HTMLInputElement>(null);
   const begin = useBeginSession();
   const signIn = useMutation({
-    mutationFn: () => answer(api.POST('/api/v1/login', { body: values })),
+    mutationFn: () => answer(api.POST('/api/v1/login', { body: { ...values, remember } })),
     onSuccess: user => begin(user, next),
     onError: () => password.current?.select(),
   });
+  const wait = useWait(signIn.error);
   useSentOn(signIn.isIdle && isSentOn(me, filled), next);
   const submit = (event: FormEvent) => {
     event.preventDefault();
@@ -47,7 +51,7 @@ function SignInForm({ filled }: { filled: Filled | null }) {
               You are signed in as {me.email}. Signing in here takes its place.
             </Text>
           )}
-          <FormProblem>{signInProblem(signIn.error)}</FormProblem>
+          <FormProblem>{signInProblem(signIn.error, wait)}</FormProblem>
           <TextInput
             label="E-mail"
             type="email"
@@ -57,17 +61,14 @@ function SignInForm({ filled }: { filled: Filled | null }) {
             autoFocus={filled === null}
             {...field('email')}
           />
-          <PasswordInput
-            ref={password}
-            label="Password"
-            autoComplete="current-password"
-            required
-            withAsterisk={false}
-            visibilityToggleFocusable
-            visibilityToggleButtonProps={{ 'aria-label': 'Show the password' }}
-            {...field('password')}
+          <PasswordField ref={password} label="Password" autoComplete="current-password" {...field('password')} />
+          <Checkbox
+            label="Keep me signed in on this device"
+            description="Otherwise you are signed out when you have not used this for a while, or closed the browser."
+            checked={remember}
+            onChange={event => setRemember(event.currentTarget.checked)}
           />
-          <Button type="submit" loading={signIn.isPending} autoFocus={filled !== null}>
+          <Button type="submit" loading={signIn.isPending} disabled={wait > 0} autoFocus={filled !== null}>
             Sign in
           </Button>
           {server?.signup === 'open' && (

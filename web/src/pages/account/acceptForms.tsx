@@ -1,4 +1,4 @@
-import { Button, PasswordInput, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Stack, Text, TextInput } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, type ReactNode, useState } from 'react';
 import { ApiError, answer, api } from '../../api/client';
@@ -6,7 +6,9 @@ import { meQuery } from '../../api/queries';
 import type { User } from '../../api/types';
 import { useBeginSession } from '../../app/session';
 import { FormProblem } from '../../components/FormProblem';
+import { PasswordField } from '../../components/PasswordField';
 import { useFields } from '../../components/useFields';
+import { useWait } from '../../components/useWait';
 import { ForgottenPassword } from './ForgottenPassword';
 import { NEW_ACCOUNT, NewAccountFields } from './NewAccountFields';
 import { filledIn, newAccountErrors } from './newAccount';
@@ -74,6 +76,7 @@ export function SignInForm({ token, email }: { token: string; email: string }) {
       throw error;
     }
   });
+  const wait = useWait(joining.error);
   const submit = (event: FormEvent) => {
     event.preventDefault();
     joining.mutate();
@@ -82,19 +85,10 @@ export function SignInForm({ token, email }: { token: string; email: string }) {
     <form onSubmit={submit}>
       <Stack>
         <Text>You have an account with this address. Sign in to accept.</Text>
-        <FormProblem>{signInProblem(joining.error)}</FormProblem>
+        <FormProblem>{signInProblem(joining.error, wait)}</FormProblem>
         <InvitedAddress email={email} />
-        <PasswordInput
-          label="Password"
-          autoComplete="current-password"
-          required
-          withAsterisk={false}
-          autoFocus
-          visibilityToggleFocusable
-          visibilityToggleButtonProps={{ 'aria-label': 'Show the password' }}
-          {...field('password')}
-        />
-        <Button type="submit" loading={joining.isPending}>
+        <PasswordField label="Password" autoComplete="current-password" autoFocus {...field('password')} />
+        <Button type="submit" loading={joining.isPending} disabled={wait > 0}>
           Sign in and accept
         </Button>
         <ForgottenPassword />

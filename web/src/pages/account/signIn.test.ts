@@ -37,6 +37,8 @@ describe('a failed sign-in', () => {
     expect(signInProblem(new ApiError(503, 'no'))).toMatch(/Nothing is wrong with what you typed/);
     expect(signInProblem(new ApiError(0, 'no'))).toMatch(/cannot be reached/);
     expect(signInProblem(new ApiError(422, '/email: is no text'))).toBe('/email: is no text');
+    expect(signInProblem(new ApiError(429, 'no'), 80)).toMatch(/Try again in 1 min 20 s/);
+    expect(signInProblem(new ApiError(429, 'no'), 0)).toMatch(/try again now/);
     expect(signInProblem(null)).toBeNull();
   });
 });

@@ -1,5 +1,6 @@
 import { ApiError, fieldErrors } from '../../api/client';
 import type { User } from '../../api/types';
+import { duration } from '../../model/time';
 
 export type Filled = { email: string; password: string };
 
@@ -15,10 +16,15 @@ export function isSentOn(me: User | null | undefined, filled: Filled | null): bo
   return me != null && (filled === null || filled.email.toLowerCase() === me.email);
 }
 
-/** Why a sign-in failed, in words for the person who tried. */
-export function signInProblem(error: unknown): string | null {
+/** Why a sign-in failed, in words for the person who tried; `wait` is how many seconds are left until another try. */
+export function signInProblem(error: unknown, wait = 0): string | null {
   if (error === null) {
     return null;
+  }
+  if (error instanceof ApiError && error.status === 429) {
+    return wait > 0
+      ? `There were too many attempts to sign in. Try again in ${duration(wait * 1000)}.`
+      : 'There were too many attempts to sign in. You can try again now.';
   }
   if (error instanceof ApiError && error.status === 401) {
     return 'E-mail address or password is wrong.';

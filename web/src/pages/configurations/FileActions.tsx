@@ -1,17 +1,13 @@
 import { Button, CopyButton } from '@mantine/core';
 import { IconCheck, IconCopy, IconDownload } from '@tabler/icons-react';
+import { saveFile } from '../../components/saveFile';
 import type { asDocument } from './document';
 import { fileName } from './document';
 
 /** The configuration as a file: to copy, and to keep. */
 export function FileActions({ document: file }: { document: ReturnType<typeof asDocument> }) {
   const text = () => `${JSON.stringify(file, null, 2)}\n`;
-  const download = () => {
-    const address = URL.createObjectURL(new Blob([text()], { type: 'application/json' }));
-    const link = Object.assign(document.createElement('a'), { href: address, download: fileName(file) });
-    link.click();
-    URL.revokeObjectURL(address);
-  };
+  const download = () => saveFile(new Blob([text()], { type: 'application/json' }), fileName(file));
   return (
     <>
       <CopyButton value={text()} timeout={1500}>

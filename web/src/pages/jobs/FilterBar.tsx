@@ -3,10 +3,10 @@ import { useDebouncedCallback, useDisclosure } from '@mantine/hooks';
 import { IconAdjustmentsHorizontal, IconSearch, IconX } from '@tabler/icons-react';
 import { useEffect, useRef, useState } from 'react';
 import type { JobFilter } from '../../api/queries';
+import { PeriodFilter } from '../../components/PeriodFilter';
 import { CustomerFilter } from './CustomerFilter';
 import classes from './FilterBar.module.css';
 import { countFilters, isFiltered, withChange, withSort } from './filter';
-import { OpenedFilter } from './OpenedFilter';
 import { OrderMenu } from './OrderMenu';
 import { RareFilters } from './RareFilters';
 import { StatusFilter } from './StatusFilter';
@@ -27,7 +27,7 @@ export function FilterBar({ filter, onChange, isProvider }: Props) {
       <StatusFilter statuses={filter.status} onChange={status => change({ status })} />
       <TagFilter tag={filter.tag} onChange={tag => change({ tag, version: undefined })} isProvider={isProvider} />
       {isProvider && <CustomerFilter customer={filter.customer} onChange={customer => change({ customer })} />}
-      <OpenedFilter filter={filter} onChange={change} />
+      <PeriodFilter label="Opened" period={filter} onChange={change} />
     </>
   );
   return (

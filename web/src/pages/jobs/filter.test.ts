@@ -1,14 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import {
-  ariaSort,
-  countFilters,
-  daysOf,
-  instantsOf,
-  isFiltered,
-  nextSort,
-  readJobFilter,
-  withChange,
-} from './filter';
+import { ariaSort, countFilters, isFiltered, nextSort, readJobFilter, withChange } from './filter';
 
 describe('the filter in the address', () => {
   test('is read as it was written', () => {
@@ -51,27 +42,5 @@ describe('sorting by a column', () => {
     expect(ariaSort({}, 'created_at')).toBe('descending');
     expect(ariaSort({ sort: 'finished_at' }, 'finished_at')).toBe('ascending');
     expect(ariaSort({ sort: 'finished_at' }, 'created_at')).toBe('none');
-  });
-});
-
-describe('days', () => {
-  test('are whole: from the beginning of the first to the end of the last', () => {
-    const { from = '', to = '' } = instantsOf(['2026-11-03', '2026-11-03']);
-    expect(new Date(from).getHours()).toBe(0);
-    expect(Date.parse(to) - Date.parse(from)).toBe(86_400_000);
-  });
-
-  test('come back from the address as they were', () => {
-    for (const days of [
-      ['2026-11-03', '2026-11-30'],
-      ['2026-12-31', null],
-      [null, '2024-02-29'],
-    ] as const) {
-      expect(daysOf(instantsOf([...days]))).toEqual(days);
-    }
-  });
-
-  test('are not made of what is no instant', () => {
-    expect(daysOf({ from: 'yesterday' })).toEqual([null, null]);
   });
 });

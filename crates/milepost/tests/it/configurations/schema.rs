@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use regex::RegexBuilder;
+use regex::Regex;
 use serde_json::{Value, json};
 
 use super::{configuration, with};
@@ -75,7 +75,7 @@ impl Schema {
                 "maximum" => value.as_f64().is_none_or(|number| number <= rule.as_f64().unwrap()),
                 "pattern" => {
                     // As in ECMAScript, \d is a digit of ASCII.
-                    let pattern = RegexBuilder::new(rule.as_str().unwrap()).unicode(false).build().unwrap();
+                    let pattern = Regex::new(&rule.as_str().unwrap().replace(r"\d", "[0-9]")).unwrap();
                     value.as_str().is_none_or(|text| pattern.is_match(text))
                 }
                 other => panic!("{other} is no keyword that is known here"),

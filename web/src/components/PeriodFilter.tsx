@@ -2,18 +2,17 @@ import { Button, CloseButton, Group, Loader, Popover } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { IconCalendar } from '@tabler/icons-react';
 import { lazy, Suspense } from 'react';
-import type { JobFilter } from '../../api/queries';
-import { shortDay } from '../../model/time';
-import { type Days, daysOf, instantsOf } from './filter';
+import { type Days, daysOf, instantsOf, type Period } from '../model/days';
+import { shortDay } from '../model/time';
 
 const DayRange = lazy(() => import('./DayRange').then(module => ({ default: module.DayRange })));
 
-type Props = { filter: JobFilter; onChange: (part: Pick<JobFilter, 'from' | 'to'>) => void };
+type Props = { label: string; period: Period; onChange: (period: Period) => void };
 
-/** Jobs opened from one day to another. The calendar is loaded when somebody wants it. */
-export function OpenedFilter({ filter, onChange }: Props) {
+/** What happened from one day to another. The calendar is loaded when somebody wants it. */
+export function PeriodFilter({ label, period, onChange }: Props) {
   const [isOpen, { toggle, close }] = useDisclosure(false);
-  const days = daysOf(filter);
+  const days = daysOf(period);
   const isSet = days.some(day => day !== null);
   return (
     <Group gap={0} wrap="nowrap">
@@ -27,10 +26,10 @@ export function OpenedFilter({ filter, onChange }: Props) {
             onClick={toggle}
             aria-expanded={isOpen}
           >
-            {isSet ? `Opened ${inWords(days)}` : 'Opened'}
+            {isSet ? `${label} ${inWords(days)}` : label}
           </Button>
         </Popover.Target>
-        <Popover.Dropdown aria-label="Opened from and to">
+        <Popover.Dropdown aria-label={`${label} from and to`}>
           <Suspense fallback={<Loader size="sm" m="lg" aria-label="Loading the calendar" />}>
             <DayRange
               days={days}
@@ -45,7 +44,10 @@ export function OpenedFilter({ filter, onChange }: Props) {
         </Popover.Dropdown>
       </Popover>
       {isSet && (
-        <CloseButton aria-label="Opened at any time" onClick={() => onChange({ from: undefined, to: undefined })} />
+        <CloseButton
+          aria-label={`${label} at any time`}
+          onClick={() => onChange({ from: undefined, to: undefined })}
+        />
       )}
     </Group>
   );

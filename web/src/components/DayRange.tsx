@@ -2,7 +2,7 @@ import '@mantine/dates/styles.css';
 import { DatePicker } from '@mantine/dates';
 import dayjs from 'dayjs';
 import { useState } from 'react';
-import type { Days } from './filter';
+import type { Days } from '../model/days';
 
 const LABELS = {
   nextMonth: 'Next month',
