@@ -100,8 +100,11 @@ pub async fn expect_room(on: impl Into<On<'_>>, bucket: &Bucket, now: DateTime<U
             .fetch_optional(c)
             .await
     })?;
-    let free_at = used_until.unwrap_or_default() - (bucket.rate.burst - 1) * bucket.rate.pause;
-    let wait = free_at - now.timestamp_micros();
+    let Rate { burst, pause, .. } = bucket.rate;
+    let now = now.timestamp_micros();
+    // What lies further ahead than all that can be taken is of a clock that was set back since.
+    let used_until = used_until.filter(|until| *until <= now + burst * pause).unwrap_or_default();
+    let wait = used_until - (burst - 1) * pause - now;
     if wait > 0 { Err(refusal(wait)) } else { Ok(()) }
 }
 
@@ -120,8 +123,8 @@ async fn take_one(tx: &mut Tx, bucket: &Bucket, now: DateTime<Utc>) -> sqlx::Res
         sqlx::query_scalar(
             "insert into throttles (subject, used_until) values ($1, $2)
              on conflict (subject) do update set used_until =
-                 case when throttles.used_until > $3 then throttles.used_until + $4 else $2 end
-             where throttles.used_until <= $5
+                 case when throttles.used_until between $3 and $6 then throttles.used_until + $4 else $2 end
+             where throttles.used_until <= $5 or throttles.used_until > $6
              returning used_until",
         )
         .bind(&bucket.subject)
@@ -129,6 +132,7 @@ async fn take_one(tx: &mut Tx, bucket: &Bucket, now: DateTime<Utc>) -> sqlx::Res
         .bind(now)
         .bind(pause)
         .bind(now + (burst - 1) * pause)
+        .bind(now + burst * pause)
         .fetch_optional(c)
         .await
     })?;
