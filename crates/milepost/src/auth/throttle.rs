@@ -35,6 +35,10 @@ pub const INVITATION: Rate = Rate::new("invitation", 100, 3);
 /// Failures to name the current password in one session. Whoever has it cannot get another without the password.
 pub const PASSWORD_CHANGE: Rate = Rate::new("password change", 10, 60);
 
+/// What is given back only so much later than anything could have been taken until was written by a clock that has
+/// been set back since: it counts for nothing, or nobody could sign in until that clock's time comes.
+const CLOCK_SET_BACK: i64 = 3_600 * 1_000_000;
+
 /// How much of a rate one subject has used up.
 #[derive(Debug)]
 pub struct Bucket {
@@ -100,12 +104,10 @@ pub async fn expect_room(on: impl Into<On<'_>>, bucket: &Bucket, now: DateTime<U
             .fetch_optional(c)
             .await
     })?;
-    let Rate { burst, pause, .. } = bucket.rate;
-    let now = now.timestamp_micros();
-    // What lies further ahead than all that can be taken is of a clock that was set back since.
-    let used_until = used_until.filter(|until| *until <= now + burst * pause).unwrap_or_default();
-    let wait = used_until - (burst - 1) * pause - now;
-    if wait > 0 { Err(refusal(wait)) } else { Ok(()) }
+    let free_at = used_until.unwrap_or_default() - (bucket.rate.burst - 1) * bucket.rate.pause;
+    let wait = free_at - now.timestamp_micros();
+    let believable = 1..=bucket.rate.pause + CLOCK_SET_BACK;
+    if believable.contains(&wait) { Err(refusal(wait)) } else { Ok(()) }
 }
 
 fn refusal(wait_micros: i64) -> Error {
@@ -132,7 +134,7 @@ async fn take_one(tx: &mut Tx, bucket: &Bucket, now: DateTime<Utc>) -> sqlx::Res
         .bind(now)
         .bind(pause)
         .bind(now + (burst - 1) * pause)
-        .bind(now + burst * pause)
+        .bind(now + burst * pause + CLOCK_SET_BACK)
         .fetch_optional(c)
         .await
     })?;
