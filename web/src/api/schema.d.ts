@@ -631,7 +631,7 @@ export interface components {
          * @description What was done.
          * @enum {string}
          */
-        Action: "sign_in" | "sign_in_failed" | "sign_out" | "session_ended" | "password_changed" | "password_reset" | "profile_changed" | "account_created" | "account_disabled" | "account_enabled" | "account_erased" | "key_created" | "key_expired" | "key_rotated" | "customer_invited" | "customer_accepted" | "customer_unlinked" | "customer_erased" | "job_corrected" | "job_read" | "data_exported" | "jobs_retired";
+        AuditAction: "sign_in" | "sign_in_failed" | "sign_out" | "session_ended" | "password_changed" | "password_reset" | "profile_changed" | "account_created" | "account_disabled" | "account_enabled" | "account_erased" | "key_created" | "key_expired" | "key_rotated" | "customer_invited" | "customer_accepted" | "customer_unlinked" | "customer_erased" | "job_corrected" | "job_read" | "data_exported" | "jobs_retired";
         /**
          * @description What kind of actor it is.
          * @enum {string}
@@ -692,7 +692,7 @@ export interface components {
              */
             created_at: string;
             /** @description What was done. Text within: beside this server one of a later release may write words that this one does not know. */
-            action: components["schemas"]["Action"];
+            action: components["schemas"]["AuditAction"];
             /** @description What kind of actor did it. */
             actor: components["schemas"]["ActorKind"];
             /**
@@ -1581,7 +1581,7 @@ export interface components {
                  */
                 created_at: string;
                 /** @description What was done. Text within: beside this server one of a later release may write words that this one does not know. */
-                action: components["schemas"]["Action"];
+                action: components["schemas"]["AuditAction"];
                 /** @description What kind of actor did it. */
                 actor: components["schemas"]["ActorKind"];
                 /**
