@@ -173,10 +173,8 @@ async fn end_session(
     record(&app, &mut tx, &origin.user(account.user_id), of_session(action, account.user_id, id)).await?;
     record_access_change(&mut tx, id, now).await?;
     tx.commit().await?;
-    let jar = match ended.current {
-        true => CookieJar::new().add(removal_cookie(app.settings())),
-        false => CookieJar::new(),
-    };
+    let jar = CookieJar::new();
+    let jar = if ended.current { jar.add(removal_cookie(app.settings())) } else { jar };
     Ok((jar, Json(ended)))
 }
 

@@ -269,6 +269,7 @@ fn bearer_token(authorization: &HeaderValue) -> Option<&str> {
 }
 
 /// The token of the session that a browser shows.
+#[must_use]
 pub fn session_token(headers: &HeaderMap, settings: &Settings) -> Option<Secret> {
     let jar = CookieJar::from_headers(headers);
     jar.get(&cookie_name(settings)).map(|cookie| Secret::shown(cookie.value()))
