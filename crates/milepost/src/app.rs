@@ -19,7 +19,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use uuid::Uuid;
 
 use crate::admission::Gates;
-use crate::auth::origin::refuse_other_origins;
+use crate::auth::origin::{refuse_other_origins, require_one_host};
 use crate::auth::password::Passwords;
 use crate::auth::throttle;
 use crate::auth::uses::Uses;
@@ -214,6 +214,7 @@ pub(crate) fn router(app: App) -> Router {
         // What is compressed in another way comes through as it is, and is refused by whoever reads it.
         .layer(RequestDecompressionLayer::new().pass_through_unaccepted(true))
         .layer(middleware::from_fn_with_state(app.clone(), refuse_other_origins))
+        .layer(middleware::from_fn(require_one_host))
         .layer(middleware::from_fn_with_state(app.clone(), require_https))
         .layer(middleware::from_fn_with_state(app.clone(), answer_in_time))
         .layer(middleware::from_fn_with_state(app.clone(), watch_request))

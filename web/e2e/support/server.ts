@@ -116,8 +116,10 @@ export class Server {
   }
 
   async #serve(listen: string): Promise<void> {
-    const database = this.command === 'serve' ? ['--database-url', this.#database] : [];
-    const child = spawn(BINARY, [this.command, '--listen', listen, ...database], {
+    // What the walks arrange at once is more than a program of a provider may report.
+    const settings = ['--database-url', this.#database, '--event-rate', '1000000', '--event-burst', '1000000'];
+    const args = this.command === 'serve' ? settings : [];
+    const child = spawn(BINARY, [this.command, '--listen', listen, ...args], {
       cwd: this.#folder,
       env: environment(),
       stdio: ['ignore', 'pipe', 'pipe'],

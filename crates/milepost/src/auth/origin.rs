@@ -1,7 +1,7 @@
 //! A page of another origin must not act with the cookie of ours: its unsafe requests are refused.
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, Method, Version, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use url::{Origin, Url};
@@ -16,6 +16,15 @@ pub async fn refuse_other_origins(State(app): State<App>, request: Request, next
         return Ok(next.run(request).await);
     }
     Err(Error::Forbidden("This request comes from a page of another site."))
+}
+
+/// Refuses a request of HTTP/1.1 that does not name one host: what stands in front of us may have read another than we.
+pub async fn require_one_host(request: Request, next: Next) -> Result<Response> {
+    let hosts = request.headers().get_all(header::HOST).iter().count();
+    if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {
+        return Err(Error::BadRequest);
+    }
+    Ok(next.run(request).await)
 }
 
 /// Browsers send `Sec-Fetch-Site`, older ones `Origin`; programs send neither and are accepted.

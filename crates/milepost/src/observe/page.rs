@@ -1,14 +1,12 @@
 //! `/metrics`: the numbers as Prometheus reads them, and where it may.
 
-use std::io;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use axum::{Router, routing};
+use axum::{Router, middleware, routing};
 use prometheus::TextEncoder;
 use tokio::net::TcpListener;
 
@@ -16,6 +14,8 @@ use crate::admission::Load;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::error::{Error, Result};
+use crate::headers::complete_answer;
+use crate::serve::serve_beside;
 
 /// The text format of Prometheus.
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -43,16 +43,15 @@ async fn read(State(app): State<App>) -> Result<Response> {
 }
 
 /// Serves `/metrics` by itself until the server stops.
-pub async fn serve(listener: TcpListener, app: App) -> io::Result<()> {
-    let closing = app.closing().clone();
+pub async fn serve(listener: TcpListener, app: App) {
     let router = Router::new()
         .route("/metrics", routing::get(read))
         .route("/livez", routing::get(async || "ok\n"))
         .fallback(async || Error::NotFound)
         .method_not_allowed_fallback(async || Error::MethodNotAllowed)
-        .with_state(app)
-        .into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, router).with_graceful_shutdown(closing.cancelled_owned()).await
+        .layer(middleware::from_fn_with_state(app.clone(), complete_answer))
+        .with_state(app.clone());
+    serve_beside(listener, router, &app).await;
 }
 
 /// Looks up the numbers that are not counted as things happen.

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::{self, App};
 use crate::config::Limits;
 use crate::live::Hub;
+use crate::observe::metrics::Metrics;
 use crate::retention;
 use refusals::Refusals;
 
@@ -37,6 +38,8 @@ const TURNING_AWAY: Duration = Duration::from_secs(1);
 /// How much waits in the system to be sent over a connection, in bytes.
 #[cfg(target_os = "linux")]
 const UNSENT: u32 = 128 * 1024;
+/// Connections to a listener beside the server's own.
+const BESIDE: NonZeroU32 = NonZeroU32::new(64).unwrap();
 /// Open files beside the connections: the database's, those turned away, the log.
 const OTHER_FILES: u64 = 192;
 
@@ -54,6 +57,30 @@ struct Door {
     closing: CancellationToken,
     /// All connections end.
     cut: CancellationToken,
+    metrics: Metrics,
+}
+
+impl Door {
+    fn new(router: Router, app: &App, limits: Limits) -> Arc<Self> {
+        let places = usize::try_from(limits.max_connections.get()).unwrap_or(Semaphore::MAX_PERMITS);
+        Arc::new(Self {
+            router,
+            limits,
+            refusals: Refusals::new(app.settings()),
+            places: Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS))),
+            turned_away: Arc::new(Semaphore::new(TURNED_AWAY)),
+            is_full: AtomicBool::new(false),
+            closing: app.closing().clone(),
+            cut: CancellationToken::new(),
+            metrics: app.metrics().clone(),
+        })
+    }
+}
+
+/// Serves a router on a listener beside the server's own, with the same times and a few connections, until it stops.
+pub(crate) async fn serve_beside(listener: TcpListener, router: Router, app: &App) {
+    let limits = Limits { max_connections: BESIDE, ..app.settings().limits };
+    accept(listener, Door::new(router, app, limits)).await;
 }
 
 /// Serves until told to stop. Then `/readyz` says so; after the delay that load balancers need the listener closes, the
@@ -68,17 +95,7 @@ pub async fn serve(
     let clearing = tokio::spawn(app::clear_expired(app.clone()));
     let retiring = tokio::spawn(retention::run(app.clone()));
     let limits = app.settings().limits;
-    let places = usize::try_from(limits.max_connections.get()).unwrap_or(Semaphore::MAX_PERMITS);
-    let door = Arc::new(Door {
-        router: app::router(app.clone()),
-        limits,
-        refusals: Refusals::new(app.settings()),
-        places: Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS))),
-        turned_away: Arc::new(Semaphore::new(TURNED_AWAY)),
-        is_full: AtomicBool::new(false),
-        closing: app.closing().clone(),
-        cut: CancellationToken::new(),
-    });
+    let door = Door::new(app::router(app.clone()), &app, limits);
     let accepting = tokio::spawn(accept(listener, door.clone()));
 
     stop.await;
@@ -145,6 +162,7 @@ fn admit(door: &Arc<Door>, stream: TcpStream, peer: SocketAddr) {
     door.is_full.store(false, Ordering::Relaxed);
     let door = door.clone();
     tokio::spawn(async move {
+        let _open = door.metrics.open_connection();
         connection::serve(&door, stream, peer).await;
         drop(place);
     });

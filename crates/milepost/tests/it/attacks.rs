@@ -55,6 +55,20 @@ on_both! {
         }
     }
 
+    async fn a_request_names_one_host(server: TestServer) {
+        for (version, hosts, status) in [
+            ("1.1", "Host: x\r\n", "200"),
+            ("1.1", "", "400"),
+            ("1.1", "Host: x\r\nHost: y\r\n", "400"),
+            ("1.0", "", "200"),
+            ("1.0", "Host: x\r\nHost: x\r\n", "400"),
+        ] {
+            let request = format!("GET /livez HTTP/{version}\r\n{hosts}Connection: close\r\n\r\n");
+            let answer = say(&server, &request).await;
+            assert!(answer.split(' ').nth(1) == Some(status), "{request}{answer}");
+        }
+    }
+
     async fn no_path_leads_around_the_rules(server: TestServer) {
         let alice = server.provider("alice").await;
         let key = alice.with_new_key("read").await;

@@ -4,7 +4,14 @@ import type { JobPages } from '../lists';
 /** A job opened that many minutes after noon. */
 export function job(id: string, minute: number, rest: Partial<JobListItem> = {}): JobListItem {
   const created_at = `2026-11-22T12:${String(minute).padStart(2, '0')}:00Z`;
-  const times = { started_at: null, finished_at: null, last_event_at: null, anonymised_at: null, created_at, updated_at: created_at };
+  const times = {
+    started_at: null,
+    finished_at: null,
+    last_event_at: null,
+    anonymised_at: null,
+    created_at,
+    updated_at: created_at,
+  };
   const people = { provider_id: 'p', provider_name: 'Lab', customer_id: null, customer_email: null };
   const kind = { job_configuration_id: 'c', tag: 'brain', version: '1.0.0' };
   const state = { status: 'pending' as const, progress: 0, points: { done: 0, total: 1 }, last_sequence: 0 };

@@ -19,6 +19,8 @@ type Props = {
   isProvider: boolean;
 };
 
+const ANONYMISED = 'This job was anonymised: what named a person or was measured is gone. Nothing about it changes.';
+
 /** What one sees first: which job, how it is and how far. */
 export function JobHeading({ job, failedAt, isProvider }: Props) {
   const isCelebrating = useCelebration(job.status);
@@ -32,7 +34,8 @@ export function JobHeading({ job, failedAt, isProvider }: Props) {
       <PageHeading
         title={job.provider_job_name}
         tab={tabTitle(job, progress)}
-        actions={isProvider && <CorrectJob job={job} />}
+        lead={job.anonymised_at !== null && ANONYMISED}
+        actions={isProvider && job.anonymised_at === null && <CorrectJob job={job} />}
       />
       <section className={classes.panel} aria-label="Progress" data-status={job.status}>
         <div className={classes.top}>
