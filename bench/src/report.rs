@@ -11,7 +11,7 @@ pub(crate) fn print_machine() {
 }
 
 pub(crate) fn print_row(what: &str, figures: &[String]) {
-    let figures: String = figures.iter().map(|figure| format!("{figure:<19}")).collect();
+    let figures = figures.iter().fold(String::new(), |line, figure| line + &format!("{figure:<19}"));
     println!("{what:<48}{}", figures.trim_end());
 }
 

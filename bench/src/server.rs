@@ -18,7 +18,7 @@ use crate::cases::Plan;
 use crate::client::Connection;
 
 const PASSWORD: &str = "measured twice, cut once";
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_mins(1);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum DatabaseKind {

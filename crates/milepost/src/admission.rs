@@ -151,8 +151,8 @@ impl Gates {
         // Streams leave connections to the rest.
         let streams = limits.max_connections.get().div_ceil(2);
         Self {
-            writes: Gate::new(Work::Writes, room(writers, 2048), room(writers_each, 256)),
-            lookups: Gate::new(Work::Writes, room(6, 2048), room(2, 256)),
+            writes: Gate::new(Work::Writes, room(writers, 2048), room(writers_each, 1024)),
+            lookups: Gate::new(Work::Writes, room(6, 2048), room(2, 1024)),
             searches: Gate::new(Work::Searches, room(4, 128), room(2, 32)),
             exports: Gate::new(Work::Exports, room(2, 8), room(1, 2)),
             streams: Gate::new(Work::Streams, room(streams, streams), room(100, 100)),

@@ -348,9 +348,10 @@ impl Reader {
     async fn expect_credentials(&mut self) -> Result<()> {
         let now = self.app.clock().now();
         let Some(viewer) = &mut self.viewer else { return Ok(()) };
-        match credentials::revalidate(self.app.db(), viewer, now).await? {
-            true => Ok(()),
-            false => Err(Error::Unauthenticated("Your session has just ended.")),
+        if credentials::revalidate(self.app.db(), viewer, now).await? {
+            Ok(())
+        } else {
+            Err(Error::Unauthenticated("Your session has just ended."))
         }
     }
 }

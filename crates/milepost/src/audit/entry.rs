@@ -12,6 +12,7 @@ use crate::auth::Scope;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 #[value(rename_all = "snake_case")]
+#[schema(as = AuditAction)]
 pub enum Action {
     /// A session began.
     SignIn,

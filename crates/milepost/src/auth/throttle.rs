@@ -35,6 +35,10 @@ pub const INVITATION: Rate = Rate::new("invitation", 100, 3);
 /// Failures to name the current password in one session. Whoever has it cannot get another without the password.
 pub const PASSWORD_CHANGE: Rate = Rate::new("password change", 10, 60);
 
+/// What is given back only so much later than anything could have been taken until was written by a clock that has
+/// been set back since: it counts for nothing, or nobody could sign in until that clock's time comes.
+const CLOCK_SET_BACK: i64 = 3_600 * 1_000_000;
+
 /// How much of a rate one subject has used up.
 #[derive(Debug)]
 pub struct Bucket {
@@ -102,7 +106,8 @@ pub async fn expect_room(on: impl Into<On<'_>>, bucket: &Bucket, now: DateTime<U
     })?;
     let free_at = used_until.unwrap_or_default() - (bucket.rate.burst - 1) * bucket.rate.pause;
     let wait = free_at - now.timestamp_micros();
-    if wait > 0 { Err(refusal(wait)) } else { Ok(()) }
+    let believable = 1..=bucket.rate.pause + CLOCK_SET_BACK;
+    if believable.contains(&wait) { Err(refusal(wait)) } else { Ok(()) }
 }
 
 fn refusal(wait_micros: i64) -> Error {
@@ -120,8 +125,8 @@ async fn take_one(tx: &mut Tx, bucket: &Bucket, now: DateTime<Utc>) -> sqlx::Res
         sqlx::query_scalar(
             "insert into throttles (subject, used_until) values ($1, $2)
              on conflict (subject) do update set used_until =
-                 case when throttles.used_until > $3 then throttles.used_until + $4 else $2 end
-             where throttles.used_until <= $5
+                 case when throttles.used_until between $3 and $6 then throttles.used_until + $4 else $2 end
+             where throttles.used_until <= $5 or throttles.used_until > $6
              returning used_until",
         )
         .bind(&bucket.subject)
@@ -129,6 +134,7 @@ async fn take_one(tx: &mut Tx, bucket: &Bucket, now: DateTime<Utc>) -> sqlx::Res
         .bind(now)
         .bind(pause)
         .bind(now + (burst - 1) * pause)
+        .bind(now + burst * pause + CLOCK_SET_BACK)
         .fetch_optional(c)
         .await
     })?;

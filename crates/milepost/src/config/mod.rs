@@ -18,7 +18,7 @@ use url::Url;
 use utoipa::ToSchema;
 
 use crate::db::DatabaseUrl;
-use values::{Delay, ListenAddress, Networks, PublicUrl, Span, resolve_address};
+use values::{Delay, EventCount, ListenAddress, Networks, PublicUrl, Span, resolve_address};
 
 /// The file that is read when no other is named and it exists.
 const DEFAULT_FILE: &str = "milepost.toml";
@@ -321,8 +321,8 @@ struct Given {
     idle_timeout: Option<Span>,
     #[serde(default)]
     stop_delay: Delay,
-    event_rate: Option<NonZeroU32>,
-    event_burst: Option<NonZeroU32>,
+    event_rate: Option<EventCount>,
+    event_burst: Option<EventCount>,
     session_idle: Option<Span>,
     session_lifetime: Option<Span>,
     remembered_session_idle: Option<Span>,
@@ -376,8 +376,8 @@ impl SettingArgs {
                 header_timeout: duration(given.header_timeout, usual.limits.header_timeout),
                 request_timeout: duration(given.request_timeout, usual.limits.request_timeout),
                 idle_timeout: duration(given.idle_timeout, usual.limits.idle_timeout),
-                event_rate: given.event_rate.unwrap_or(usual.limits.event_rate),
-                event_burst: given.event_burst.unwrap_or(usual.limits.event_burst),
+                event_rate: given.event_rate.map_or(usual.limits.event_rate, |rate| rate.0),
+                event_burst: given.event_burst.map_or(usual.limits.event_burst, |burst| burst.0),
             },
             stop_delay: given.stop_delay.0,
             sessions: SessionLimits {

@@ -1,6 +1,7 @@
 //! Values of settings as people write them, in any of the sources.
 
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -24,18 +25,33 @@ pub(super) struct Delay(pub(super) Duration);
 /// The longest that something is put off.
 const LONGEST_DELAY: Duration = Duration::from_mins(5);
 
+/// So many events.
+#[derive(Clone, Copy)]
+pub(super) struct EventCount(pub(super) NonZeroU32);
+
+/// As many as is as good as no limit; of more, the times between two are too short to count.
+const MOST_EVENTS: u32 = 1_000_000;
+
+impl<'de> Deserialize<'de> for EventCount {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let count = NonZeroU32::deserialize(deserializer)?;
+        if count.get() > MOST_EVENTS {
+            return Err(serde::de::Error::custom(format!("{count} is more than {MOST_EVENTS}")));
+        }
+        Ok(Self(count))
+    }
+}
+
 /// Reads a duration in words.
 fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(String, Duration), D::Error> {
     // A bare number is read as one.
     let value = serde_json::Value::deserialize(deserializer)?;
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    match humantime::parse_duration(&text) {
-        Ok(duration) => Ok((text, duration)),
-        Err(_) => {
-            let detail = format!("{text:?} is not a duration, such as 30s, 15m, 24h or 14d");
-            Err(serde::de::Error::custom(detail))
-        }
-    }
+    let Ok(duration) = humantime::parse_duration(&text) else {
+        let detail = format!("{text:?} is not a duration, such as 30s, 15m, 24h or 14d");
+        return Err(serde::de::Error::custom(detail));
+    };
+    Ok((text, duration))
 }
 
 impl<'de> Deserialize<'de> for Span {

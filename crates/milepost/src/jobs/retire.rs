@@ -227,7 +227,7 @@ struct Done {
 }
 
 #[derive(sqlx::FromRow)]
-struct Retiring {
+struct JobToRetire {
     provider_id: Uuid,
     retiring: RetentionAction,
     retired_sequence: i64,
@@ -236,7 +236,7 @@ struct Retiring {
 
 async fn finish_job(tx: &mut Tx, id: Uuid, most: i64, done: &mut Done, now: DateTime<Utc>) -> Result<()> {
     let lock = tx.lock_clause(" for update of jobs");
-    let job: Option<Retiring> = on!(&mut *tx, |c| {
+    let job: Option<JobToRetire> = on!(&mut *tx, |c| {
         sqlx::query_as(sql!(
             "select provider_id, retiring, retired_sequence, last_sequence from jobs
              where id = $1 and retiring is not null{lock}"

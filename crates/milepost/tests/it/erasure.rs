@@ -71,7 +71,7 @@ impl World {
             }
             seen.push(provider.get("/job-configurations").await.text);
             seen.push(
-                provider.get(&format!("/customers?limit=200")).await.body["items"]
+                provider.get("/customers?limit=200").await.body["items"]
                     .as_array()
                     .unwrap()
                     .iter()

@@ -484,10 +484,10 @@ on_both! {
         let mut feed = carol.with_key(&key).stream("/jobs/stream", None).await;
         feed.expect().await;
         // More than the buffers between server and reader hold, less events than the queue.
-        let metadata: Value = (0..90).map(|n| (n.to_string(), json!("x".repeat(4000)))).collect();
+        let metadata: Value = (0..15).map(|n| (n.to_string(), json!("x".repeat(4000)))).collect();
         let large = json!({"provider_job_id": "LOST", "kind": "info", "event_metadata": metadata});
-        for _ in 0..60 {
-            alice.post("/events", large.clone()).await.expect(201);
+        for _ in 0..24 {
+            alice.post("/events/batch", json!(vec![large.clone(); 16])).await.expect(200);
         }
         for _ in 0..3 {
             alice.report("KEPT", "info", None).await;

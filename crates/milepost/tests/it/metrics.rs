@@ -185,7 +185,7 @@ async fn a_listener_of_their_own_has_them_alone() {
     get("/api/v1/server").await.expect_problem(404, &[]);
     get("/").await.expect_problem(404, &[]);
     server.stop().await;
-    serving.await.unwrap().unwrap();
+    serving.await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -51,6 +51,18 @@ fn as_seen(answer: &Answer) -> (u16, String, String) {
 }
 
 on_both! {
+    async fn a_clock_that_is_set_back_keeps_nobody_out(server: TestServer) {
+        let alice = server.provider("alice").await;
+        let server = reachable(server).await;
+        let nobody = server.nobody();
+        for _ in 0..10 {
+            sign_in(&nobody, ATTACKER, &alice.email, "a wrong one").await.expect(401);
+        }
+        sign_in(&nobody, ATTACKER, &alice.email, PASSWORD).await.expect(429);
+        server.clock.set_offset(TimeDelta::days(-30));
+        sign_in(&nobody, ATTACKER, &alice.email, PASSWORD).await.expect(200);
+    }
+
     async fn who_guesses_gets_ten_at_once_and_one_a_minute(server: TestServer) {
         let alice = server.provider("alice").await;
         let server = reachable(server).await;

@@ -26,7 +26,7 @@ fn log_size(server: &TestServer) -> u64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn streams_do_not_make_the_log_grow_and_a_long_reader_does_so_for_its_time_only() {
-    let server = TestServer::start(DatabaseKind::Sqlite).await;
+    let server = TestServer::start(DatabaseKind::Sqlite).await.without_event_rates().await;
     let alice = server.provider("alice").await;
     alice.register("scan", "1.0.0", &[("load", 1)]).await;
     let job = alice.open_job("scan", "J-1").await;

@@ -1,5 +1,7 @@
 //! Every act leaves its entry.
 
+use std::collections::HashSet;
+
 use milepost::audit::{Action, Actor, Entry, record};
 use serde_json::{Value, json};
 
@@ -63,7 +65,7 @@ on_both! {
         let who = session_of(&carol, &accepted);
         log.expect_one("customer_accepted", &who, about, json!({"customer_id": carol.id})).await;
         // Made by somebody who has shown a link and nothing else; then it is the new account that accepts.
-        let mut of_carol = Log { person: &carol, seen: Default::default() };
+        let mut of_carol = Log { person: &carol, seen: HashSet::default() };
         let news = of_carol.news().await;
         let actions: Vec<_> = news.iter().map(|entry| (&entry["action"], &entry["actor"])).collect();
         assert_eq!(actions, [(&json!("account_created"), &json!("nobody")), (&json!("customer_accepted"), &json!("user"))]);
@@ -140,7 +142,7 @@ on_both! {
         });
         let made = open.nobody().post("/users", new).await;
         let zoe = Person::sign_in(&open.url, "zoe@provider.example").await;
-        let mut log = Log { person: &zoe, seen: Default::default() };
+        let mut log = Log { person: &zoe, seen: HashSet::default() };
         let who = json!({
             "actor": "nobody", "actor_id": null, "actor_email": null, "address": "127.0.0.1",
             "request_id": request_id(&made),

@@ -46,13 +46,15 @@ async fn write_past(server: &TestServer, tenant: &Person, other: &Person) -> Vec
     written
 }
 
+/// Whether an entry of an action and an actor, by their numbers, is one that a filter keeps.
+type Keep = fn(usize, usize) -> bool;
+
 on_both! {
     async fn pages_come_newest_first_and_equal_times_lose_nothing(server: TestServer) {
         let (alice, bob) = (server.provider("alice").await, server.provider("bob").await);
         let written = write_past(&server, &alice, &bob).await;
         let past = "to=2002-01-01T00:00:00Z";
         let subject = |n: usize| format!("subject_id=00000000-0000-7000-8000-0000000000f{n}");
-        type Keep = fn(usize, usize) -> bool;
         let filters: [(String, Keep); 9] = [
             (String::new(), |_, _| true),
             ("&action=key_created".to_owned(), |action, _| action == 1),

@@ -39,9 +39,8 @@ impl<'a> Log<'a> {
     }
 
     /// Asserts that nothing was added.
-    #[track_caller]
-    fn expect_nothing(&mut self) -> impl Future<Output = ()> {
-        async { assert_eq!(self.news().await, Vec::<Value>::new()) }
+    async fn expect_nothing(&mut self) {
+        assert_eq!(self.news().await, Vec::<Value>::new());
     }
 
     /// Asserts that one entry was added, which says this of what, who, about what and the details.

@@ -48,6 +48,8 @@ on_both! {
         // Whoever writes waits for this.
         let mut writing = server.app.db().begin().await.unwrap();
         take_positions(&mut writing, Log::Events, 1).await.unwrap();
+        // Of her 1,024 places she has 256 left.
+        let held = server.app.gates().writes.take(Some(alice.id.parse().unwrap()), 768).unwrap();
         let flood = tokio::spawn({
             let alice = alice.clone();
             async move { join_all((0..300).map(|_| report(&alice))).await }
@@ -60,7 +62,7 @@ on_both! {
             async move { report(&bob).await }
         });
         eventually("Bob waits", async || gate.accounts() == 2).await;
-        drop(writing);
+        drop((writing, held));
         let answers = flood.await.unwrap();
         let count = |status: u16| answers.iter().filter(|answer| answer.status == status).count();
         assert!(count(429) >= 44, "256 wait at most: {}", count(429));

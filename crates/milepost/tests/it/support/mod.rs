@@ -114,6 +114,15 @@ impl TestServer {
         self.stop.cancel();
     }
 
+    /// The same server, in which keys may report as many events as they like.
+    pub async fn without_event_rates(self) -> Self {
+        Self::start_over(self.stop().await, |settings| {
+            let plenty = 1_000_000.try_into().unwrap();
+            (settings.limits.event_rate, settings.limits.event_burst) = (plenty, plenty);
+        })
+        .await
+    }
+
     /// Another process's server on the same database, as far as a test can tell.
     pub async fn start_beside(&self) -> Self {
         Self::start_over(self.database.clone(), |_| {}).await

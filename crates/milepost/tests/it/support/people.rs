@@ -62,7 +62,8 @@ impl Person {
     /// Somebody who has an account, with a session that outlasts most journeys through time.
     pub async fn sign_in(url: &str, email: &str) -> Self {
         let nobody = Self::nobody(url);
-        let user = nobody.post("/login", json!({"email": email, "password": PASSWORD, "remember": true})).await.expect(200);
+        let user =
+            nobody.post("/login", json!({"email": email, "password": PASSWORD, "remember": true})).await.expect(200);
         Self { id: user["id"].as_str().unwrap().to_owned(), email: email.to_owned(), ..nobody }
     }
 
