@@ -1,7 +1,9 @@
 //! How long finished jobs are kept: the settings `retention` and `retention_action`.
 //!
-//! A job is due when it finished, and was opened, longer ago than that: the second so that a provider whose clock is
-//! wrong does not lose what it has just reported. Jobs that never finished, those in error among them, are not touched.
+//! A job is due when it finished, was opened, and had its last news longer ago than that. When it finished is what its
+//! provider says; the other two are by our clock, so that a provider whose clock is wrong, or who was offline and now
+//! delivers what happened long ago, does not lose what was just reported. Jobs that never finished, those in error among
+//! them, are not touched.
 
 use std::time::Duration;
 
@@ -42,7 +44,8 @@ pub async fn retire_due(app: &App, retention: Option<Retention>, actor: &Actor) 
             RetentionAction::Anonymise => job.anonymised_at.is_none(),
             RetentionAction::Delete => job.retiring != Some(RetentionAction::Delete),
         };
-        is_left && job.created_at < before && job.finished_at.is_some_and(|at| at < before)
+        let news_are_old = job.created_at < before && job.last_event_at.is_none_or(|at| at < before);
+        is_left && news_are_old && job.finished_at.is_some_and(|at| at < before)
     };
     let mut retired = 0;
     for provider in provider_ids(app.db()).await? {
@@ -65,11 +68,11 @@ fn due(action: RetentionAction) -> &'static str {
     match action {
         RetentionAction::Anonymise => {
             "provider_id = $1 and finished_at is not null and finished_at < $2 and created_at < $2
-             and anonymised_at is null"
+             and coalesce(last_event_at, created_at) < $2 and anonymised_at is null"
         }
         RetentionAction::Delete => {
             "provider_id = $1 and finished_at is not null and finished_at < $2 and created_at < $2
-             and retiring is distinct from 'delete'"
+             and coalesce(last_event_at, created_at) < $2 and retiring is distinct from 'delete'"
         }
     }
 }

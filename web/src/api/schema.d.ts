@@ -2013,7 +2013,7 @@ export interface components {
             silent: number;
             /**
              * Format: int64
-             * @description How many jobs have finished since.
+             * @description How many jobs have finished since, those among them that were deleted meanwhile.
              */
             finished: number;
             /**

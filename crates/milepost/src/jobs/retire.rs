@@ -37,6 +37,8 @@ pub struct Candidate {
     pub created_at: DateTime<Utc>,
     /// When it was completed.
     pub finished_at: Option<DateTime<Utc>>,
+    /// When its last event arrived.
+    pub last_event_at: Option<DateTime<Utc>>,
     /// Since when it names nobody.
     pub anonymised_at: Option<DateTime<Utc>>,
     /// What is under way with it.
@@ -128,8 +130,8 @@ async fn lock_candidate(tx: &mut Tx, id: Uuid) -> sqlx::Result<Option<Candidate>
     let lock = tx.lock_clause(" for update of jobs");
     on!(tx, |c| {
         sqlx::query_as(sql!(
-            "select jobs.id, jobs.provider_id, jobs.created_at, jobs.finished_at, jobs.anonymised_at, jobs.retiring,
-                 jobs.customer_id, c.name as configuration_name
+            "select jobs.id, jobs.provider_id, jobs.created_at, jobs.finished_at, jobs.last_event_at,
+                 jobs.anonymised_at, jobs.retiring, jobs.customer_id, c.name as configuration_name
              from jobs join job_configurations c on c.id = jobs.job_configuration_id where jobs.id = $1{lock}"
         ))
         .bind(id)

@@ -37,7 +37,7 @@ pub(super) struct Summary {
     running: i64,
     /// How many of these are without news for an hour.
     silent: i64,
-    /// How many jobs have finished since.
+    /// How many jobs have finished since, those among them that were deleted meanwhile.
     finished: i64,
     /// How many jobs are in error.
     in_error: i64,
@@ -100,7 +100,9 @@ async fn count_jobs(
                  (select count(*) from jobs where provider_id = $1 and status = 'running'
                       and coalesce(last_event_at, created_at) < $3) as silent,
                  (select count(*) from jobs where provider_id = $1 and finished_at is not null
-                      and finished_at >= $2) as finished,
+                      and finished_at >= $2)
+                 + (select count(*) from deleted_jobs d where d.provider_id = $1 and d.finished_at >= $2
+                      and not exists (select 1 from jobs where jobs.id = d.id)) as finished,
                  (select count(*) from jobs where provider_id = $1 and status = 'error') as in_error",
         )
         .bind(provider.id())

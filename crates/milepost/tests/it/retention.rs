@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use milepost::audit::Actor;
 use milepost::config::{Retention, RetentionAction};
 use milepost::jobs::retire::{self, Because};
-use milepost::retention::retire_due;
+use milepost::retention::{preview, retire_due};
 use serde_json::{Value, json};
 
 use crate::support::{Milepost, Person, TestServer, eventually, on_both};
@@ -193,6 +193,46 @@ on_both! {
         assert_eq!(retire_due(&server.app, Some(DELETE), &Actor::SERVER).await.unwrap(), 0);
         server.clock.set_offset(TimeDelta::days(31));
         assert_eq!(retire_due(&server.app, Some(DELETE), &Actor::SERVER).await.unwrap(), 1);
+    }
+
+    async fn a_job_whose_news_come_late_is_kept_from_when_they_came(server: TestServer) {
+        let clinic = Clinic::open(&server).await;
+        clinic.alice.open_job("scan", "CT-1").await;
+        let finished_at = server.clock.now();
+        server.clock.set_offset(TimeDelta::days(31));
+        let complete = json!({"provider_job_id": "CT-1", "kind": "complete", "occurred_at": finished_at});
+        clinic.alice.post("/events", complete).await.expect(201);
+        for retention in [ANONYMISE, DELETE] {
+            assert_eq!(retire_due(&server.app, Some(retention), &Actor::SERVER).await.unwrap(), 0);
+        }
+        assert_eq!(preview(&server.app, DELETE).await.unwrap().len(), 0);
+        server.clock.set_offset(TimeDelta::days(62));
+        for retention in [ANONYMISE, DELETE] {
+            assert_eq!(retire_due(&server.app, Some(retention), &Actor::SERVER).await.unwrap(), 1);
+        }
+    }
+
+    async fn deleted_jobs_go_on_counting_as_finished(server: TestServer) {
+        let clinic = Clinic::open(&server).await;
+        let before = server.clock.now();
+        clinic.job("one", true).await;
+        clinic.job("two", true).await;
+        clinic.job("unfinished", false).await;
+        let after = server.clock.now() + TimeDelta::seconds(1);
+        let finished = async |since: chrono::DateTime<chrono::Utc>| {
+            let path = format!("/jobs/summary?since={}", since.format("%Y-%m-%dT%H:%M:%SZ"));
+            clinic.alice.get(&path).await.expect(200)["finished"].clone()
+        };
+        assert_eq!([finished(before).await, finished(after).await], [2, 0]);
+        let ids = server.column::<uuid::Uuid>("select id from jobs where finished_at is not null").await;
+        let marked = retire::mark(&server.app, ids, RetentionAction::Delete, Because::OfAnErasure, |_| true).await;
+        assert_eq!(marked.unwrap().jobs, 2);
+        assert_eq!([finished(before).await, finished(after).await], [2, 0], "while they are being deleted");
+        retire::finish(&server.app).await.unwrap();
+        assert_eq!([rows(&server, "jobs").await, rows(&server, "deleted_jobs").await], [1, 2]);
+        assert_eq!([finished(before).await, finished(after).await], [2, 0]);
+        let bob = server.provider("bob").await;
+        assert_eq!(bob.get("/jobs/summary?since=1970-01-01T00:00:00Z").await.expect(200)["finished"], 0);
     }
 
     async fn streams_of_a_job_that_is_retired_end(server: TestServer) {
