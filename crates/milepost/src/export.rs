@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 use crate::api_keys::{self, ApiKey};
 use crate::app::App;
-use crate::audit::{self, Action, Actor, Entry, Subject};
+use crate::audit::{self, Action, Actor, Entry, Part, Subject};
 use crate::auth::{Account, Role, Tenant, Viewer, credentials};
 use crate::configurations::{Configuration, find_configuration};
 use crate::db::Select;
@@ -35,6 +35,12 @@ use crate::users::{User, find_user};
 
 /// How many rows are read at once.
 const PAGE: i64 = 100;
+
+/// Where a row stands in its list: by time, or by id alone.
+type Place = (DateTime<Utc>, Uuid);
+
+/// Before all rows.
+const BEGINNING: Place = (DateTime::UNIX_EPOCH, Uuid::nil());
 
 /// The routes of this slice.
 pub fn routes() -> OpenApiRouter<App> {
@@ -53,7 +59,7 @@ struct Export {
     sessions: Vec<ExportedSession>,
     /// Its API keys, without their secrets, which nobody has.
     api_keys: Vec<ApiKey>,
-    /// A provider's customers; of a customer, the providers that invited them.
+    /// A provider's customers; of a customer, the links to providers that they accepted.
     customers: Vec<ExportedCustomer>,
     /// A provider's configurations; a customer has none.
     job_configurations: Vec<Configuration>,
@@ -167,12 +173,14 @@ async fn export_me(State(app): State<App>, account: Account, viewer: Viewer, act
     Ok((headers, Body::from_stream(pieces)).into_response())
 }
 
-/// Notes in the account's audit log that its data is given out.
+/// Notes in the account's audit log that its data is given out, and with `audit_reads` in those of the providers whose
+/// jobs are in it.
 pub async fn record_export(app: &App, user: &User, actor: &Actor) -> Result<()> {
     let mut tx = app.db().begin().await?;
     let entry = Entry::new(Action::DataExported, user.id).about(Subject::Export);
     audit::record(app, &mut tx, actor, entry).await?;
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    audit::record_read_of_all(app, actor, Tenant::of_account(user.id, user.role), Part::Export).await
 }
 
 /// The pieces of the document. With a viewer it breaks off when their credentials end.
@@ -183,15 +191,15 @@ pub fn document(app: App, user: User, viewer: Option<Viewer>) -> impl Stream<Ite
         yield piece("{\n\"exported_at\": ", &reader.app.clock().now())?;
         yield piece(",\n\"account\": ", &user)?;
 
-        for (name, select) in [
-            ("sessions", Part::Sessions), ("api_keys", Part::ApiKeys), ("customers", Part::Customers),
-            ("job_configurations", Part::Configurations), ("audit_log", Part::AuditLog),
+        for (name, list) in [
+            ("sessions", List::Sessions), ("api_keys", List::ApiKeys), ("customers", List::Customers),
+            ("job_configurations", List::Configurations), ("audit_log", List::AuditLog),
         ] {
             yield Bytes::from(format!(",\n\"{name}\": ["));
             let mut separator = "\n";
-            let mut after = Uuid::nil();
+            let mut after = BEGINNING;
             loop {
-                let page = reader.page(select, &user, after).await?;
+                let page = reader.page(list, &user, after).await?;
                 let Some((last, _)) = page.last() else { break };
                 after = *last;
                 for (_, row) in page {
@@ -204,7 +212,7 @@ pub fn document(app: App, user: User, viewer: Option<Viewer>) -> impl Stream<Ite
 
         yield Bytes::from_static(b",\n\"jobs\": [");
         let mut separator = "\n";
-        let mut after = (DateTime::UNIX_EPOCH, Uuid::nil());
+        let mut after = BEGINNING;
         loop {
             let jobs = queries::load_after(&db, reader.tenant, after, PAGE).await?;
             let Some(last) = jobs.last() else { break };
@@ -235,13 +243,16 @@ pub fn document(app: App, user: User, viewer: Option<Viewer>) -> impl Stream<Ite
 
 /// A row behind what comes before it.
 fn piece(before: &str, row: &impl Serialize) -> Result<Bytes> {
-    let row = serde_json::to_string(row).map_err(Error::internal)?;
-    Ok(Bytes::from(format!("{before}{row}")))
+    Ok(Bytes::from(format!("{before}{}", written(row)?)))
+}
+
+fn written(row: &impl Serialize) -> Result<String> {
+    serde_json::to_string(row).map_err(Error::internal)
 }
 
 /// The lists before the jobs.
 #[derive(Debug, Clone, Copy)]
-enum Part {
+enum List {
     Sessions,
     ApiKeys,
     Customers,
@@ -257,43 +268,51 @@ struct Reader {
 }
 
 impl Reader {
-    /// A page of a list, by id: the rows as they are written.
-    async fn page(&mut self, part: Part, user: &User, after: Uuid) -> Result<Vec<(Uuid, String)>> {
+    /// A page of a list: the rows as they are written. The audit log grows without end, so it is read along its index.
+    async fn page(&mut self, list: List, user: &User, after: Place) -> Result<Vec<(Place, String)>> {
         self.expect_credentials().await?;
-        match part {
-            Part::Sessions => {
+        match list {
+            List::Sessions => {
                 let select = Select::new(
                     "select id, remembered, address, user_agent, created_at, last_used_at, expires_at
                      from sessions where user_id = ",
                 );
                 self.rows(select.bind("", user.id), "id", after, |row: &ExportedSession| row.id).await
             }
-            Part::ApiKeys => {
+            List::ApiKeys => {
                 let select = Select::new(format!("select {} from api_keys where user_id = ", api_keys::COLUMNS));
                 self.rows(select.bind("", user.id), "id", after, |row: &ApiKey| row.id).await
             }
-            Part::Customers => {
+            List::Customers => {
                 let select = Select::new(
                     "select l.id, l.provider_id, coalesce(p.organization, p.first_name || ' ' || p.last_name)
                          as provider_name, l.customer_id, l.email, l.invitation_expires_at, l.unlinked_at,
                          l.created_at, l.updated_at
                      from customers l join users p on p.id = l.provider_id where l.erased_at is null and ",
                 );
-                let select = match user.role {
-                    Role::Provider => select.bind("l.provider_id = ", user.id),
-                    Role::Customer => select.bind("l.email = ", user.email.as_str().to_owned()),
+                // Signing up with an address proves nothing: what others have written to it only the operator gives out.
+                let select = match (user.role, &self.viewer) {
+                    (Role::Provider, _) => select.bind("l.provider_id = ", user.id),
+                    (Role::Customer, Some(_)) => select.bind("l.customer_id = ", user.id),
+                    (Role::Customer, None) => select.bind("l.email = ", user.email.as_str().to_owned()),
                 };
                 self.rows(select, "l.id", after, |row: &ExportedCustomer| row.id).await
             }
-            Part::AuditLog => {
+            List::AuditLog => {
                 let select = Select::new(
                     "select id, created_at, action, actor, actor_id, key_id, subject, subject_id, address, request_id,
                          details
                      from audit_log where tenant_id = ",
                 );
-                self.rows(select.bind("", user.id), "id", after, |row: &ExportedEntry| row.id).await
+                let select = select
+                    .bind("", user.id)
+                    .bind(" and (created_at, id) > (", after.0)
+                    .bind(", ", after.1)
+                    .bind(") order by created_at, id limit ", PAGE);
+                let rows: Vec<ExportedEntry> = select.fetch_all(self.app.db()).await?;
+                rows.iter().map(|row| Ok(((row.created_at, row.id), written(row)?))).collect()
             }
-            Part::Configurations => self.configuration(after).await,
+            List::Configurations => self.configuration(after).await,
         }
     }
 
@@ -301,33 +320,32 @@ impl Reader {
         &self,
         select: Select,
         id: &str,
-        after: Uuid,
+        after: Place,
         id_of: impl Fn(&T) -> Uuid,
-    ) -> Result<Vec<(Uuid, String)>>
+    ) -> Result<Vec<(Place, String)>>
     where
         T: Serialize + for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin,
     {
         let rows: Vec<T> = select
-            .bind(&format!(" and {id} > "), after)
+            .bind(&format!(" and {id} > "), after.1)
             .bind(&format!(" order by {id} limit "), PAGE)
             .fetch_all(self.app.db())
             .await?;
-        rows.iter().map(|row| Ok((id_of(row), serde_json::to_string(row).map_err(Error::internal)?))).collect()
+        rows.iter().map(|row| Ok(((after.0, id_of(row)), written(row)?))).collect()
     }
 
     /// One configuration: a large one has as much in it as a page of anything else.
-    async fn configuration(&self, after: Uuid) -> Result<Vec<(Uuid, String)>> {
+    async fn configuration(&self, after: Place) -> Result<Vec<(Place, String)>> {
         let Tenant::Provider(provider) = self.tenant else { return Ok(Vec::new()) };
         let next: Vec<(Uuid,)> = Select::new("select id from job_configurations where provider_id = ")
             .bind("", provider.id())
-            .bind(" and id > ", after)
+            .bind(" and id > ", after.1)
             .push(" order by id limit 1")
             .fetch_all(self.app.db())
             .await?;
         let Some((id,)) = next.first() else { return Ok(Vec::new()) };
         let configuration: Option<Configuration> = find_configuration(self.app.db(), provider, *id).await?;
-        let row = serde_json::to_string(&configuration).map_err(Error::internal)?;
-        Ok(vec![(*id, row)])
+        Ok(vec![((after.0, *id), written(&configuration)?)])
     }
 
     async fn job(&mut self, id: Uuid) -> Result<Option<JobDetail>> {

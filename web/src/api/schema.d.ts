@@ -987,7 +987,7 @@ export interface components {
             sessions: components["schemas"]["ExportedSession"][];
             /** @description Its API keys, without their secrets, which nobody has. */
             api_keys: components["schemas"]["ApiKey"][];
-            /** @description A provider's customers; of a customer, the providers that invited them. */
+            /** @description A provider's customers; of a customer, the links to providers that they accepted. */
             customers: components["schemas"]["ExportedCustomer"][];
             /** @description A provider's configurations; a customer has none. */
             job_configurations: components["schemas"]["Configuration"][];

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::{Action, Actor, Entry, Subject, record};
 use crate::app::App;
-use crate::auth::{Tenant, Viewer};
+use crate::auth::Tenant;
 use crate::db::{Db, on};
 use crate::error::{Error, Result};
 use crate::jobs::Job;
@@ -20,6 +20,10 @@ pub enum Part {
     Stream,
     /// Its numbers beside those of other jobs.
     Distributions,
+    /// The events of all jobs, live.
+    StreamOfAll,
+    /// All jobs with their events, in the export of an account.
+    Export,
 }
 
 impl Part {
@@ -29,6 +33,8 @@ impl Part {
             Self::Events => "events",
             Self::Stream => "stream",
             Self::Distributions => "distributions",
+            Self::StreamOfAll => "stream_of_all",
+            Self::Export => "export",
         }
     }
 }
@@ -40,18 +46,17 @@ pub async fn record_read(app: &App, actor: &Actor, job: &Job, part: Part) -> Res
         return Ok(());
     }
     let entry = Entry::new(Action::JobRead, job.provider_id).about(Subject::Job(job.id)).with("part", part.as_str());
-    record_alone(app, actor, vec![entry]).await.map_err(Error::Unavailable)
+    record_alone(app, actor, vec![entry]).await
 }
 
-/// Notes that the live events of all jobs of a viewer were asked for, in the logs of the providers whose jobs those are.
-pub async fn record_read_of_all(app: &App, actor: &Actor, viewer: &Viewer) -> Result<()> {
+/// Notes that something of all jobs of a tenant was asked for, in the logs of the providers whose jobs those are.
+pub async fn record_read_of_all(app: &App, actor: &Actor, tenant: Tenant, part: Part) -> Result<()> {
     if !app.settings().audit_reads {
         return Ok(());
     }
-    let providers = providers_of(app.db(), viewer.tenant()).await?;
-    let entry = |provider_id| Entry::new(Action::JobRead, provider_id).with("part", "stream_of_all");
-    let entries = providers.into_iter().map(entry).collect();
-    record_alone(app, actor, entries).await.map_err(Error::Unavailable)
+    let providers = providers_of(app.db(), tenant).await?;
+    let entry = |provider_id| Entry::new(Action::JobRead, provider_id).with("part", part.as_str());
+    record_alone(app, actor, providers.into_iter().map(entry).collect()).await
 }
 
 /// The providers whose jobs the tenant may see.
@@ -67,11 +72,16 @@ async fn providers_of(db: &Db, tenant: Tenant) -> sqlx::Result<Vec<Uuid>> {
     }
 }
 
-/// Writes entries of acts that change nothing else.
-async fn record_alone(app: &App, actor: &Actor, entries: Vec<Entry>) -> sqlx::Result<()> {
-    let mut tx = app.db().begin().await?;
-    for entry in entries {
-        record(app, &mut tx, actor, entry).await?;
-    }
-    tx.commit().await
+/// Writes entries of acts that change nothing else. They take their turn among what is written, so that whoever reads as
+/// fast as they can keeps nobody from reporting events.
+async fn record_alone(app: &App, actor: &Actor, entries: Vec<Entry>) -> Result<()> {
+    let _pass = app.gates().writes.enter(actor.user_id()).await?;
+    let write = async {
+        let mut tx = app.db().begin().await?;
+        for entry in entries {
+            record(app, &mut tx, actor, entry).await?;
+        }
+        tx.commit().await
+    };
+    write.await.map_err(Error::Unavailable)
 }

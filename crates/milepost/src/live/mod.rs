@@ -145,7 +145,7 @@ async fn stream_jobs(
     let watcher = app.hub().watch(viewer.user_id(), &viewer);
     let mut visible = Visible { app: app.clone(), viewer, job_id: None, _place: place };
     visible.expect_credentials().await?;
-    audit::record_read_of_all(&app, &actor, &visible.viewer).await?;
+    audit::record_read_of_all(&app, &actor, visible.viewer.tenant(), Part::StreamOfAll).await?;
     let newest = log_position(app.db(), Log::Events).await?;
     let (ready, after) = match last_id {
         Some(last) if last <= newest => (None, last),

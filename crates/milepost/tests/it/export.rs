@@ -1,8 +1,10 @@
 //! All data of an account as one JSON document.
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 
-use crate::support::{Milepost, Person, TestServer, on_both};
+use crate::support::{DatabaseKind, Milepost, Person, TestServer, on_both};
 
 /// The rows of a list of an export.
 fn list<'a>(document: &'a Value, name: &str) -> &'a [Value] {
@@ -83,6 +85,42 @@ on_both! {
         assert_eq!((&job["provider_id"], &job["provider_job_id"]), (&json!(alice.id), &json!("CT-1")));
         assert_eq!(job["events"][0]["event_metadata"]["Density"], 31.5);
         assert!(!document.to_string().contains("of alice"));
+    }
+
+    async fn a_customer_is_not_told_who_else_invited_the_address(server: TestServer) {
+        let (_, carol) = people(&server, "alice", "carol").await;
+        let bob = server.provider("bob").await;
+        bob.invite(&carol.email).await;
+        let document = export(&carol).await;
+        assert_eq!(list(&document, "customers").len(), 1);
+        assert!(!document.to_string().contains(&bob.id), "{document}");
+        // The operator knows whom they answer.
+        let said = server.milepost(&["export", "user", "--email", &carol.email], "").await.expect_success();
+        let written: Value = serde_json::from_str(&said).unwrap();
+        assert_eq!(list(&written, "customers").len(), 2);
+    }
+
+    async fn the_audit_log_is_written_in_the_order_of_time(server: TestServer) {
+        let alice = server.provider("alice").await;
+        let of_alice = server.database.id(&alice.id);
+        let (new_id, at) = match server.database.kind {
+            DatabaseKind::Sqlite => ("randomblob(16)", "'2026-01-01T00:00:0' || (n % 3) || '+00:00'"),
+            DatabaseKind::Postgres => ("gen_random_uuid()", "timestamptz '2026-01-01T00:00:00Z' + make_interval(secs => n % 3)"),
+        };
+        let many = format!(
+            "insert into audit_log (id, tenant_id, created_at, action, actor)
+             with recursive numbers(n) as (select 0 union all select n + 1 from numbers where n < 249)
+             select {new_id}, {of_alice}, {at}, 'sign_in', 'nobody' from numbers"
+        );
+        server.database.raw().await.execute(&many).await.unwrap();
+        let document = export(&alice).await;
+        let entries = list(&document, "audit_log");
+        let times: Vec<&str> = entries.iter().map(|entry| entry["created_at"].as_str().unwrap()).collect();
+        assert!(times.is_sorted(), "{times:?}");
+        let ids: HashSet<&str> = entries.iter().map(|entry| entry["id"].as_str().unwrap()).collect();
+        let count = server.column::<i64>(format!("select count(*) from audit_log where tenant_id = {of_alice}")).await;
+        let count = usize::try_from(count[0]).unwrap();
+        assert_eq!((entries.len(), ids.len()), (count, count));
     }
 
     async fn the_operator_gets_the_same(server: TestServer) {

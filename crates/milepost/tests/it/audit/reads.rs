@@ -87,6 +87,38 @@ on_both! {
         of_alice.expect_nothing().await;
     }
 
+    async fn an_export_is_noted_by_each_provider_whose_jobs_are_in_it(server: TestServer) {
+        let noted = Noted::beside(&server).await;
+        let bob = server.provider("bob").await;
+        let token = bob.invite(&noted.carol.email).await;
+        noted.carol.post(&format!("/invitations/{token}/accept"), json!({})).await.expect(200);
+        let bob = Person::sign_in(&noted.server.url, &bob.email).await;
+        let (mut of_alice, mut of_bob) = (Log::of(&noted.alice).await, Log::of(&bob).await);
+        noted.carol.get("/users/me/export").await.expect(200);
+        for log in [&mut of_alice, &mut of_bob] {
+            let news = log.news().await;
+            let [entry] = news.as_slice() else { panic!("{news:#?}") };
+            assert_eq!((&entry["action"], &entry["actor_id"]), (&json!("job_read"), &json!(noted.carol.id)));
+            assert_eq!((&entry["subject_id"], &entry["details"]), (&Value::Null, &json!({"part": "export"})));
+        }
+        bob.get("/users/me/export").await.expect(200);
+        let news = of_bob.news().await;
+        let acts: Vec<&Value> = news.iter().map(|entry| &entry["action"]).collect();
+        assert_eq!(acts, ["data_exported", "job_read"]);
+        of_alice.expect_nothing().await;
+    }
+
+    async fn whoever_reads_and_reads_waits_behind_themselves(server: TestServer) {
+        let noted = Noted::beside(&server).await;
+        let path = format!("/jobs/{}", noted.job);
+        // All that one account may have waiting to be written.
+        let places = noted.server.app.gates().writes.take(Some(noted.carol.id.parse().unwrap()), 1024).unwrap();
+        noted.carol.get(&path).await.expect_problem(429, &[]);
+        noted.alice.get(&path).await.expect(200);
+        drop(places);
+        noted.carol.get(&path).await.expect(200);
+    }
+
     async fn what_is_not_shown_is_not_noted(server: TestServer) {
         let noted = Noted::beside(&server).await;
         let bob = server.provider("bob").await;
