@@ -9,11 +9,11 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::audit::{self, Action, Actor, Entry, Subject};
+use crate::audit::{self, Action, Actor, Entry, Noted, Subject, forget_addresses};
 use crate::auth::Role;
 use crate::config::RetentionAction;
 use crate::db::{Db, Select, Tx, on, record_access_change, sql};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::jobs::retire::{self, BATCH, Because, Marked};
 use crate::users::{User, find_user_by_email};
 use crate::values::Email;
@@ -55,22 +55,37 @@ pub async fn erase_user(app: &App, email: &Email) -> Result<Option<Erased>> {
             erased.jobs += mark_jobs(app, "provider_id", user.id).await?;
         }
         retire::finish(app).await?;
-        forget_addresses(app, user.id).await?;
+        forget_addresses(app, Noted::OfAccount(user.id)).await?;
         if forget_account(app, user, &whose, &mut erased).await? {
+            // A request that was under way when the account was closed may have been noted since.
+            forget_addresses(app, Noted::OfAccount(user.id)).await?;
             break;
         }
     }
     Ok(Some(erased))
 }
 
-/// Erases one customer of one provider: the link and its jobs. The customer's account, if there is one, stays. None: the
-/// provider has no such customer.
+/// Erases one customer of one provider: the link, its jobs, and from where the customer acted, in the provider's audit
+/// log. The customer's account, if there is one, stays. None: the provider has no such customer.
 pub async fn erase_customer(app: &App, provider: &Email, customer: &Email) -> Result<Option<Erased>> {
     let Some(provider) = find_user_by_email(app.db(), provider).await? else { return Ok(None) };
     let whose = Links::Between { provider_id: provider.id, email: customer.clone() };
     let mut erased = Erased::default();
+    if whose.find(app.db()).await?.is_empty() {
+        return Ok(None);
+    }
+    // The account of the address, also where the link has been ended.
+    let account = find_user_by_email(app.db(), customer).await?.filter(|user| user.role == Role::Customer);
+    let noted = account.map(|user| Noted::ByAccountAt { user_id: user.id, provider_id: provider.id });
+    if let Some(noted) = noted {
+        forget_addresses(app, noted).await?;
+    }
     erase_links(app, &whose, &mut erased).await?;
-    Ok(Some(erased).filter(|erased| erased.links > 0))
+    if let Some(noted) = noted {
+        // Until the link was gone, the customer could act.
+        forget_addresses(app, noted).await?;
+    }
+    Ok(Some(erased))
 }
 
 /// Which links to erase.
@@ -178,9 +193,10 @@ async fn erase_link(app: &App, id: Uuid) -> Result<bool> {
         .map(drop)
     })?;
     end_erasure(&mut tx, id, now).await?;
-    let entry = Entry::new(Action::CustomerErased, provider_id).about(Subject::Customer(id));
-    audit::record(app, &mut tx, &Actor::OPERATOR, entry).await?;
+    let entry = |tenant_id| Entry::new(Action::CustomerErased, tenant_id).about(Subject::Customer(id));
+    audit::record(app, &mut tx, &Actor::OPERATOR, entry(provider_id).with("customer_id", customer_id)).await?;
     if let Some(user_id) = customer_id {
+        audit::record(app, &mut tx, &Actor::OPERATOR, entry(user_id).with("provider_id", provider_id)).await?;
         record_access_change(&mut tx, user_id, now).await?;
     }
     tx.commit().await?;
@@ -190,16 +206,25 @@ async fn erase_link(app: &App, id: Uuid) -> Result<bool> {
 /// Keeps the account from signing in and ends all that it was signed in with.
 async fn close_account(app: &App, tx: &mut Tx, user: &User, erased: &mut Erased) -> sqlx::Result<()> {
     let now = app.clock().now();
+    let disabled = on!(&mut *tx, |c| {
+        sqlx::query("update users set disabled_at = $2 where id = $1 and disabled_at is null")
+            .bind(user.id)
+            .bind(now)
+            .execute(c)
+            .await
+            .map(|result| result.rows_affected())
+    })?;
+    if disabled > 0 {
+        let entry = Entry::new(Action::AccountDisabled, user.id).about(Subject::Account(user.id));
+        audit::record(app, tx, &Actor::OPERATOR, entry).await?;
+    }
     on!(&mut *tx, |c| {
-        sqlx::query(
-            "update users set password = 'erased', disabled_at = coalesce(disabled_at, $2), updated_at = $2
-             where id = $1",
-        )
-        .bind(user.id)
-        .bind(now)
-        .execute(c)
-        .await
-        .map(drop)
+        sqlx::query("update users set password = 'erased', updated_at = $2 where id = $1")
+            .bind(user.id)
+            .bind(now)
+            .execute(c)
+            .await
+            .map(drop)
     })?;
     delete_credentials(tx, user.id, erased).await?;
     record_access_change(tx, user.id, now).await
@@ -256,29 +281,6 @@ async fn forget_account(app: &App, user: &User, whose: &Links, erased: &mut Eras
     Ok(true)
 }
 
-/// Takes the addresses from the audit log's entries by the account, about it, or in its own log: the one thing in them
-/// that is about a person.
-async fn forget_addresses(app: &App, user_id: Uuid) -> Result<()> {
-    loop {
-        let mut tx = app.db().begin().await?;
-        let changed = on!(&mut tx, |c| {
-            sqlx::query(
-                "update audit_log set address = null where id in (
-                     select id from audit_log
-                     where address is not null and (actor_id = $1 or subject_id = $1 or tenant_id = $1) limit 1000)",
-            )
-            .bind(user_id)
-            .execute(c)
-            .await
-            .map(|result| result.rows_affected())
-        })?;
-        tx.commit().await?;
-        if changed == 0 {
-            return Ok(());
-        }
-    }
-}
-
 async fn begin_erasure(app: &App, tx: &mut Tx, subject_id: Uuid) -> sqlx::Result<()> {
     on!(tx, |c| {
         sqlx::query(
@@ -315,12 +317,19 @@ pub async fn count_uncleaned(db: &Db) -> sqlx::Result<i64> {
 }
 
 /// Takes the bytes of what was erased from the database's files. False: it could not be done for so long, since somebody
-/// did not let go of the database.
+/// did not let go of the database. Refused where we may not rewrite all of it.
 pub async fn clean_files(app: &App, patience: Duration) -> Result<bool> {
     retire::finish(app).await?;
     let began_at = app.clock().now();
     if !app.db().clean_files(patience).await? {
         return Ok(false);
+    }
+    if !app.db().may_clean_statistics().await? {
+        return Err(Error::internal(
+            "the tables are clean and rewritten, but the planner's statistics, which hold values of columns, are not: the \
+             role does not own the database; make it the owner (`alter database … owner to …`), or run \
+             `vacuum (full) pg_catalog.pg_statistic` as the owner, and then `milepost erase files`",
+        ));
     }
     let mut tx = app.db().begin().await?;
     on!(&mut tx, |c| {

@@ -6,6 +6,7 @@
 
 mod actor;
 mod entry;
+mod forget;
 mod list;
 mod queries;
 mod reads;
@@ -15,6 +16,7 @@ use utoipa_axum::routes;
 
 pub use actor::{Actor, ActorKind, Origin};
 pub use entry::{Action, Detail, Entry, Subject, SubjectKind};
+pub use forget::{Noted, forget_addresses};
 pub use list::AuditEntry;
 pub use queries::{OperatorEntry, Search, search};
 pub use reads::{Part, record_read, record_read_of_all};

@@ -18,16 +18,32 @@ impl Db {
     /// False: it could not be done for so long, since somebody did not let go of the database.
     pub async fn clean_files(&self, patience: Duration) -> sqlx::Result<bool> {
         let until = Instant::now() + patience;
+        let erased_before = match self {
+            Self::Sqlite { .. } => String::new(),
+            Self::Postgres(pool) => next_transaction(pool).await?,
+        };
         loop {
             let cleaned = match self {
                 Self::Sqlite { write, .. } => clean_sqlite(write).await,
-                Self::Postgres(pool) => clean_postgres(pool).await,
+                Self::Postgres(pool) => clean_postgres(pool, &erased_before).await,
             };
             match cleaned {
                 Ok(true) => return Ok(true),
                 Err(error) if !is_in_use(&error) => return Err(error),
                 Ok(false) | Err(_) if Instant::now() > until => return Ok(false),
                 Ok(false) | Err(_) => sleep(PAUSE).await,
+            }
+        }
+    }
+
+    /// Whether the planner's statistics are among what [`Db::clean_files`] rewrites; PostgreSQL passes over them otherwise,
+    /// with no more than a warning.
+    pub async fn may_clean_statistics(&self) -> sqlx::Result<bool> {
+        match self {
+            Self::Sqlite { .. } => Ok(true),
+            Self::Postgres(pool) => {
+                let owns = "select pg_has_role(datdba, 'usage') from pg_database where datname = current_database()";
+                sqlx::query_scalar(owns).fetch_one(pool).await
             }
         }
     }
@@ -59,9 +75,36 @@ async fn clean_sqlite(write: &SqlitePool) -> sqlx::Result<bool> {
     Ok(busy == 0)
 }
 
+/// The first transaction that has not begun: what was erased was erased by those before.
+async fn next_transaction(pool: &PgPool) -> sqlx::Result<String> {
+    sqlx::query_scalar("select cast(pg_snapshot_xmax(pg_current_snapshot()) as text)").fetch_one(pool).await
+}
+
+/// Whether nobody can see any more what was deleted before a transaction; `vacuum` copies what somebody can. Of sessions of
+/// other roles we may not know what they see: it is enough that they are in a transaction.
+async fn is_out_of_sight(pool: &PgPool, transaction: &str) -> sqlx::Result<bool> {
+    sqlx::query_scalar(
+        "select not exists (select 1 from pg_stat_activity a where a.pid <> pg_backend_pid()
+                 and (a.datname = current_database() or a.datname is null)
+                 and (age(a.backend_xmin) > age($1::xid8::xid) or age(a.backend_xid) > age($1::xid8::xid)
+                     or (a.datname is not null and a.query = '<insufficient privilege>'
+                         and exists (select 1 from pg_locks l where l.pid = a.pid and l.locktype = 'virtualxid'))))
+             and not exists (select 1 from pg_prepared_xacts
+                 where database = current_database() and age(transaction) > age($1::xid8::xid))
+             and not exists (select 1 from pg_replication_slots
+                 where age(xmin) > age($1::xid8::xid) or age(catalog_xmin) > age($1::xid8::xid))",
+    )
+    .bind(transaction)
+    .fetch_one(pool)
+    .await
+}
+
 /// Plain `vacuum` would only mark the room as free. The planner's statistics hold common values of columns: they are
 /// gathered anew, and their own table is rewritten where we may (whoever owns the database may).
-async fn clean_postgres(pool: &PgPool) -> sqlx::Result<bool> {
+async fn clean_postgres(pool: &PgPool, erased_before: &str) -> sqlx::Result<bool> {
+    if !is_out_of_sight(pool, erased_before).await? {
+        return Ok(false);
+    }
     let tables: Vec<String> = sqlx::query_scalar(
         "select quote_ident(table_name) from information_schema.tables
          where table_schema = current_schema() and table_type = 'BASE TABLE' order by table_name",

@@ -153,7 +153,9 @@ on_both! {
         assert!(server.column::<i64>(format!("select count(*) {acts}")).await[0] > 3, "the log stays");
         assert_eq!(server.column::<i64>(format!("select count(address) {acts}")).await, [0], "but not from where");
         let erased = server.column::<String>("select action from audit_log where action like '%_erased' order by id").await;
-        assert_eq!(erased, ["customer_erased", "customer_erased", "account_erased"]);
+        assert_eq!(erased, ["customer_erased", "customer_erased", "customer_erased", "account_erased"]);
+        let ended = format!("select action from audit_log where tenant_id = {of_person} and action in ('account_disabled', 'account_erased') order by id");
+        assert_eq!(server.column::<String>(ended).await, ["account_disabled", "account_erased"]);
 
         let again = Milepost::on(&server.database, &["erase", "user", "--email", &world.person.email, "--yes"]).run().await;
         again.expect_complaint("there is no account and no invitation");
@@ -185,6 +187,79 @@ on_both! {
         expect_nothing_to_rebuild(&server).await;
         let again = ["erase", "customer", "--provider", &world.alice.email, "--email", &world.person.email, "--yes"];
         Milepost::on(&server.database, &again).run().await.expect_complaint("has no customer");
+    }
+
+    async fn erasing_a_customer_is_in_both_logs_and_takes_their_addresses_from_the_providers(server: TestServer) {
+        let world = World::new(&server).await;
+        let id = |person: &Person| server.database.id(&person.id);
+        let (of_alice, of_person) = (id(&world.alice), id(&world.person));
+        let addresses = async |whose: String| server.column::<i64>(format!("select count(address) from audit_log where {whose}")).await[0];
+        let theirs = format!("tenant_id = {of_alice} and actor_id = {of_person}");
+        // More than a page of them.
+        let (new_id, at) = match server.database.kind {
+            DatabaseKind::Sqlite => ("randomblob(16)", "'2026-01-01T00:00:0' || (n % 3) || '+00:00'"),
+            DatabaseKind::Postgres => ("gen_random_uuid()", "timestamptz '2026-01-01T00:00:00Z' + make_interval(secs => n % 3)"),
+        };
+        for tenant in [&of_alice, &of_person] {
+            let many = format!(
+                "insert into audit_log (id, tenant_id, created_at, action, actor, actor_id, address)
+                 with recursive numbers(n) as (select 0 union all select n + 1 from numbers where n < 1199)
+                 select {new_id}, {tenant}, {at}, 'job_read', 'user', {of_person}, '192.0.2.7' from numbers"
+            );
+            server.database.raw().await.execute(&many).await.unwrap();
+        }
+        let others = [
+            format!("tenant_id = {of_person} and actor_id = {of_person}"),
+            format!("tenant_id = {of_alice} and actor_id = {of_alice}"),
+            format!("tenant_id = {of_alice} and actor_id = {}", id(&world.carol)),
+        ];
+        let of_others = async || {
+            let mut counted = Vec::new();
+            for whose in &others {
+                counted.push(addresses(whose.clone()).await);
+            }
+            counted
+        };
+        let before = of_others().await;
+        assert!(addresses(theirs.clone()).await > 1200 && before.iter().all(|count| *count > 0), "{before:?}");
+        erase(&server, &["customer", "--provider", &world.alice.email, "--email", &world.person.email, "--yes"]).await;
+        assert_eq!(addresses(theirs).await, 0);
+        assert_eq!(of_others().await, before, "addresses of others, and in the person's own log, stay");
+
+        let link = world.alice.get("/audit-log?action=customer_erased").await.expect(200)["items"][0].clone();
+        let own = world.person.get("/audit-log?action=customer_erased").await.expect(200);
+        let [entry] = own["items"].as_array().unwrap().as_slice() else { panic!("{own}") };
+        assert_eq!((&entry["actor"], &entry["subject_id"]), (&json!("operator"), &link["subject_id"]));
+        assert_eq!(entry["details"], json!({"provider_id": world.alice.id}));
+        assert_eq!(link["details"], json!({"customer_id": world.person.id}));
+
+        erase(&server, &["user", "--email", &world.person.email, "--yes", "--files-later"]).await;
+        assert_eq!(addresses(format!("actor_id = {of_person} or tenant_id = {of_person} or subject_id = {of_person}")).await, 0);
+    }
+
+    async fn an_address_that_is_noted_while_the_account_goes_goes_as_well(server: TestServer) {
+        let world = World::new(&server).await;
+        let of_person = server.database.id(&world.person.id);
+        // A request that was under way when the account was closed writes its entry last.
+        let late = format!(
+            "insert into audit_log (id, tenant_id, created_at, action, actor, actor_id, address)
+             values ({}, {of_person}, new.created_at, 'key_created', 'user', {of_person}, '192.0.2.7')",
+            server.database.id("00000000-0000-7000-8000-000000000001")
+        );
+        let trigger = match server.database.kind {
+            DatabaseKind::Sqlite => format!(
+                "create trigger late after insert on audit_log when new.action = 'account_erased' begin {late}; end"
+            ),
+            DatabaseKind::Postgres => format!(
+                "create function late() returns trigger language plpgsql as $$ begin {late}; return null; end $$;
+                 create trigger late after insert on audit_log for each row when (new.action = 'account_erased')
+                     execute function late()"
+            ),
+        };
+        server.database.raw().await.execute(&trigger).await.unwrap();
+        erase(&server, &["user", "--email", &world.person.email, "--yes", "--files-later"]).await;
+        let late = format!("select count(*) * 10 + count(address) from audit_log where actor_id = {of_person} and action = 'key_created'");
+        assert_eq!(server.column::<i64>(late).await, [20], "it is there, and its address is not");
     }
 
     async fn an_erased_provider_leaves_their_customers_accounts(server: TestServer) {
@@ -298,5 +373,45 @@ async fn postgresqls_tables_and_indexes_are_rewritten() {
     erase(&server, &["user", "--email", &world.person.email, "--yes"]).await;
     raw.execute("checkpoint").await.unwrap();
     assert!(!is_in_files(&tables, CANARY));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_that_somebody_on_postgresql_may_still_read_are_said_to_be_there() {
+    let server = TestServer::start(DatabaseKind::Postgres).await;
+    let world = World::new(&server).await;
+    let mut reader = server.database.raw().await;
+    reader.execute("begin isolation level repeatable read; select count(*) from users").await.unwrap();
+    let email = world.person.email.clone().try_into().unwrap();
+    erase_user(&server.app, &email).await.unwrap().unwrap();
+    assert!(!clean_files(&server.app, Duration::ZERO).await.unwrap());
+    assert!(server.column::<i64>("select count(*) from erasures where cleaned_at is null").await[0] > 0);
+    reader.execute("commit").await.unwrap();
+    assert!(clean_files(&server.app, Duration::from_secs(20)).await.unwrap());
+
+    // So does whoever writes: what they will read is not known yet.
+    let alice = world.alice.email.clone().try_into().unwrap();
+    erase_user(&server.app, &alice).await.unwrap().unwrap();
+    reader.execute("begin; create table of_somebody (id int)").await.unwrap();
+    erase_user(&server.app, &world.carol.email.clone().try_into().unwrap()).await.unwrap().unwrap();
+    assert!(!clean_files(&server.app, Duration::ZERO).await.unwrap());
+    reader.execute("rollback").await.unwrap();
+    assert!(clean_files(&server.app, Duration::from_secs(20)).await.unwrap());
+}
+
+/// The planner's statistics hold values of columns; they can be rewritten by whoever owns the database.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_role_that_may_not_rewrite_the_statistics_is_told() {
+    let cluster = Cluster::start();
+    let mut admin = Database::of_cluster(&cluster.url).raw().await;
+    admin.execute("create role app login; grant create on schema public to app").await.unwrap();
+    let url = cluster.url.replace("user=milepost", "user=app");
+    let server = TestServer::start_over(Database::of_cluster(&url), |_| {}).await;
+    let world = World::new(&server).await;
+    let said = server.milepost(&["erase", "user", "--email", &world.person.email, "--yes"], "").await;
+    said.expect_complaint("the planner's statistics");
+    assert!(server.column::<i64>("select count(*) from erasures where cleaned_at is null").await[0] > 0);
+    admin.execute("alter database postgres owner to app").await.unwrap();
+    erase(&server, &["files"]).await;
     server.stop().await;
 }
