@@ -47,7 +47,7 @@ pub(super) struct Audit {
 impl Audit {
     pub(super) async fn run(self) -> Outcome {
         let Self { database, since, until, action, account, json } = self;
-        let app = database.open().await?;
+        let app = database.open_existing().await?;
         let now = app.clock().now();
         let everything = Search::default();
         let wanted = Search {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::serve::StopSignals;
-use super::{DatabaseArgs, Failure, Outcome};
+use super::{DatabaseArgs, Failure, Outcome, expect_database};
 use crate::db::{BackupError, Copied, Db, back_up};
 
 #[derive(Debug, Args)]
@@ -23,9 +23,7 @@ impl Backup {
         if url.file().is_none() {
             return Err(BackupError::Postgres.into());
         }
-        if url.is_missing_file() {
-            return Err(Failure(format!("there is no database {url}")));
-        }
+        expect_database(&url)?;
         let db = Db::open(&url).await?;
         let copied = unless_stopped(back_up(&db, &self.file)).await?;
         db.close().await;

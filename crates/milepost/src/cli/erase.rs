@@ -62,7 +62,7 @@ struct How {
 
 impl Erase {
     pub(super) async fn run(self) -> Outcome {
-        let app = self.database.open().await?;
+        let app = self.database.open_existing().await?;
         let outcome = self.what.run(&app).await;
         app.db().close().await;
         outcome

@@ -38,7 +38,7 @@ impl Export {
     pub(super) async fn run(self) -> Outcome {
         let What::User { email } = self.what;
         let email = parse("--email", email)?;
-        let app = self.database.open().await?;
+        let app = self.database.open_existing().await?;
         let outcome = write(&app, &email).await;
         app.db().close().await;
         outcome

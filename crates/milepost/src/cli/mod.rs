@@ -24,7 +24,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::app::App;
 use crate::config::{BadSetting, LogFormat, SettingArgs, Settings};
-use crate::db::{BackupError, Db, OpenError};
+use crate::db::{BackupError, DatabaseUrl, Db, OpenError};
 use crate::error::Error;
 use crate::observe::log;
 use crate::observe::traces::BadTraceSetting;
@@ -86,13 +86,29 @@ impl DatabaseArgs {
         args.resolve()
     }
 
+    /// The same as [`DatabaseArgs::open`], where nothing can be done without what is in the database already: a slip of the
+    /// pen in its name makes no empty one.
+    async fn open_existing(self) -> Result<App, Failure> {
+        let settings = self.settings()?;
+        expect_database(&settings.database_url)?;
+        open(settings).await
+    }
+
     /// Opens the database and brings its tables up to date.
     async fn open(self) -> Result<App, Failure> {
-        let settings = self.settings()?;
-        let db = Db::open(&settings.database_url).await?;
-        db.migrate().await?;
-        Ok(App::new(db, settings, Clock::default())?)
+        open(self.settings()?).await
     }
+}
+
+async fn open(settings: Settings) -> Result<App, Failure> {
+    let db = Db::open(&settings.database_url).await?;
+    db.migrate().await?;
+    Ok(App::new(db, settings, Clock::default())?)
+}
+
+/// Refuses a SQLite file that is not there.
+fn expect_database(url: &DatabaseUrl) -> Outcome {
+    if url.is_missing_file() { Err(Failure(format!("there is no database {url}"))) } else { Ok(()) }
 }
 
 /// Why a command failed, for whoever typed it.

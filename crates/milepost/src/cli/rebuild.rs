@@ -23,7 +23,7 @@ pub(super) struct Rebuild {
 
 impl Rebuild {
     pub(super) async fn run(self) -> Outcome {
-        let app = self.database.open().await?;
+        let app = self.database.open_existing().await?;
         let (mut jobs, mut differences) = (0_u64, 0_u64);
         let mut after = Uuid::nil();
         loop {

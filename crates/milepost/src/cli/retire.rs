@@ -3,10 +3,10 @@
 
 use clap::Args;
 
-use super::{DatabaseArgs, Failure, Outcome};
+use super::{DatabaseArgs, Failure, Outcome, expect_database, open};
 use crate::app::App;
 use crate::audit::Actor;
-use crate::config::{Retention, RetentionAction, SettingArgs};
+use crate::config::{Retention, RetentionAction, SettingArgs, Settings};
 use crate::db::Db;
 use crate::retention::{count_under_way, preview, retire_due};
 use crate::sources::Clock;
@@ -42,12 +42,22 @@ impl Retire {
         let Some(retention) = settings.retention else {
             return Err(Failure("jobs are kept for ever; set `retention`, or give --retention".to_owned()));
         };
-        let db = Db::open(&settings.database_url).await?;
-        db.migrate().await?;
-        let app = App::new(db, settings, Clock::default())?;
+        expect_database(&settings.database_url)?;
+        let app = if self.dry_run { open_as_it_is(settings).await? } else { open(settings).await? };
         let outcome = if self.dry_run { tell_due(&app, retention).await } else { retire(&app, retention).await };
         app.db().close().await;
         outcome
+    }
+}
+
+/// Opens a database of this release's; one of an older release stays as it is.
+async fn open_as_it_is(settings: Settings) -> Result<App, Failure> {
+    let db = Db::open(&settings.database_url).await?;
+    match db.migration_status().await?.pending.len() {
+        0 => Ok(App::new(db, settings, Clock::default())?),
+        count => Err(Failure(format!(
+            "{count} migrations are missing, and a dry run changes nothing; `milepost migrate` applies them"
+        ))),
     }
 }
 

@@ -12,6 +12,7 @@ mod attacks;
 mod audit;
 mod backup;
 mod canary;
+mod commands;
 mod compressed;
 mod configurations;
 mod connections;
