@@ -7,6 +7,7 @@ use clap::Args;
 use super::backup::{contents, unless_stopped};
 use super::{DatabaseArgs, Outcome};
 use crate::db::{BackupError, restore};
+use crate::sources::Clock;
 
 #[derive(Debug, Args)]
 pub(super) struct Restore {
@@ -21,7 +22,7 @@ impl Restore {
     pub(super) async fn run(self) -> Outcome {
         let url = self.database.settings()?.database_url;
         let target = url.file().ok_or(BackupError::Postgres)?;
-        let copied = unless_stopped(restore(&self.file, target)).await?;
+        let copied = unless_stopped(restore(&self.file, target, Clock::default().now())).await?;
         println!("Restored {} to {url}: {}.", self.file.display(), contents(&copied));
         println!("All sessions in it have ended: people sign in again.");
         match copied.migrations.pending.len() {

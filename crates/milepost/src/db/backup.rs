@@ -16,8 +16,9 @@ use tokio::task::yield_now;
 use super::migrations::status_of_sqlite;
 use super::{Db, MigrationStatus, OpenError};
 
-/// How far a restored database moves on in the log of all events. Whoever followed it may have seen positions that the
-/// backup does not know: the new events come behind those, so that streams that resume miss none of them.
+/// How far a restored database moves on in the log of all events, at least. Whoever followed it may have seen positions
+/// that the backup does not know: the new events come behind those, so that streams that resume miss none of them. Beyond
+/// that it moves on to the present time in microseconds, behind what came after an earlier restore of the same backup.
 const POSITIONS_PASSED_OVER: i64 = 1_000_000_000;
 /// What SQLite puts beside a database that is open, or was not closed.
 const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
@@ -102,7 +103,7 @@ pub async fn back_up(db: &Db, file: &Path) -> Result<Copied, BackupError> {
 
 /// Puts a backup where no database is yet, checked again. All sessions have ended in it, whichever of them had ended
 /// since it was made.
-pub async fn restore(backup: &Path, target: &Path) -> Result<Copied, BackupError> {
+pub async fn restore(backup: &Path, target: &Path, now: DateTime<Utc>) -> Result<Copied, BackupError> {
     for companion in COMPANIONS {
         expect_absent(&with_suffix(target, companion))?;
         if exists(&with_suffix(backup, companion))? {
@@ -112,7 +113,7 @@ pub async fn restore(backup: &Path, target: &Path) -> Result<Copied, BackupError
     }
     let partial = Partial::beside(target)?;
     copy(backup, &partial).await?;
-    let copied = renew(&partial).await.map_err(|error| match error {
+    let copied = renew(&partial, now).await.map_err(|error| match error {
         // Whoever asked knows the backup, not our copy of it.
         BackupError::Unusable { reason, .. } => unusable(backup, reason),
         other => other,
@@ -229,7 +230,7 @@ async fn inspect_file(partial: &Partial) -> Result<Copied, BackupError> {
 }
 
 /// Checks the copy of a backup, then makes of it what a server can go on with.
-async fn renew(partial: &Partial) -> Result<Copied, BackupError> {
+async fn renew(partial: &Partial, now: DateTime<Utc>) -> Result<Copied, BackupError> {
     let path = partial.file.path();
     // A copy made by other means may want a write-ahead log beside it; one that is moved must stand alone.
     let alone = SqliteConnectOptions::new().filename(path).journal_mode(SqliteJournalMode::Delete);
@@ -239,8 +240,9 @@ async fn renew(partial: &Partial) -> Result<Copied, BackupError> {
     let renewed = async {
         let mut tx = connection.begin().await?;
         sqlx::query("delete from sessions").execute(&mut *tx).await?;
-        sqlx::query("update log_positions set position = position + $1 where log = 'events'")
+        sqlx::query("update log_positions set position = max(position + $1, $2) where log = 'events'")
             .bind(POSITIONS_PASSED_OVER)
+            .bind(now.timestamp_micros())
             .execute(&mut *tx)
             .await?;
         tx.commit().await?;
