@@ -39,6 +39,10 @@ pub async fn check(app: &App, job_id: Uuid) -> Result<Vec<String>> {
 
 /// Recomputes a job and mends what is stored; gives a line for every difference. Events may go on coming meanwhile.
 pub async fn mend(app: &App, job_id: Uuid) -> Result<Vec<String>> {
+    // Nobody else can write on SQLite, or to this job, while we compute, so first without keeping anybody from it.
+    if check(app, job_id).await?.is_empty() {
+        return Ok(Vec::new());
+    }
     let now = app.clock().now();
     let mut tx = app.db().begin().await?;
     let Some(stored) = state::lock_job(&mut tx, job_id).await? else { return Ok(Vec::new()) };

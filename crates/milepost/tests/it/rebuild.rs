@@ -1,6 +1,7 @@
 //! `milepost rebuild`: the derived state, recomputed from the events, reported and mended.
 
 use chrono::TimeDelta;
+use milepost::jobs::rebuild::mend;
 use serde_json::{Value, json};
 
 use crate::support::{DatabaseKind, Milepost, Person, Raw, TestServer, on_both};
@@ -123,6 +124,14 @@ on_both! {
             rebuilds += 1;
         }
         posting.await.unwrap();
+    }
+
+    async fn what_is_right_is_left_alone_while_others_write(server: TestServer) {
+        let (_, job) = jobs_with_events(&server).await;
+        let mut writer = server.database.raw().await;
+        writer.execute("begin; update jobs set updated_at = updated_at").await.unwrap();
+        assert_eq!(mend(&server.app, job.parse().unwrap()).await.unwrap(), Vec::<String>::new());
+        writer.execute("rollback").await.unwrap();
     }
 
     async fn an_event_that_is_missing_is_told(server: TestServer) {
