@@ -131,8 +131,18 @@ async fn change_me(
     Json(change): Json<ProfileChange>,
 ) -> Result<Json<User>> {
     let changes_organization = change.organization.is_some();
-    let fields = change.fields();
     let mut tx = app.db().begin().await?;
+    let lock = tx.lock_clause(" for no key update of users");
+    let user: User = on!(&mut tx, |c| {
+        sqlx::query_as(sql!("select {COLUMNS} from users where id = $1{lock}"))
+            .bind(account.user_id)
+            .fetch_one(c)
+            .await
+    })?;
+    let fields = change.fields(&user);
+    if fields.is_empty() {
+        return Ok(Json(user));
+    }
     let changed: User = on!(&mut tx, |c| {
         sqlx::query_as(sql!(
             "update users set first_name = coalesce($2, first_name), last_name = coalesce($3, last_name),
@@ -148,23 +158,23 @@ async fn change_me(
         .fetch_one(c)
         .await
     })?;
-    if !fields.is_empty() {
-        let entry = of_account(Action::ProfileChanged, account.user_id).with("fields", fields);
-        record(&app, &mut tx, &origin.user(account.user_id), entry).await?;
-    }
+    let entry = of_account(Action::ProfileChanged, account.user_id).with("fields", fields);
+    record(&app, &mut tx, &origin.user(account.user_id), entry).await?;
     tx.commit().await?;
     Ok(Json(changed))
 }
 
 impl ProfileChange {
-    /// The names of what is to change.
-    fn fields(&self) -> Vec<&'static str> {
+    /// The names of what would be different.
+    fn fields(&self, user: &User) -> Vec<&'static str> {
+        let differs = |name: &Option<Name>, stored: &str| name.as_ref().is_some_and(|name| name.as_str() != stored);
+        let organization = self.organization.as_ref().map(|name| name.as_ref().map(Name::as_str));
         let given = [
-            ("first_name", self.first_name.is_some()),
-            ("last_name", self.last_name.is_some()),
-            ("organization", self.organization.is_some()),
+            ("first_name", differs(&self.first_name, &user.first_name)),
+            ("last_name", differs(&self.last_name, &user.last_name)),
+            ("organization", organization.is_some_and(|name| name != user.organization.as_deref())),
         ];
-        given.into_iter().filter(|(_, is_given)| *is_given).map(|(name, _)| name).collect()
+        given.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
     }
 }
 

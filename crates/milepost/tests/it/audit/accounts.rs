@@ -57,9 +57,16 @@ on_both! {
         let changed = alice.post("/users/me/password", change(PASSWORD)).await;
         log.expect_one("password_changed", &session_of(&alice, &changed), ("account", &alice.id), Value::Null).await;
         let named = alice.patch("/users/me", json!({"last_name": "Secret", "organization": null})).await;
-        let fields = json!({"fields": ["last_name", "organization"]});
+        let fields = json!({"fields": ["last_name"]});
         log.expect_one("profile_changed", &session_of(&alice, &named), ("account", &alice.id), fields).await;
-        alice.patch("/users/me", json!({})).await.expect(200);
-        log.expect_nothing().await;
+        for same in [json!({}), json!({"last_name": "Secret", "organization": null}), json!({"first_name": "alice"})] {
+            let shown = alice.patch("/users/me", same).await.expect(200);
+            assert_eq!(shown, alice.get("/users/me").await.body);
+            assert_eq!(shown["updated_at"], named.body["updated_at"], "nothing has changed");
+            log.expect_nothing().await;
+        }
+        let named = alice.patch("/users/me", json!({"last_name": "Secret", "organization": "Lab"})).await;
+        let fields = json!({"fields": ["organization"]});
+        log.expect_one("profile_changed", &session_of(&alice, &named), ("account", &alice.id), fields).await;
     }
 }
