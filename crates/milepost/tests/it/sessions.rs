@@ -16,7 +16,7 @@ async fn with(server: TestServer, change: impl FnOnce(&mut Settings)) -> TestSer
 async fn sign_in(url: &str, email: &str) -> Person {
     let mut person = Person::nobody(url);
     let user = person.post("/login", json!({"email": email, "password": PASSWORD})).await.expect(200);
-    person.id = user["id"].as_str().unwrap().to_owned();
+    user["id"].as_str().unwrap().clone_into(&mut person.id);
     email.clone_into(&mut person.email);
     person
 }
