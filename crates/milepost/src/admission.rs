@@ -151,10 +151,11 @@ impl Gates {
         // Streams leave connections to the rest.
         let streams = limits.max_connections.get().div_ceil(2);
         Self {
-            writes: Gate::new(Work::Writes, room(writers, 2048), room(writers_each, 1024)),
-            lookups: Gate::new(Work::Writes, room(6, 2048), room(2, 1024)),
+            writes: Gate::new(Work::Writes, room(writers, 8192), room(writers_each, 1024)),
+            lookups: Gate::new(Work::Writes, room(6, 8192), room(2, 1024)),
             searches: Gate::new(Work::Searches, room(4, 128), room(2, 32)),
-            exports: Gate::new(Work::Exports, room(2, 8), room(1, 2)),
+            // An account's second export would wait for longer than anybody does: it is told so at once.
+            exports: Gate::new(Work::Exports, room(4, 4), room(1, 1)),
             streams: Gate::new(Work::Streams, room(streams, streams), room(100, 100)),
         }
     }

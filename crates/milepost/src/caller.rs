@@ -34,10 +34,11 @@ impl Caller {
         }
         // From the right: each proxy appends whom it heard; the first that is not trusted is the client. What lies
         // further left the client may have made up.
-        let named = headers.get_all("x-forwarded-for").iter().rev().filter_map(|value| value.to_str().ok());
+        let named = headers.get_all("x-forwarded-for").iter().rev();
         let mut address = peer;
-        for part in named.flat_map(|value| value.rsplit(',')) {
-            let Some(named) = parse_address(part) else { break };
+        for part in named.flat_map(|value| value.as_bytes().rsplit(|byte| *byte == b',')) {
+            // What a client made up need not be text; what a proxy appended to it is.
+            let Some(named) = std::str::from_utf8(part).ok().and_then(parse_address) else { break };
             address = named;
             if !is_trusted(&named) {
                 break;
@@ -76,6 +77,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+
     use super::*;
 
     const PROXY: &str = "10.0.0.9";
@@ -109,6 +112,14 @@ mod tests {
         assert_eq!(address(PROXY, &[("x-forwarded-for", "1.1.1.1"), ("x-forwarded-for", CLIENT)]), CLIENT);
         assert_eq!(address(PROXY, &[("x-forwarded-for", "1.1.1.1, nonsense, 10.1.1.1")]), "10.1.1.1");
         assert!(!find(PROXY, &[("x-forwarded-proto", "https, http")]).is_https);
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_hide_nobody() {
+        let mut headers = HeaderMap::new();
+        headers.append("x-forwarded-for", HeaderValue::from_bytes(b"\xff, 203.0.113.7").unwrap());
+        let caller = Caller::find(PROXY.parse().unwrap(), &headers, &["10.0.0.0/8".parse().unwrap()]);
+        assert_eq!(caller.address.to_string(), CLIENT);
     }
 
     #[test]

@@ -76,7 +76,8 @@ impl Drop for Lent {
 /// Answers in time, and throws away what the handler has not read.
 ///
 /// A handler whose time is up is dropped where it waits, as it is when its client goes away. That leaves nothing half
-/// done: everything is written in one transaction, and one that is dropped before its commit was asked for is rolled back.
+/// done: what belongs together is written in one transaction (of a batch, each group of events), and one that is dropped
+/// before its commit was asked for is rolled back.
 /// Where the commit itself is what it waits for, the database carries it out or not as a whole, and nobody was told
 /// either way: a client that sends the event again under its idempotency key gets the one event. Watchers may be told half
 /// a second later. The time of a stream ends with its beginning.

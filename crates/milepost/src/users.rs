@@ -107,6 +107,8 @@ async fn sign_up(State(app): State<App>, origin: Origin, Json(new): Json<NewUser
     if app.settings().signup != Signup::Open {
         return Err(Error::Forbidden("Accounts are made by invitation here; ask your provider or the operator."));
     }
+    // A password that is refused costs nothing.
+    new.password()?;
     throttle::take(&app, &[&throttle::SIGN_UP.of(&[&throttle::network(&origin)])]).await?;
     let user = add_user(&app, &origin.nobody(), new).await?;
     Ok((StatusCode::CREATED, Json(user)).into_response())

@@ -628,11 +628,6 @@ export interface components {
             password?: components["schemas"]["NewPassword"] | null;
         };
         /**
-         * @description What was done.
-         * @enum {string}
-         */
-        AuditAction: "sign_in" | "sign_in_failed" | "sign_out" | "session_ended" | "password_changed" | "password_reset" | "profile_changed" | "account_created" | "account_disabled" | "account_enabled" | "account_erased" | "key_created" | "key_expired" | "key_rotated" | "customer_invited" | "customer_accepted" | "customer_unlinked" | "customer_erased" | "job_corrected" | "job_read" | "data_exported" | "jobs_retired";
-        /**
          * @description What kind of actor it is.
          * @enum {string}
          */
@@ -679,6 +674,11 @@ export interface components {
              */
             updated_at: string;
         };
+        /**
+         * @description What was done.
+         * @enum {string}
+         */
+        AuditAction: "sign_in" | "sign_in_failed" | "sign_out" | "session_ended" | "password_changed" | "password_reset" | "profile_changed" | "account_created" | "account_disabled" | "account_enabled" | "account_erased" | "key_created" | "key_expired" | "key_rotated" | "customer_invited" | "customer_accepted" | "customer_unlinked" | "customer_erased" | "job_corrected" | "job_read" | "data_exported" | "jobs_retired";
         /** @description An entry of the audit log. */
         AuditEntry: {
             /**

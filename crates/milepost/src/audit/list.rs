@@ -85,6 +85,7 @@ pub(super) async fn list_entries(
     account: Account,
     Query(filter): Query<AuditFilter>,
 ) -> Result<Json<Page<AuditEntry>>> {
+    let _pass = app.gates().searches.enter(Some(account.user_id)).await?;
     let rows = queries::page_of(app.db(), account.tenant(), &filter).await?;
     Ok(Json(Page::cut(rows, filter.limit, |entry| Cursor { at: entry.created_at, tie: entry.id })))
 }

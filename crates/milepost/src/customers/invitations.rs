@@ -148,6 +148,7 @@ async fn accept_with_session(
         return Err(Error::Forbidden("This invitation is for another address; sign in as the customer it names."));
     }
     link(app, &mut tx, token, user.id, &origin.user(user.id)).await?;
+    record_access_change(&mut tx, user.id, app.clock().now()).await?;
     tx.commit().await?;
     Ok(user)
 }
@@ -170,12 +171,13 @@ async fn accept_with_new_account(
     };
     link(app, &mut tx, token, user.id, &browser.origin.user(user.id)).await?;
     let cookie = begin_session(app, &mut tx, user.id, false, browser).await?;
+    record_access_change(&mut tx, user.id, app.clock().now()).await?;
     tx.commit().await?;
     Ok((cookie, user))
 }
 
 /// Uses the invitation up and shows the customer the jobs that were opened for them. Of two that accept at once, one
-/// finds nothing left.
+/// finds nothing left. The caller notes the change of rights, last of all.
 async fn link(app: &App, tx: &mut Tx, token: &[u8], user_id: Uuid, actor: &Actor) -> Result<()> {
     let now = app.clock().now();
     let linked: Option<(Uuid, Uuid)> = on!(&mut *tx, |c| {
@@ -194,7 +196,6 @@ async fn link(app: &App, tx: &mut Tx, token: &[u8], user_id: Uuid, actor: &Actor
     let entry = |tenant_id| Entry::new(Action::CustomerAccepted, tenant_id).about(Subject::Customer(link_id));
     record(app, tx, actor, entry(provider_id).with("customer_id", user_id)).await?;
     record(app, tx, actor, entry(user_id).with("provider_id", provider_id)).await?;
-    record_access_change(tx, user_id, now).await?;
     Ok(())
 }
 

@@ -292,6 +292,7 @@ async fn list_events(
         EventOrder::Desc => ("desc", Order::Descending),
     };
     let cursor = Cursor::read_in_order(filter.cursor.as_deref(), name)?;
+    let _pass = app.gates().searches.enter(Some(viewer.user_id())).await?;
     let job = jobs::queries::find(app.db(), viewer.tenant(), id).await?.ok_or(Error::NotFound)?;
     let kinds = filter.kind.map(|Several(kinds)| kinds);
     let events = queries::list_of_job(app.db(), job.id, kinds.as_deref(), order, cursor, filter.limit).await?;

@@ -86,7 +86,15 @@ pub(super) async fn record(
             Err(error) => Some(Err(error)),
         });
     }
+    let begun = Instant::now();
     for group in waiting.chunks(GROUP) {
+        // What is written must be told before the request's time is up.
+        if begun.elapsed() > app.settings().limits.request_timeout / 2 {
+            for (index, _) in &waiting {
+                answers[*index].get_or_insert(Err(LATE));
+            }
+            break;
+        }
         let events: Vec<Accepted> = group.iter().map(|(_, event)| event.clone()).collect();
         let waiting = app.metrics().wait_for_turn(events.len());
         let turn = place.turn().await;
@@ -111,6 +119,8 @@ pub(super) async fn record(
     answers
 }
 
+/// What is said of events of a batch for which there was no time left.
+const LATE: Error = Error::Busy("There was no time left for this event of the batch; send it again.");
 /// What is said of events that could not be written for now.
 const AWAY: Error = Error::Busy("The database cannot be reached at the moment; try again.");
 

@@ -185,7 +185,12 @@ impl Visible {
 
     async fn has_credentials(&mut self) -> Result<bool> {
         let now = self.app.clock().now();
-        Ok(credentials::revalidate(self.app.db(), &mut self.viewer, now).await?)
+        let is_valid = credentials::revalidate(self.app.db(), &mut self.viewer, now).await?;
+        if is_valid {
+            // So is reading what was missed.
+            uses::note_use(&self.app, self.viewer.credential(), None, now);
+        }
+        Ok(is_valid)
     }
 
     /// Whether the viewer may still see it.

@@ -159,7 +159,11 @@ fn admit(door: &Arc<Door>, stream: TcpStream, peer: SocketAddr) {
         }
         return turn_away(door, stream);
     };
-    door.is_full.store(false, Ordering::Relaxed);
+    // Said again only once there was room, or it would be said with every place that comes free.
+    let room = usize::try_from(door.limits.max_connections.get() / 10).unwrap_or_default();
+    if door.places.available_permits() > room {
+        door.is_full.store(false, Ordering::Relaxed);
+    }
     let door = door.clone();
     tokio::spawn(async move {
         let _open = door.metrics.open_connection();
