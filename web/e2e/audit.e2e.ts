@@ -45,7 +45,7 @@ test("a customer's log is their own, also on a phone", async ({ lab, visit }) =>
   await ines.signIn(customer);
   const page = await ines.open('/audit-log');
   await page.getByText('You signed in').first().waitFor();
-  expect(await page.getByText('API key').count()).toBe(0);
+  expect(await page.getByText('made an API key').count()).toBe(0);
 });
 
 test('one takes along what is kept of one', async ({ lab, visit }) => {
