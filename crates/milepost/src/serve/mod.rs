@@ -84,7 +84,7 @@ pub(crate) async fn serve_beside(listener: TcpListener, router: Router, app: &Ap
 }
 
 /// Serves until told to stop. Then `/readyz` says so; after the delay that load balancers need the listener closes, the
-/// streams end, other requests have until the end of [`GRACE`], and the database is closed.
+/// streams end, other requests have until the end of those ten seconds, and the database is closed.
 pub async fn serve(
     listener: TcpListener,
     app: App,
