@@ -281,6 +281,7 @@ on_both! {
     }
 
     async fn who_reads_slowly_sees_no_more_than_they_may(server: TestServer) {
+        let server = server.without_event_rates().await;
         let alice = server.provider("alice").await;
         let carol = server.customer_of(&alice, "carol").await;
         alice.register("scan", "1.0.0", &[("load", 1)]).await;

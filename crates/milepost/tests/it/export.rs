@@ -135,6 +135,7 @@ on_both! {
     }
 
     async fn pages_join_without_a_gap_and_a_session_that_ends_breaks_the_document_off(server: TestServer) {
+        let server = server.without_event_rates().await;
         let (alice, _) = people(&server, "alice", "carol").await;
         for number in 0..230 {
             alice.open_job("render", &format!("R-{number}")).await;
