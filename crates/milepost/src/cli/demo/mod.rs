@@ -83,8 +83,8 @@ impl Demo {
             listen: self.listen,
             database_url: Some(database_url),
             // A month of history comes in a moment, by a clock that is moved.
-            event_rate: Some(u32::MAX),
-            event_burst: Some(u32::MAX),
+            event_rate: Some(1_000_000),
+            event_burst: Some(1_000_000),
             ..SettingArgs::default()
         };
         Ok(args.resolve_alone()?)
