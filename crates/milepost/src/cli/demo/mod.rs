@@ -214,3 +214,15 @@ fn sign_in_link(url: &str, user: &DemoUser) -> String {
 fn own_command() -> String {
     std::env::args().next().unwrap_or_else(|| "milepost".to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_demo_asks_for_settings_that_a_server_takes() {
+        let settings = Demo { listen: None }.settings(Path::new("/tmp")).unwrap();
+        // Its history is far more than a key may report at once.
+        assert!(settings.limits.event_burst.get() > 100_000);
+    }
+}
