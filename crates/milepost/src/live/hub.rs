@@ -115,6 +115,8 @@ struct Registered {
     user_id: Uuid,
     /// A change of one of these may end the stream.
     subjects: Vec<Uuid>,
+    /// The position of the last change of rights that it knows of.
+    knows_access: i64,
     queue: mpsc::Sender<Arc<LiveEvent>>,
     recheck: Arc<Notify>,
 }
@@ -225,9 +227,10 @@ impl Hub {
     }
 
     /// Registers a watcher of a topic: a job, or the user whose jobs all are watched. A change of the topic, the user
-    /// or the credential makes it look again whether it is allowed.
+    /// or the credential makes it look again whether it is allowed, unless it is one of those up to `knows_access`,
+    /// the position of the log of changes before the watcher reads what it may see.
     #[must_use]
-    pub fn watch(&self, topic: Uuid, viewer: &Viewer) -> Watcher {
+    pub fn watch(&self, topic: Uuid, viewer: &Viewer, knows_access: i64) -> Watcher {
         let user_id = viewer.user_id();
         let subjects = vec![topic, user_id, viewer.credential().id()];
         let (queue, events) = mpsc::channel(QUEUE);
@@ -237,7 +240,9 @@ impl Hub {
         watchers.next_id += 1;
         // A hub that is closing has forgotten its watchers: this one ends at once.
         if !self.closing.is_cancelled() {
-            watchers.queues.insert(id, Registered { topic, user_id, subjects, queue, recheck: recheck.clone() });
+            watchers
+                .queues
+                .insert(id, Registered { topic, user_id, subjects, knows_access, queue, recheck: recheck.clone() });
             watchers.by_topic.entry(topic).or_default().push(id);
         }
         Watcher { id, hub: self.clone(), waiting: VecDeque::new(), events, recheck }
@@ -342,14 +347,18 @@ impl Hub {
 
     /// Tells those whose rights changed to look again.
     async fn recheck(&self, db: &Db, after: i64, upto: i64) -> Result<()> {
-        let changed: Vec<(Uuid,)> = Select::new("select subject_id from access_changes")
+        let changed: Vec<(Uuid, i64)> = Select::new("select subject_id, position from access_changes")
             .bind(" where position > ", after)
             .bind(" and position <= ", upto)
             .fetch_all(db)
             .await?;
         // Some were cleared away before we read them: we cannot tell whose, so all look.
         let all = i64::try_from(changed.len()).is_ok_and(|count| count < upto - after);
-        let concerned = |r: &&Registered| all || changed.iter().any(|(subject,)| r.subjects.contains(subject));
+        let concerned = |r: &&Registered| {
+            let is_news =
+                |(subject, position): &(Uuid, i64)| *position > r.knows_access && r.subjects.contains(subject);
+            (all && upto > r.knows_access) || changed.iter().any(is_news)
+        };
         self.watchers().queues.values().filter(concerned).for_each(|r| r.recheck.notify_one());
         Ok(())
     }

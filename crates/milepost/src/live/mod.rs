@@ -105,7 +105,7 @@ async fn stream_job(
 ) -> Result<Response> {
     let last_id = resume.last_id(&headers)?;
     let place = app.gates().streams.take(Some(viewer.user_id()), 1)?;
-    let watcher = app.hub().watch(id, &viewer);
+    let watcher = watch(&app, id, &viewer).await?;
     let mut visible = Visible { app: app.clone(), viewer, job_id: Some(id), _place: place };
     visible.expect_credentials().await?;
     let viewer = &visible.viewer;
@@ -142,7 +142,7 @@ async fn stream_jobs(
 ) -> Result<Response> {
     let last_id = resume.last_id(&headers)?;
     let place = app.gates().streams.take(Some(viewer.user_id()), 1)?;
-    let watcher = app.hub().watch(viewer.user_id(), &viewer);
+    let watcher = watch(&app, viewer.user_id(), &viewer).await?;
     let mut visible = Visible { app: app.clone(), viewer, job_id: None, _place: place };
     visible.expect_credentials().await?;
     audit::record_read_of_all(&app, &actor, visible.viewer.tenant(), Part::StreamOfAll).await?;
@@ -152,6 +152,12 @@ async fn stream_jobs(
         _ => (Some(frame("ready", &newest.to_string(), "{}")), newest),
     };
     Ok(event_stream(feed_frames(visible, watcher, ready, after, newest)))
+}
+
+/// Registers a watcher before anything is read that it shows, so that nothing falls between.
+async fn watch(app: &App, topic: Uuid, viewer: &Viewer) -> Result<Watcher> {
+    let knows_access = log_position(app.db(), Log::Access).await?;
+    Ok(app.hub().watch(topic, viewer, knows_access))
 }
 
 fn event_stream(frames: impl Stream<Item = Result<Bytes, Error>> + Send + 'static) -> Response {

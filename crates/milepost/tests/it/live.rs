@@ -475,6 +475,21 @@ on_both! {
         assert_eq!(feed.expect().await.data["job"]["id"], job);
     }
 
+    async fn a_stream_is_not_told_of_rights_that_changed_before_it_began(server: TestServer) {
+        let alice = provider_with_scans(&server).await;
+        let carol = server.customer_of(&alice, "carol").await;
+        let job = alice.open_job("scan", "CT-1").await;
+        // A server that takes up to half a second to notice what another one committed.
+        let other = server.start_beside().await;
+        let carol_there = carol.with_new_key("read").await.at(&other);
+        for customer in [json!(carol.id), json!(null), json!(carol.id)] {
+            alice.patch(&format!("/jobs/{job}"), json!({"customer_id": customer})).await.expect(200);
+            let mut feed = carol_there.stream("/jobs/stream", None).await;
+            assert_eq!(feed.expect().await.event, "ready");
+            feed.expect_silence(Duration::from_millis(700)).await;
+        }
+    }
+
     async fn what_waits_for_a_slow_reader_of_all_jobs_is_not_shown_once_the_job_is_anothers(server: TestServer) {
         let alice = provider_with_scans(&server).await;
         let (carol, dave) = (server.customer_of(&alice, "carol").await, server.customer_of(&alice, "dave").await);
