@@ -85,7 +85,8 @@ impl Load {
             #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
             let number = next.fetch_add(1, Ordering::Relaxed) as f64;
             let due = self.start + Duration::from_secs_f64(number / self.rate);
-            if due >= self.start + self.length {
+            // What could not be sent in time is not sent at all: the server was not asked faster than it answers.
+            if due.max(Instant::now()) >= self.start + self.length {
                 return tally;
             }
             // Timers are exact to a millisecond, which is no fault of the server's. Waiting for a connection is.

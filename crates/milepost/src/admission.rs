@@ -15,7 +15,7 @@ use crate::db::Db;
 use crate::error::{Error, Result};
 
 /// How long anybody waits for a turn before being told to come back.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub const PATIENCE: Duration = Duration::from_secs(5);
 /// When to come back where nobody can tell when there will be room.
 const SOON: Duration = Duration::from_secs(1);
 

@@ -27,7 +27,7 @@ use crate::caller::find_caller;
 use crate::config::Settings;
 use crate::db::{Db, on};
 use crate::error::{Cause, Error, Result};
-use crate::events::EventRates;
+use crate::events::{Commits, EventRates};
 use crate::headers::complete_answer;
 use crate::https::require_https;
 use crate::live::Hub;
@@ -61,6 +61,7 @@ struct Inner {
     uses: Uses,
     gates: Gates,
     event_rates: EventRates,
+    commits: Commits,
     hub: Hub,
     metrics: Metrics,
     traces: Traces,
@@ -82,6 +83,7 @@ impl App {
         let passwords = Passwords::new()?;
         let gates = Gates::new(&db, &settings.limits);
         let event_rates = EventRates::new(&settings.limits, clock.clone());
+        let commits = Commits::new(&db, &settings.limits);
         let uses = Uses::default();
         let stopping = CancellationToken::new();
         Ok(Self(Arc::new(Inner {
@@ -92,6 +94,7 @@ impl App {
             uses,
             gates,
             event_rates,
+            commits,
             hub,
             metrics,
             traces,
@@ -134,6 +137,12 @@ impl App {
     #[must_use]
     pub fn event_rates(&self) -> &EventRates {
         &self.0.event_rates
+    }
+
+    /// The events that wait to be written.
+    #[must_use]
+    pub fn commits(&self) -> &Commits {
+        &self.0.commits
     }
 
     /// Which keys and sessions were used lately.

@@ -137,6 +137,18 @@ pub enum ReportedStepStatus {
     Error,
 }
 
+impl ReportedStepStatus {
+    /// As it is written in the database.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Finished => "finished",
+            Self::Error => "error",
+        }
+    }
+}
+
 impl StepSummary {
     /// What a single event says of the step it names.
     #[must_use]

@@ -72,7 +72,7 @@ async fn forget_addresses_along(app: &App, column: &'static str, id: Uuid, tenan
         let ids: Vec<Uuid> = page.iter().filter(|row| row.has_address).map(|row| row.id).collect();
         if !ids.is_empty() {
             let mut tx = app.db().begin().await?;
-            let update = Select::new("update audit_log set address = null where id in").bind_all("", ids);
+            let update = Select::new("update audit_log set address = null").bind_all(" where id", ids);
             let _changed: Vec<(Uuid,)> = update.push(" returning id").fetch_all(&mut tx).await?;
             tx.commit().await?;
             tokio::time::sleep(PAUSE).await;

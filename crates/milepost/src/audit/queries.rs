@@ -160,7 +160,7 @@ pub async fn search(
     let mut select = Select::new(SELECT_ALL).bind(" where a.created_at >= ", search.since);
     select = select.bind(" and a.created_at < ", search.until);
     if !search.actions.is_empty() {
-        select = select.bind_all(" and a.action in", search.actions.iter().map(|action| action.as_str().to_owned()));
+        select = select.bind_all(" and a.action", search.actions.iter().map(|action| action.as_str().to_owned()));
     }
     if let Some(id) = search.account_id {
         let id = select.value(id);

@@ -108,6 +108,11 @@ pub struct SettingArgs {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event_burst: Option<u32>,
 
+    /// About how many events are made durable with one commit at most; 1 commits each request by itself [default: 500]
+    #[arg(long, value_name = "NUMBER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_group: Option<u32>,
+
     /// After how long without use a session ends [default: 30m]
     #[arg(long, value_name = "DURATION")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -145,7 +150,7 @@ pub struct SettingArgs {
 }
 
 /// The keys of the file and, in capitals behind `MILEPOST_`, the variables.
-const KEYS: [&str; 21] = [
+const KEYS: [&str; 22] = [
     "listen",
     "database_url",
     "public_url",
@@ -160,6 +165,7 @@ const KEYS: [&str; 21] = [
     "stop_delay",
     "event_rate",
     "event_burst",
+    "event_group",
     "session_idle",
     "session_lifetime",
     "remembered_session_idle",
@@ -227,6 +233,8 @@ pub struct Limits {
     pub event_rate: NonZeroU32,
     /// Events of each key at once.
     pub event_burst: NonZeroU32,
+    /// Events of a commit, about.
+    pub event_group: NonZeroU32,
 }
 
 impl Default for Limits {
@@ -241,6 +249,7 @@ impl Default for Limits {
             idle_timeout: Duration::from_mins(1),
             event_rate: count(500),
             event_burst: count(2_000),
+            event_group: count(500),
         }
     }
 }
@@ -323,6 +332,7 @@ struct Given {
     stop_delay: Delay,
     event_rate: Option<EventCount>,
     event_burst: Option<EventCount>,
+    event_group: Option<EventCount>,
     session_idle: Option<Span>,
     session_lifetime: Option<Span>,
     remembered_session_idle: Option<Span>,
@@ -378,6 +388,7 @@ impl SettingArgs {
                 idle_timeout: duration(given.idle_timeout, usual.limits.idle_timeout),
                 event_rate: given.event_rate.map_or(usual.limits.event_rate, |rate| rate.0),
                 event_burst: given.event_burst.map_or(usual.limits.event_burst, |burst| burst.0),
+                event_group: given.event_group.map_or(usual.limits.event_group, |group| group.0),
             },
             stop_delay: given.stop_delay.0,
             sessions: SessionLimits {

@@ -54,6 +54,18 @@ pub enum MetadataKind {
     Link,
 }
 
+impl MetadataKind {
+    /// As it is written in the database and the API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Number => "number",
+            Self::Link => "link",
+        }
+    }
+}
+
 /// A kind of job, as it is registered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

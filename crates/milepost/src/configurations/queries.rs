@@ -67,19 +67,15 @@ pub(super) async fn insert(
     }
     let steps: Vec<(Uuid, i64, &NewStep)> =
         (0..).zip(&sent.step_configurations).map(|(position, step)| (app.clock().new_id(), position, step)).collect();
-    let insert = "insert into step_configurations
-             (id, job_configuration_id, tag, name, points, position, created_at, updated_at) ";
-    insert_rows!(tx, insert, steps, |values, row| {
-        let (step_id, position, step) = row;
-        values
-            .push_bind(*step_id)
-            .push_bind(id)
-            .push_bind(&step.tag)
-            .push_bind(&step.name)
-            .push_bind(step.points.get())
-            .push_bind(*position)
-            .push_bind(now)
-            .push_bind(now);
+    insert_rows!(tx, "step_configurations", steps, "", |row| {
+        id: row.0,
+        job_configuration_id: id,
+        tag: row.2.tag.as_str(),
+        name: row.2.name.as_str(),
+        points: row.2.points.get(),
+        position: row.1,
+        created_at: now,
+        updated_at: now,
     });
     let fields: Vec<(Uuid, Uuid, i64, &NewMetadata)> = steps
         .iter()
@@ -88,19 +84,15 @@ pub(super) async fn insert(
         })
         .map(|(step_id, position, field)| (app.clock().new_id(), *step_id, position, field))
         .collect();
-    let insert = "insert into metadata_configurations
-             (id, step_configuration_id, kind, name, units, position, created_at, updated_at) ";
-    insert_rows!(tx, insert, fields, |values, row| {
-        let (field_id, step_id, position, field) = row;
-        values
-            .push_bind(*field_id)
-            .push_bind(*step_id)
-            .push_bind(field.kind())
-            .push_bind(&field.name)
-            .push_bind(&field.units)
-            .push_bind(*position)
-            .push_bind(now)
-            .push_bind(now);
+    insert_rows!(tx, "metadata_configurations", fields, "", |row| {
+        id: row.0,
+        step_configuration_id: row.1,
+        kind: row.3.kind().as_str(),
+        name: row.3.name.as_str(),
+        units: row.3.units.as_ref().map(|units| units.as_str()),
+        position: row.2,
+        created_at: now,
+        updated_at: now,
     });
     Ok(true)
 }
@@ -216,18 +208,18 @@ pub async fn load_steps<'a>(
     let mut on = on.into();
     let rows: Vec<StepRow> = Select::new(
         "select id, job_configuration_id, tag, name, points, position, created_at, updated_at
-         from step_configurations where job_configuration_id in",
+         from step_configurations where",
     )
-    .bind_all("", configuration_ids.iter().copied())
+    .bind_all(" job_configuration_id", configuration_ids.iter().copied())
     .push(" order by job_configuration_id, position")
     .fetch_all(on.reborrow())
     .await?;
     let metadata: Vec<Metadata> = Select::new(
         "select m.id, m.step_configuration_id, m.kind, m.name, m.units, m.position, m.created_at, m.updated_at
          from metadata_configurations m join step_configurations s on s.id = m.step_configuration_id
-         where s.job_configuration_id in",
+         where",
     )
-    .bind_all("", configuration_ids.iter().copied())
+    .bind_all(" s.job_configuration_id", configuration_ids.iter().copied())
     .push(" order by m.step_configuration_id, m.position")
     .fetch_all(on)
     .await?;

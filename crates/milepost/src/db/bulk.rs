@@ -1,32 +1,119 @@
-//! Many rows in few statements. The two databases differ in how many rows a statement takes best: SQLite's driver is
-//! quadratic in the number of parameters, PostgreSQL takes up to 65,535.
+//! Many rows in one statement. A statement reads them from `v`, whose columns are named where the rows are given:
+//!
+//! ```text
+//! insert_rows!(tx, "users", people, "", |person| { id: person.id, name: person.name.as_str() })
+//! write_rows!(tx, "update users set name = v.name from v where users.id = v.id", people, |person| { … })
+//! fetch_for_rows!(tx, "select users.id from users join v on v.name = users.name", names, |name| { … })
+//! ```
+//!
+//! PostgreSQL takes a column as an array, so that the statement is the same for any number of rows and stays prepared.
+//! SQLite takes a list of `values`; its driver is quadratic in the number of parameters, so it gets 16 rows at a time and
+//! the rest one by one, which makes two statements to keep prepared.
 
 /// The rows of a statement on SQLite.
 pub(crate) const SQLITE_ROWS: usize = 16;
-/// The rows of a statement on PostgreSQL.
-pub(crate) const POSTGRES_ROWS: usize = 500;
 
-/// Inserts rows: `insert_rows!(tx, "insert into t (a, b) ", rows, |values, row| { values.push_bind(row.a); … })`.
-macro_rules! insert_rows {
-    ($tx:expr, $insert:expr, $rows:expr, |$values:ident, $row:ident| $bind:block) => {{
+/// Cuts rows into as many as one statement takes on SQLite, and the rest into single ones.
+pub(crate) fn sqlite_chunks<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
+    let whole = rows.len() - rows.len() % SQLITE_ROWS;
+    let (many, rest) = rows.split_at(whole);
+    many.chunks(SQLITE_ROWS).chain(rest.chunks(1))
+}
+
+/// Runs a statement that reads rows from `v` and gives none.
+macro_rules! write_rows {
+    ($tx:expr, $statement:expr, $rows:expr, |$row:ident| { $($column:ident: $value:expr),+ $(,)? }) => {{
         use $crate::db::{TxConnection, bulk};
+        let rows = &$rows[..];
+        let columns = [$(stringify!($column)),+].join(", ");
         match &mut $tx.connection {
             TxConnection::Sqlite(tx, _) => {
-                $crate::db::insert_rows!(@in ::sqlx::Sqlite, bulk::SQLITE_ROWS, tx, $insert, $rows, $values, $row, $bind)
+                for chunk in bulk::sqlite_chunks(rows) {
+                    $crate::db::bulk::sqlite_query!(query, columns, $statement, chunk, |$row| { $($value),+ });
+                    query.build().execute(&mut **tx).await?;
+                }
             }
             TxConnection::Postgres(tx) => {
-                $crate::db::insert_rows!(@in ::sqlx::Postgres, bulk::POSTGRES_ROWS, tx, $insert, $rows, $values, $row, $bind)
+                if !rows.is_empty() {
+                    let sql = bulk::postgres_sql(&columns, $statement);
+                    let query = ::sqlx::query(::sqlx::AssertSqlSafe(sql));
+                    $(let query = query.bind($crate::db::bulk::column!(rows, |$row| $value));)+
+                    query.execute(&mut **tx).await?;
+                }
             }
-        }
-    }};
-    (@in $db:ty, $size:expr, $tx:ident, $insert:expr, $rows:expr, $values:ident, $row:ident, $bind:block) => {{
-        for chunk in $rows.chunks($size) {
-            let mut query = ::sqlx::QueryBuilder::<$db>::new($insert);
-            query.push_values(chunk, |mut $values, $row| $bind);
-            // A statement of an odd number of rows is hardly met again: it is not kept prepared.
-            let is_common = chunk.len() == 1 || chunk.len() == $size;
-            query.build().persistent(is_common).execute(&mut **$tx).await?;
         }
     }};
 }
+pub(crate) use write_rows;
+
+/// Inserts rows into a table; what comes behind the rows, such as `on conflict …`, is the third argument.
+macro_rules! insert_rows {
+    ($tx:expr, $table:expr, $rows:expr, $rest:expr, |$row:ident| { $($column:ident: $value:expr),+ $(,)? }) => {{
+        let columns = [$(stringify!($column)),+].join(", ");
+        // Without a condition SQLite takes `on conflict` for part of a join.
+        let statement = format!("insert into {} ({columns}) select * from v where true {}", $table, $rest);
+        $crate::db::write_rows!($tx, &statement, $rows, |$row| { $($column: $value),+ })
+    }};
+}
 pub(crate) use insert_rows;
+
+/// Runs a query that reads rows from `v`, and collects what it gives.
+macro_rules! fetch_for_rows {
+    ($tx:expr, $statement:expr, $rows:expr, |$row:ident| { $($column:ident: $value:expr),+ $(,)? }) => {{
+        use $crate::db::{TxConnection, bulk};
+        let rows = &$rows[..];
+        let columns = [$(stringify!($column)),+].join(", ");
+        let mut found = Vec::new();
+        match &mut $tx.connection {
+            TxConnection::Sqlite(tx, _) => {
+                for chunk in bulk::sqlite_chunks(rows) {
+                    $crate::db::bulk::sqlite_query!(query, columns, $statement, chunk, |$row| { $($value),+ });
+                    found.extend(query.build_query_as().fetch_all(&mut **tx).await?);
+                }
+            }
+            TxConnection::Postgres(tx) => {
+                if !rows.is_empty() {
+                    let sql = bulk::postgres_sql(&columns, $statement);
+                    let query = ::sqlx::query_as(::sqlx::AssertSqlSafe(sql));
+                    $(let query = query.bind($crate::db::bulk::column!(rows, |$row| $value));)+
+                    found = query.fetch_all(&mut **tx).await?;
+                }
+            }
+        }
+        found
+    }};
+}
+pub(crate) use fetch_for_rows;
+
+/// A column of all rows; not every column has to do with the row.
+macro_rules! column {
+    ($rows:expr, |$row:ident| $value:expr) => {
+        $rows
+            .iter()
+            .map(|$row| {
+                let _ = &$row;
+                $value
+            })
+            .collect::<Vec<_>>()
+    };
+}
+pub(crate) use column;
+
+/// The statement for some rows on SQLite.
+macro_rules! sqlite_query {
+    ($query:ident, $columns:expr, $statement:expr, $chunk:expr, |$row:ident| { $($value:expr),+ }) => {
+        let mut $query = ::sqlx::QueryBuilder::<::sqlx::Sqlite>::new(format!("with v ({}) as (", $columns));
+        $query.push_values($chunk, |mut values, $row| {
+            $(values.push_bind($value);)+
+        });
+        $query.push(") ").push($statement);
+    };
+}
+pub(crate) use sqlite_query;
+
+/// A statement whose `v` comes from as many arrays as it has columns.
+pub(crate) fn postgres_sql(columns: &str, statement: &str) -> String {
+    let count = columns.split(',').count();
+    let arrays: Vec<String> = (1..=count).map(|number| format!("${number}")).collect();
+    format!("with v ({columns}) as (select * from unnest({})) {statement}", arrays.join(", "))
+}

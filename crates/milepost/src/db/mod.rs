@@ -19,7 +19,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 pub use backup::{BackupError, Copied, back_up, restore};
-pub(crate) use bulk::insert_rows;
+pub(crate) use bulk::{fetch_for_rows, insert_rows, write_rows};
 pub use migrations::{Applied, MigrationStatus, PendingMigration};
 pub use open::{DatabaseUrl, OpenError};
 pub use select::{Order, Select, Value};
@@ -277,9 +277,6 @@ pub async fn record_access_changes(
     let Ok(count @ 1..) = i64::try_from(subjects.len()) else { return Ok(()) };
     let first = take_positions(tx, Log::Access, count).await? - count + 1;
     let rows: Vec<(i64, Uuid)> = (first..).zip(subjects).collect();
-    let insert = "insert into access_changes (position, subject_id, created_at) ";
-    insert_rows!(tx, insert, rows, |values, row| {
-        values.push_bind(row.0).push_bind(row.1).push_bind(now);
-    });
+    insert_rows!(tx, "access_changes", rows, "", |row| { position: row.0, subject_id: row.1, created_at: now });
     Ok(())
 }

@@ -3,12 +3,13 @@
 use std::fmt::Write;
 
 use chrono::{DateTime, Utc};
-use sqlx::postgres::PgRow;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, FromRow};
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::QueryAs;
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::{AssertSqlSafe, FromRow, Postgres, Sqlite};
 use uuid::Uuid;
 
-use super::{On, on};
+use super::On;
 use crate::paging::{Cursor, Limit};
 
 /// A value to bind.
@@ -22,6 +23,29 @@ pub enum Value {
     Time(DateTime<Utc>),
     /// A whole number.
     Number(i64),
+    /// Several values.
+    List(List),
+}
+
+/// Values that are bound together.
+#[derive(Debug, Clone)]
+pub enum List {
+    /// Ids.
+    Ids(Vec<Uuid>),
+    /// Texts.
+    Texts(Vec<String>),
+}
+
+impl FromIterator<Uuid> for List {
+    fn from_iter<I: IntoIterator<Item = Uuid>>(ids: I) -> Self {
+        Self::Ids(ids.into_iter().collect())
+    }
+}
+
+impl FromIterator<String> for List {
+    fn from_iter<I: IntoIterator<Item = String>>(texts: I) -> Self {
+        Self::Texts(texts.into_iter().collect())
+    }
 }
 
 impl From<Uuid> for Value {
@@ -73,13 +97,15 @@ impl Order {
 pub struct Select {
     sql: String,
     values: Vec<Value>,
+    /// Where lists stand in the text, and the number of the value that each is.
+    lists: Vec<(usize, usize)>,
 }
 
 impl Select {
     /// Begins with this text.
     #[must_use]
     pub fn new(sql: impl Into<String>) -> Self {
-        Self { sql: sql.into(), values: Vec::new() }
+        Self { sql: sql.into(), values: Vec::new(), lists: Vec::new() }
     }
 
     /// Adds text.
@@ -113,16 +139,16 @@ impl Select {
         }
     }
 
-    /// Adds text and a list of values in parentheses.
+    /// Adds text and the condition that what it names is one of a list: `bind_all(" where id", ids)`.
     #[must_use]
-    pub fn bind_all<V: Into<Value>>(self, sql: &str, values: impl IntoIterator<Item = V>) -> Self {
-        let mut separator = " (";
-        let mut select = self.push(sql);
-        for value in values {
-            select = select.bind(separator, value);
-            separator = ", ";
-        }
-        select.push(")")
+    pub fn bind_all<V>(mut self, sql: &str, values: impl IntoIterator<Item = V>) -> Self
+    where
+        List: FromIterator<V>,
+    {
+        self.sql.push_str(sql);
+        self.values.push(Value::List(values.into_iter().collect()));
+        self.lists.push((self.sql.len(), self.values.len()));
+        self
     }
 
     /// Adds what makes it one page of a list ordered by a time and a tie-breaker: the condition, the order and the
@@ -158,18 +184,80 @@ impl Select {
     where
         T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin,
     {
-        let Self { sql, values } = self;
-        on!(on.into(), |c| {
-            let mut query = sqlx::query_as(AssertSqlSafe(sql));
-            for value in values {
-                query = match value {
-                    Value::Id(id) => query.bind(id),
-                    Value::Text(text) => query.bind(text),
-                    Value::Time(time) => query.bind(time),
-                    Value::Number(number) => query.bind(number),
-                };
-            }
-            query.fetch_all(c).await
+        match on.into() {
+            On::SqlitePool(pool) => self.on_sqlite().fetch_all(pool).await,
+            On::Sqlite(connection) => self.on_sqlite().fetch_all(connection).await,
+            On::PgPool(pool) => self.on_postgres().fetch_all(pool).await,
+            On::Pg(connection) => self.on_postgres().fetch_all(connection).await,
+        }
+    }
+
+    /// SQLite takes each value of a list by itself; they come behind all others.
+    fn on_sqlite<T>(self) -> QueryAs<'static, Sqlite, T, SqliteArguments>
+    where
+        T: for<'r> FromRow<'r, SqliteRow>,
+    {
+        let mut count = self.values.len();
+        let sql = self.with_lists(|select, number| {
+            let length = match &select.values[number - 1] {
+                Value::List(List::Ids(ids)) => ids.len(),
+                Value::List(List::Texts(texts)) => texts.len(),
+                _ => 0,
+            };
+            let numbers: Vec<String> = (count + 1..=count + length).map(|number| format!("${number}")).collect();
+            count += length;
+            format!(" in ({})", numbers.join(", "))
+        });
+        let mut query = sqlx::query_as(AssertSqlSafe(sql));
+        let mut lists = Vec::new();
+        for value in self.values {
+            query = match value {
+                Value::Id(id) => query.bind(id),
+                Value::Text(text) => query.bind(text),
+                Value::Time(time) => query.bind(time),
+                Value::Number(number) => query.bind(number),
+                Value::List(list) => {
+                    lists.push(list);
+                    query.bind(None::<i64>)
+                }
+            };
+        }
+        for list in lists {
+            query = match list {
+                List::Ids(ids) => ids.into_iter().fold(query, QueryAs::bind),
+                List::Texts(texts) => texts.into_iter().fold(query, QueryAs::bind),
+            };
+        }
+        query
+    }
+
+    /// PostgreSQL takes a list as one value, so that the text is the same however long it is.
+    fn on_postgres<T>(self) -> QueryAs<'static, Postgres, T, PgArguments>
+    where
+        T: for<'r> FromRow<'r, PgRow>,
+    {
+        let sql = self.with_lists(|_, number| format!(" = any(${number})"));
+        let query = sqlx::query_as(AssertSqlSafe(sql));
+        self.values.into_iter().fold(query, |query, value| match value {
+            Value::Id(id) => query.bind(id),
+            Value::Text(text) => query.bind(text),
+            Value::Time(time) => query.bind(time),
+            Value::Number(number) => query.bind(number),
+            Value::List(List::Ids(ids)) => query.bind(ids),
+            Value::List(List::Texts(texts)) => query.bind(texts),
         })
+    }
+
+    /// The text with its lists as `write` writes them.
+    fn with_lists(&self, mut write: impl FnMut(&Self, usize) -> String) -> String {
+        let mut sql = String::with_capacity(self.sql.len());
+        let mut done = 0;
+        for (at, number) in &self.lists {
+            sql.push_str(&self.sql[done..*at]);
+            sql.push_str(&write(self, *number));
+            done = *at;
+        }
+        sql.push_str(&self.sql[done..]);
+        sql
     }
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::StoredEvent;
 use crate::app::App;
 use crate::auth::ProviderId;
-use crate::db::{Db, Tx, on, sql};
+use crate::db::{Db, Tx, insert_rows, on, sql};
 use crate::error::Result;
 use crate::progress::EventKind;
 
@@ -32,39 +32,34 @@ pub fn hour_of(time: DateTime<Utc>) -> DateTime<Utc> {
 }
 
 /// Counts new events. To be called when the transaction has taken their positions: it is then the only one that counts.
-pub(super) async fn count(app: &App, tx: &mut Tx, provider: ProviderId, events: &[StoredEvent]) -> sqlx::Result<()> {
-    let mut hours: BTreeMap<DateTime<Utc>, EventHour> = BTreeMap::new();
-    for StoredEvent { event, .. } in events {
+pub(super) async fn count(app: &App, tx: &mut Tx, events: &[StoredEvent]) -> sqlx::Result<()> {
+    let mut hours: BTreeMap<(Uuid, DateTime<Utc>), EventHour> = BTreeMap::new();
+    for StoredEvent { event, provider_id, .. } in events {
         let hour = hour_of(event.created_at);
-        let counted = hours.entry(hour).or_insert(EventHour { hour, events: 0, errors: 0 });
+        let counted = hours.entry((*provider_id, hour)).or_insert(EventHour { hour, events: 0, errors: 0 });
         counted.events += 1;
         counted.errors += i64::from(event.kind == EventKind::Error);
     }
-    for hour in hours.into_values() {
-        add(app, tx, provider.id(), hour).await?;
-    }
-    Ok(())
+    let counted: Vec<(Uuid, EventHour)> =
+        hours.into_iter().map(|((provider_id, _), counted)| (provider_id, counted)).collect();
+    add(app, tx, &counted).await
 }
 
-/// Adds to what is counted of an hour.
-async fn add(app: &App, tx: &mut Tx, provider_id: Uuid, hour: EventHour) -> sqlx::Result<()> {
-    on!(tx, |c| {
-        sqlx::query(
-            "insert into event_hours (id, provider_id, hour, events, errors, created_at, updated_at)
-             values ($1, $2, $3, $4, $5, $6, $6)
-             on conflict (provider_id, hour) do update set events = event_hours.events + excluded.events,
-                 errors = event_hours.errors + excluded.errors, updated_at = excluded.updated_at",
-        )
-        .bind(app.clock().new_id())
-        .bind(provider_id)
-        .bind(hour.hour)
-        .bind(hour.events)
-        .bind(hour.errors)
-        .bind(app.clock().now())
-        .execute(c)
-        .await
-        .map(drop)
-    })
+/// Adds to what is counted of hours of providers.
+async fn add(app: &App, tx: &mut Tx, hours: &[(Uuid, EventHour)]) -> sqlx::Result<()> {
+    let now = app.clock().now();
+    let or_add = "on conflict (provider_id, hour) do update set events = event_hours.events + excluded.events,
+         errors = event_hours.errors + excluded.errors, updated_at = excluded.updated_at";
+    insert_rows!(tx, "event_hours", hours, or_add, |row| {
+        id: app.clock().new_id(),
+        provider_id: row.0,
+        hour: row.1.hour,
+        events: row.1.events,
+        errors: row.1.errors,
+        created_at: now,
+        updated_at: now,
+    });
+    Ok(())
 }
 
 /// The events of a job behind one sequence up to another, by the hour that counted them.
@@ -148,10 +143,12 @@ pub async fn mend(app: &App, provider_id: Uuid) -> Result<Vec<String>> {
     let mut tx = app.db().begin().await?;
     lock_out_others(&mut tx, provider_id).await?;
     let differing = compare(&mut tx, provider_id).await?;
-    for Difference { hour, stored_events, stored_errors, counted_events, counted_errors } in &differing {
-        let (events, errors) = (counted_events - stored_events, counted_errors - stored_errors);
-        add(app, &mut tx, provider_id, EventHour { hour: *hour, events, errors }).await?;
-    }
+    let missing = |d: &Difference| {
+        let (events, errors) = (d.counted_events - d.stored_events, d.counted_errors - d.stored_errors);
+        (provider_id, EventHour { hour: d.hour, events, errors })
+    };
+    let missing: Vec<(Uuid, EventHour)> = differing.iter().map(missing).collect();
+    add(app, &mut tx, &missing).await?;
     delete_empty(&mut tx, provider_id).await?;
     tx.commit().await?;
     Ok(differing.iter().flat_map(Difference::lines).collect())

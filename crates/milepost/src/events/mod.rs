@@ -1,10 +1,13 @@
-//! Events: what providers report while a job runs. Taken in by `record.rs`, kept for ever, the source of all state.
+//! Events: what providers report while a job runs. Taken in by `record.rs`, committed in groups by `commit.rs`, written by
+//! `write.rs`, kept for ever, the source of all state.
 
+mod commit;
 pub mod hours;
 mod metadata;
 mod queries;
 mod rates;
 mod record;
+mod write;
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -28,6 +31,7 @@ use crate::jobs;
 use crate::paging::{Cursor, Limit, Page};
 use crate::progress::EventKind;
 use crate::values::{EventName, Fraction, IdempotencyKey, Instant, ProviderJobId, Tag};
+pub use commit::Commits;
 pub use hours::{EventHour, hour_of, load_hours_since};
 pub use metadata::measure;
 pub(crate) use metadata::parse as parse_metadata;
@@ -157,12 +161,12 @@ fn recorded_status(is_new: bool) -> StatusCode {
         (status = 200, description = "Was recorded before", body = Event)))]
 async fn post_event(
     State(app): State<App>,
-    AdmittedEvent { provider, place }: AdmittedEvent,
+    admitted: AdmittedEvent,
     headers: HeaderMap,
     Json(mut event): Json<NewEvent>,
 ) -> Result<Response> {
     event.idempotency_key = idempotency_key(&headers, event.idempotency_key)?;
-    let results = record::record(&app, provider, &place, vec![Ok(event)]).await;
+    let results = record::record(&app, admitted.provider, vec![Ok(event)]).await;
     let result = results.into_iter().next().ok_or_else(|| Error::internal("an event got no answer"))?;
     let Recorded { event, is_new } = result?;
     Ok((recorded_status(is_new), Json(event)).into_response())
@@ -207,7 +211,7 @@ async fn post_events(State(app): State<App>, admitted: AdmittedBatch, request: R
     };
     let events = parse_batch(&body, form)?;
     admitted.spend(&app, events.len())?;
-    let recorded = record::record(&app, admitted.provider(), &admitted.place, events).await;
+    let recorded = record::record(&app, admitted.provider(), events).await;
     let items: Vec<BatchItem> = recorded.into_iter().map(BatchItem::from).collect();
     items.iter().filter_map(|item| item.problem.as_ref()).for_each(|problem| app.metrics().count_refused(problem));
     Ok(Json(BatchAnswer { items }))

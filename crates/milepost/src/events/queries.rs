@@ -7,8 +7,8 @@ use sqlx::{FromRow, Row};
 use uuid::Uuid;
 
 use super::Event;
-use crate::auth::{ProviderId, Tenant};
-use crate::db::{Db, On, Order, Select, Tx, Value as Bound, insert_rows};
+use crate::auth::Tenant;
+use crate::db::{Db, On, Order, Select, Tx, Value as Bound, fetch_for_rows, insert_rows};
 use crate::paging::{Cursor, Limit};
 use crate::progress::EventKind;
 use crate::values::{Fraction, restore_number};
@@ -24,6 +24,8 @@ const SELECT: &str = "select e.id, e.provider_id, e.job_id, j.provider_job_id, e
 pub struct StoredEvent {
     /// The event.
     pub event: Event,
+    /// Whose it is.
+    pub provider_id: Uuid,
     /// Its place in the log of all events.
     pub position: i64,
     /// What its idempotency key stands for.
@@ -37,6 +39,7 @@ where
     fn from_row(row: &'r R) -> sqlx::Result<Self> {
         let row = EventRow::from_row(row)?;
         Ok(Self {
+            provider_id: row.provider_id,
             position: row.position,
             request_hash: row.request_hash,
             event: Event {
@@ -67,6 +70,7 @@ fn as_sent(mut metadata: Map<String, Value>) -> Map<String, Value> {
 #[derive(sqlx::FromRow)]
 struct EventRow {
     id: Uuid,
+    provider_id: Uuid,
     job_id: Uuid,
     provider_job_id: String,
     kind: EventKind,
@@ -85,42 +89,31 @@ struct EventRow {
 }
 
 /// Writes events; the rows of their jobs are locked by the transaction.
-pub(super) async fn insert(tx: &mut Tx, provider: ProviderId, events: &[StoredEvent]) -> sqlx::Result<()> {
-    let insert = "insert into events
-             (id, provider_id, job_id, kind, name, step_configuration_id, event_metadata, sequence, position,
-              occurred_at, fraction, idempotency_key, request_hash, created_at, updated_at) ";
-    insert_rows!(tx, insert, events, |values, stored| {
-        let event = &stored.event;
-        values
-            .push_bind(event.id)
-            .push_bind(provider.id())
-            .push_bind(event.job_id)
-            .push_bind(event.kind)
-            .push_bind(&event.name)
-            .push_bind(event.step_configuration_id)
-            .push_bind(event.event_metadata.as_ref().map(Json))
-            .push_bind(event.sequence)
-            .push_bind(stored.position)
-            .push_bind(event.occurred_at)
-            .push_bind(event.fraction.map(Fraction::millionths))
-            .push_bind(&event.idempotency_key)
-            .push_bind(&stored.request_hash)
-            .push_bind(event.created_at)
-            .push_bind(event.created_at);
+pub(super) async fn insert(tx: &mut Tx, events: &[StoredEvent]) -> sqlx::Result<()> {
+    insert_rows!(tx, "events", events, "", |stored| {
+        id: stored.event.id,
+        provider_id: stored.provider_id,
+        job_id: stored.event.job_id,
+        kind: stored.event.kind.as_str(),
+        name: stored.event.name.as_deref(),
+        step_configuration_id: stored.event.step_configuration_id,
+        event_metadata: stored.event.event_metadata.as_ref().map(Json),
+        sequence: stored.event.sequence,
+        position: stored.position,
+        occurred_at: stored.event.occurred_at,
+        fraction: stored.event.fraction.map(Fraction::millionths),
+        idempotency_key: stored.event.idempotency_key.as_deref(),
+        request_hash: stored.request_hash.as_deref(),
+        created_at: stored.event.created_at,
+        updated_at: stored.event.created_at,
     });
     Ok(())
 }
 
-/// The events of a job that carry one of these idempotency keys.
-pub(super) async fn find_by_keys(tx: &mut Tx, job_id: Uuid, keys: Vec<String>) -> sqlx::Result<Vec<StoredEvent>> {
-    if keys.is_empty() {
-        return Ok(Vec::new());
-    }
-    Select::new(SELECT)
-        .bind(" where e.job_id = ", job_id)
-        .bind_all(" and e.idempotency_key in", keys)
-        .fetch_all(tx)
-        .await
+/// The events that carry these idempotency keys, each of its job.
+pub(super) async fn find_by_keys(tx: &mut Tx, keys: &[(Uuid, &str)]) -> sqlx::Result<Vec<StoredEvent>> {
+    let select = format!("{SELECT} join v on v.job_id = e.job_id and v.key = e.idempotency_key");
+    Ok(fetch_for_rows!(tx, &select, keys, |key| { job_id: key.0, key: key.1 }))
 }
 
 /// A page of the events of a job, of all kinds or of some, by the time they happened.
@@ -136,7 +129,7 @@ pub(super) async fn list_of_job(
         cursor.map(|cursor| (cursor.at, Bound::Number(i64::try_from(cursor.tie.as_u128()).unwrap_or(i64::MAX))));
     let of_job = Select::new(SELECT).bind(" where e.job_id = ", job_id);
     let select = match kinds {
-        Some(kinds) => of_job.bind_all(" and e.kind in", kinds.iter().map(|kind| kind.as_str().to_owned())),
+        Some(kinds) => of_job.bind_all(" and e.kind", kinds.iter().map(|kind| kind.as_str().to_owned())),
         None => of_job,
     };
     select.page("e.occurred_at", "e.sequence", order, cursor, limit).fetch_all(db).await

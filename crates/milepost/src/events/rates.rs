@@ -129,7 +129,8 @@ impl EventRates {
 #[derive(Debug)]
 pub(super) struct AdmittedEvent {
     pub(super) provider: ProviderId,
-    pub(super) place: Place,
+    /// Held until it is answered.
+    _place: Place,
 }
 
 impl FromRequestParts<App> for AdmittedEvent {
@@ -142,7 +143,7 @@ impl FromRequestParts<App> for AdmittedEvent {
             Ok(place)
         })
         .await?;
-        Ok(Self { provider: reporter.provider, place })
+        Ok(Self { provider: reporter.provider, _place: place })
     }
 }
 
@@ -150,7 +151,8 @@ impl FromRequestParts<App> for AdmittedEvent {
 #[derive(Debug)]
 pub(super) struct AdmittedBatch {
     reporter: Reporter,
-    pub(super) place: Place,
+    /// Held until it is answered.
+    _place: Place,
 }
 
 impl FromRequestParts<App> for AdmittedBatch {
@@ -159,7 +161,7 @@ impl FromRequestParts<App> for AdmittedBatch {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
         let take = |reporter: Reporter| app.gates().writes.take(Some(reporter.provider.id()), BATCH_PLACES);
         let (reporter, place) = admit(parts, app, take).await?;
-        Ok(Self { reporter, place })
+        Ok(Self { reporter, _place: place })
     }
 }
 

@@ -224,7 +224,7 @@ pub async fn find_by_provider_job_id(
 
 /// Jobs by id, whoever's they are: for those who have been shown to be allowed already.
 async fn load<'a>(on: impl Into<On<'a>>, ids: impl IntoIterator<Item = Uuid>) -> sqlx::Result<Vec<Job>> {
-    fetch(Select::new(SELECT).bind_all(" where jobs.id in", ids), on).await
+    fetch(Select::new(SELECT).bind_all(" where jobs.id", ids), on).await
 }
 
 /// Jobs the tenant may see behind one of them, in the order they were opened.
@@ -262,7 +262,7 @@ pub async fn find_detail(db: &Db, tenant: Tenant, id: Uuid) -> Result<Option<Job
     let mut snapshot = db.begin_reading().await?;
     let Some(job) = find(&mut snapshot, tenant, id).await? else { return Ok(None) };
     let mut configured = configurations::load_steps(&mut snapshot, &[job.job_configuration_id]).await?;
-    let stored = super::state::load_steps(&mut snapshot, id, None).await?;
+    let stored = super::state::load_steps(&mut snapshot, id).await?;
     snapshot.commit().await?;
     let configured = configured.remove(&job.job_configuration_id).unwrap_or_default();
     let summaries: Vec<Option<StepSummary>> = configured

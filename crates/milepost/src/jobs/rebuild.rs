@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::state::{self, StoredJob, StoredStep};
+use super::state::{self, StepRow, StoredJob, StoredStep};
 use crate::app::App;
 use crate::configurations::{self, Step};
 use crate::db::{Db, Select, Tx, on};
@@ -53,13 +53,16 @@ pub async fn mend(app: &App, job_id: Uuid) -> Result<Vec<String>> {
     if differences.is_empty() {
         return Ok(differences);
     }
-    state::save_job(&mut tx, &job, now).await?;
+    state::save_jobs(&mut tx, std::slice::from_ref(&job), now).await?;
     for step in &superfluous {
         delete_step(&mut tx, step).await?;
     }
-    for step in &differing {
-        state::save_step(&mut tx, app.clock().new_id(), &job, step, now).await?;
-    }
+    let rows = differing.into_iter().map(|step| StepRow {
+        id: app.clock().new_id(),
+        job_configuration_id: job.job_configuration_id,
+        step,
+    });
+    state::save_steps(&mut tx, &rows.collect::<Vec<_>>(), now).await?;
     tx.commit().await?;
     Ok(differences)
 }
@@ -79,7 +82,7 @@ struct Comparison {
 async fn compare(tx: &mut Tx, stored: StoredJob) -> Result<Comparison> {
     let mut steps = configurations::load_steps(&mut *tx, &[stored.job_configuration_id]).await?;
     let steps = steps.remove(&stored.job_configuration_id).unwrap_or_default();
-    let stored_steps = state::load_steps(&mut *tx, stored.id, None).await?;
+    let stored_steps = state::load_steps(&mut *tx, stored.id).await?;
     let Recomputed { job, steps: mut summaries, mut differences } = recompute(tx, &stored, &steps).await?;
     differences.extend(differing_fields("state", &stored, &job)?);
     let (mut differing, mut superfluous) = (Vec::new(), Vec::new());

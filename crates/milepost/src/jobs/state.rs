@@ -8,7 +8,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::config::RetentionAction;
-use crate::db::{On, Select, Tx, on, sql};
+use crate::db::{On, Select, Tx, fetch_for_rows, insert_rows, on, sql, write_rows};
 use crate::progress::{
     JobStatus, JobSummary, Measurement, Moment, Outcome, ReportedStepStatus, StepSummary, Tally, Totals,
 };
@@ -205,118 +205,122 @@ pub async fn find_job(tx: &mut Tx, id: Uuid) -> sqlx::Result<Option<StoredJob>> 
 
 /// Reads the state of a job and keeps others from changing it until the transaction ends.
 pub async fn lock_job(tx: &mut Tx, id: Uuid) -> sqlx::Result<Option<StoredJob>> {
-    let lock = tx.lock_clause(" for no key update of jobs");
-    on!(tx, |c| {
-        sqlx::query_as(sql!("select {JOB_COLUMNS} from jobs where id = $1{lock}")).bind(id).fetch_optional(c).await
-    })
+    Ok(lock_jobs(tx, [id]).await?.pop())
 }
 
-/// The summaries of the steps that events have named, of one job or of some of its steps.
-pub async fn load_steps<'a>(
-    on: impl Into<On<'a>>,
-    job_id: Uuid,
-    step_ids: Option<&[Uuid]>,
-) -> sqlx::Result<Vec<StoredStep>> {
-    let of_job =
-        Select::new(format!("select {STEP_COLUMNS}, metadata from job_steps")).bind(" where job_id = ", job_id);
-    let select = match step_ids {
-        Some(ids) => of_job.bind_all(" and step_configuration_id in", ids.iter().copied()),
-        None => of_job,
-    };
-    select.fetch_all(on).await
+/// The same for several jobs, which are locked in the order of their ids.
+pub async fn lock_jobs(tx: &mut Tx, ids: impl IntoIterator<Item = Uuid>) -> sqlx::Result<Vec<StoredJob>> {
+    let lock = tx.lock_clause(" for no key update of jobs");
+    Select::new(format!("select {JOB_COLUMNS} from jobs"))
+        .bind_all(" where id", ids)
+        .push(" order by id")
+        .push(lock)
+        .fetch_all(tx)
+        .await
+}
+
+/// The summaries of the steps of a job that events have named.
+pub async fn load_steps<'a>(on: impl Into<On<'a>>, job_id: Uuid) -> sqlx::Result<Vec<StoredStep>> {
+    Select::new(format!("select {STEP_COLUMNS}, metadata from job_steps"))
+        .bind(" where job_id = ", job_id)
+        .fetch_all(on)
+        .await
+}
+
+/// The summaries of some steps, each of some job; those that no event has named are missing.
+pub async fn load_some_steps(tx: &mut Tx, steps: &[(Uuid, Uuid)]) -> sqlx::Result<Vec<StoredStep>> {
+    let select = format!(
+        "select {STEP_COLUMNS}, metadata from v
+         join job_steps using (job_id, step_configuration_id)"
+    );
+    Ok(fetch_for_rows!(tx, &select, steps, |step| { job_id: step.0, step_configuration_id: step.1 }))
 }
 
 /// The summaries of the steps of several jobs, without what they measured.
 pub async fn load_step_states(tx: &mut Tx, job_ids: impl IntoIterator<Item = Uuid>) -> sqlx::Result<Vec<StoredStep>> {
     Select::new(format!("select {STEP_COLUMNS} from job_steps"))
-        .bind_all(" where job_id in", job_ids)
+        .bind_all(" where job_id", job_ids)
         .fetch_all(tx)
         .await
 }
 
-/// Writes the derived columns of a job.
-pub async fn save_job(tx: &mut Tx, job: &StoredJob, now: DateTime<Utc>) -> sqlx::Result<()> {
-    on!(tx, |c| {
-        sqlx::query(
-            "update jobs set status = $2, points_done = $3, points_total = $4, weight_done_millionths = $5,
-                 weight_total = $6, steps_total = $7, steps_finished = $8, steps_in_error = $9, started_at = $10,
-                 finished_at = $11, last_event_at = $12, last_sequence = $13, last_step_at = $14,
-                 last_complete_at = $15, outcome_at = $16, outcome_sequence = $17, outcome_is_error = $18,
-                 updated_at = $19
-             where id = $1",
-        )
-        .bind(job.id)
-        .bind(job.status)
-        .bind(job.points_done)
-        .bind(job.points_total)
-        .bind(job.weight_done_millionths)
-        .bind(job.weight_total)
-        .bind(job.steps_total)
-        .bind(job.steps_finished)
-        .bind(job.steps_in_error)
-        .bind(job.started_at)
-        .bind(job.finished_at)
-        .bind(job.last_event_at)
-        .bind(job.last_sequence)
-        .bind(job.last_step_at)
-        .bind(job.last_complete_at)
-        .bind(job.outcome_at)
-        .bind(job.outcome_sequence)
-        .bind(job.outcome_is_error)
-        .bind(now)
-        .execute(c)
-        .await
-        .map(drop)
-    })
+/// Writes the derived columns of jobs.
+pub async fn save_jobs(tx: &mut Tx, jobs: &[StoredJob], now: DateTime<Utc>) -> sqlx::Result<()> {
+    let update = "update jobs set status = v.status, points_done = v.points_done, points_total = v.points_total,
+             weight_done_millionths = v.weight_done_millionths, weight_total = v.weight_total,
+             steps_total = v.steps_total, steps_finished = v.steps_finished, steps_in_error = v.steps_in_error,
+             started_at = v.started_at, finished_at = v.finished_at, last_event_at = v.last_event_at,
+             last_sequence = v.last_sequence, last_step_at = v.last_step_at, last_complete_at = v.last_complete_at,
+             outcome_at = v.outcome_at, outcome_sequence = v.outcome_sequence,
+             outcome_is_error = v.outcome_is_error, updated_at = v.updated_at
+         from v where jobs.id = v.id";
+    write_rows!(tx, update, jobs, |job| {
+        id: job.id,
+        status: job.status.as_str(),
+        points_done: job.points_done,
+        points_total: job.points_total,
+        weight_done_millionths: job.weight_done_millionths,
+        weight_total: job.weight_total,
+        steps_total: job.steps_total,
+        steps_finished: job.steps_finished,
+        steps_in_error: job.steps_in_error,
+        started_at: job.started_at,
+        finished_at: job.finished_at,
+        last_event_at: job.last_event_at,
+        last_sequence: job.last_sequence,
+        last_step_at: job.last_step_at,
+        last_complete_at: job.last_complete_at,
+        outcome_at: job.outcome_at,
+        outcome_sequence: job.outcome_sequence,
+        outcome_is_error: job.outcome_is_error,
+        updated_at: now,
+    });
+    Ok(())
 }
 
-/// Writes the summary of a step; `id` becomes the row's if it is the step's first.
-pub async fn save_step(
-    tx: &mut Tx,
-    id: Uuid,
-    job: &StoredJob,
-    step: &StoredStep,
-    now: DateTime<Utc>,
-) -> sqlx::Result<()> {
-    on!(tx, |c| {
-        sqlx::query(
-            "insert into job_steps
-                 (id, job_id, job_configuration_id, step_configuration_id, status, started_at, started_sequence,
-                  finished_at, finished_sequence, attempts, errors, fraction, latest_at, latest_sequence,
-                  latest_is_error, outcome_at, outcome_sequence, outcome_is_error, metadata, created_at, updated_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $20)
-             on conflict (job_id, step_configuration_id) do update set
-                 status = excluded.status, started_at = excluded.started_at,
-                 started_sequence = excluded.started_sequence, finished_at = excluded.finished_at,
-                 finished_sequence = excluded.finished_sequence, attempts = excluded.attempts,
-                 errors = excluded.errors, fraction = excluded.fraction, latest_at = excluded.latest_at,
-                 latest_sequence = excluded.latest_sequence, latest_is_error = excluded.latest_is_error,
-                 outcome_at = excluded.outcome_at, outcome_sequence = excluded.outcome_sequence,
-                 outcome_is_error = excluded.outcome_is_error, metadata = excluded.metadata,
-                 updated_at = excluded.updated_at",
-        )
-        .bind(id)
-        .bind(job.id)
-        .bind(job.job_configuration_id)
-        .bind(step.step_configuration_id)
-        .bind(step.status)
-        .bind(step.started_at)
-        .bind(step.started_sequence)
-        .bind(step.finished_at)
-        .bind(step.finished_sequence)
-        .bind(step.attempts)
-        .bind(step.errors)
-        .bind(step.fraction)
-        .bind(step.latest_at)
-        .bind(step.latest_sequence)
-        .bind(step.latest_is_error)
-        .bind(step.outcome_at)
-        .bind(step.outcome_sequence)
-        .bind(step.outcome_is_error)
-        .bind(&step.metadata)
-        .bind(now)
-        .execute(c)
-        .await
-        .map(drop)
-    })
+/// The summary of a step as a row.
+#[derive(Debug)]
+pub struct StepRow {
+    /// The row's, if it is the step's first.
+    pub id: Uuid,
+    /// The configuration that its job is pinned to.
+    pub job_configuration_id: Uuid,
+    /// The summary.
+    pub step: StoredStep,
+}
+
+/// Writes the summaries of steps.
+pub async fn save_steps(tx: &mut Tx, rows: &[StepRow], now: DateTime<Utc>) -> sqlx::Result<()> {
+    let or_update = "on conflict (job_id, step_configuration_id) do update set
+         status = excluded.status, started_at = excluded.started_at, started_sequence = excluded.started_sequence,
+         finished_at = excluded.finished_at, finished_sequence = excluded.finished_sequence,
+         attempts = excluded.attempts, errors = excluded.errors, fraction = excluded.fraction,
+         latest_at = excluded.latest_at, latest_sequence = excluded.latest_sequence,
+         latest_is_error = excluded.latest_is_error, outcome_at = excluded.outcome_at,
+         outcome_sequence = excluded.outcome_sequence, outcome_is_error = excluded.outcome_is_error,
+         metadata = excluded.metadata, updated_at = excluded.updated_at";
+    insert_rows!(tx, "job_steps", rows, or_update, |row| {
+        id: row.id,
+        job_id: row.step.job_id,
+        job_configuration_id: row.job_configuration_id,
+        step_configuration_id: row.step.step_configuration_id,
+        status: row.step.status.as_str(),
+        started_at: row.step.started_at,
+        started_sequence: row.step.started_sequence,
+        finished_at: row.step.finished_at,
+        finished_sequence: row.step.finished_sequence,
+        attempts: row.step.attempts,
+        errors: row.step.errors,
+        fraction: row.step.fraction,
+        latest_at: row.step.latest_at,
+        latest_sequence: row.step.latest_sequence,
+        latest_is_error: row.step.latest_is_error,
+        outcome_at: row.step.outcome_at,
+        outcome_sequence: row.step.outcome_sequence,
+        outcome_is_error: row.step.outcome_is_error,
+        metadata: Json(&row.step.metadata.0),
+        created_at: now,
+        updated_at: now,
+    });
+    Ok(())
 }

@@ -206,7 +206,7 @@ async fn load_steps(tx: &mut Tx, jobs: &[Job]) -> sqlx::Result<Vec<Vec<StepBrief
     configurations.dedup();
     let steps: Vec<ConfiguredStep> =
         Select::new("select id, job_configuration_id, tag, name, points from step_configurations")
-            .bind_all(" where job_configuration_id in", configurations)
+            .bind_all(" where job_configuration_id", configurations)
             .push(" order by job_configuration_id, position")
             .fetch_all(&mut *tx)
             .await?;

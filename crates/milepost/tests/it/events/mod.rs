@@ -3,6 +3,7 @@
 mod batches;
 mod existing_scripts;
 mod flow;
+mod groups;
 mod idempotency;
 mod refusals;
 mod times;
