@@ -1,9 +1,13 @@
 //! How much the server takes on at once. A [`Gate`] lets so much in to be worked on, lets so much wait, and refuses the
-//! rest at once, so that overload costs little and memory stays bounded. It counts for each account apart as well: one
-//! that floods waits behind itself, while the turns of the others come as before.
+//! rest at once, so that overload costs little and memory stays bounded. It counts for each account apart as well, or for
+//! each address where nobody has shown an account yet: one that floods waits behind itself, while the turns of the others
+//! come as before.
 
 use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -35,6 +39,8 @@ pub enum Work {
     Passwords,
     /// Live streams.
     Streams,
+    /// Connections.
+    Connections,
 }
 
 impl Work {
@@ -47,6 +53,7 @@ impl Work {
             Self::Exports => "exports",
             Self::Passwords => "passwords",
             Self::Streams => "streams",
+            Self::Connections => "connections",
         }
     }
 }
@@ -56,8 +63,8 @@ impl Work {
 pub enum Refusal {
     /// The key has reported as many events as it may, until so much later.
     Rate(Duration),
-    /// The account has as much under way as one may.
-    AccountFull,
+    /// The account, or the address, has as much under way as one may.
+    HolderFull,
     /// The server has as much under way as it may, or could not get to it in time.
     ServerFull,
 }
@@ -65,19 +72,22 @@ pub enum Refusal {
 /// The answer to a request that is refused for what else is under way. All such refusals are made here.
 #[must_use]
 pub fn refuse(work: Work, refusal: Refusal) -> Error {
-    if refusal == Refusal::ServerFull {
-        warn_now_and_then(work);
-    }
-    match (refusal, work) {
+    let error = match (refusal, work) {
         (Refusal::Rate(retry_after), _) => {
             let detail = "This key has reported as many events as it may for now; go on after Retry-After.";
             Error::TooManyRequests { detail, retry_after }
         }
-        (Refusal::AccountFull, Work::Streams) => Error::TooManyRequests {
+        (Refusal::HolderFull, Work::Passwords) => {
+            Error::Busy("Too many are signing in from your address at once; try again in a moment.")
+        }
+        (Refusal::HolderFull, Work::Connections) => {
+            Error::Busy("More connections are open from your address than the server takes; try again.")
+        }
+        (Refusal::HolderFull, Work::Streams) => Error::TooManyRequests {
             detail: "Your account has as many streams open as it may; close some first.",
             retry_after: SOON,
         },
-        (Refusal::AccountFull, _) => Error::TooManyRequests {
+        (Refusal::HolderFull, _) => Error::TooManyRequests {
             detail: "Your account has as many requests of this kind under way as it may; let some finish first.",
             retry_after: SOON,
         },
@@ -87,17 +97,24 @@ pub fn refuse(work: Work, refusal: Refusal) -> Error {
         (Refusal::ServerFull, Work::Streams) => {
             Error::Busy("The server has as many streams open as it may; try again in a moment.")
         }
+        (Refusal::ServerFull, Work::Connections) => {
+            Error::Busy("More connections are open than the server takes; try again.")
+        }
         (Refusal::ServerFull, _) => Error::Busy("The server has too much to do at once; try again in a moment."),
+    };
+    if let Error::Busy(reason) = error {
+        warn_now_and_then(work, reason);
     }
+    error
 }
 
 /// Tells the operator of an overload, but not of each request in it.
-fn warn_now_and_then(work: Work) {
+fn warn_now_and_then(work: Work, reason: &str) {
     static WARNED: Mutex<Option<Instant>> = Mutex::new(None);
     let mut warned = WARNED.lock().unwrap_or_else(PoisonError::into_inner);
     if warned.is_none_or(|at| at.elapsed() >= BETWEEN_WARNINGS) {
         *warned = Some(Instant::now());
-        tracing::warn!(?work, "there is more to do than is taken on at once; the rest is refused with 503");
+        tracing::warn!(?work, reason, "there is more to do than is taken on at once; the rest is refused with 503");
     }
 }
 
@@ -131,8 +148,10 @@ pub struct Gates {
     pub lookups: Gate,
     /// For what reads many rows.
     pub searches: Gate,
-    /// For what reads all rows of an account.
+    /// For what reads all rows of an account: a place as long as the document is written, a turn for each page of it.
     pub exports: Gate,
+    /// For hashing passwords, by the [network](crate::caller::network) they come from: nobody has an account before.
+    pub passwords: Gate<IpAddr>,
     /// For streams: their places are what counts, they wait for no turn.
     pub streams: Gate,
 }
@@ -148,37 +167,54 @@ impl Gates {
             Db::Sqlite { .. } => (1, 1),
             Db::Postgres(_) => (8, 4),
         };
+        let workers = available_parallelism().map_or(1, usize::from).try_into().unwrap_or(u32::MAX);
         // Streams leave connections to the rest.
         let streams = limits.max_connections.get().div_ceil(2);
         Self {
             writes: Gate::new(Work::Writes, room(writers, 8192), room(writers_each, 1024)),
             lookups: Gate::new(Work::Writes, room(6, 8192), room(2, 1024)),
             searches: Gate::new(Work::Searches, room(4, 128), room(2, 32)),
-            // An account's second export would wait for longer than anybody does: it is told so at once.
-            exports: Gate::new(Work::Exports, room(4, 4), room(1, 1)),
+            // An account's second export would wait for longer than anybody does: it is told so at once. Whoever reads
+            // theirs slowly holds a page of it in memory.
+            exports: Gate::new(Work::Exports, room(4, 64), room(1, 1)),
+            // An office shares an address.
+            passwords: Gate::new(
+                Work::Passwords,
+                room(workers, workers.saturating_add(64)),
+                room(workers.div_ceil(2), 16),
+            ),
             streams: Gate::new(Work::Streams, room(streams, streams), room(100, 100)),
         }
     }
 
     /// How much of the room of each is taken.
     pub fn loads(&self) -> impl Iterator<Item = Load> + use<'_> {
-        [&self.writes, &self.searches, &self.exports, &self.streams].into_iter().map(Gate::load)
+        let of_accounts = [&self.writes, &self.searches, &self.exports, &self.streams];
+        of_accounts.into_iter().map(Gate::load).chain([self.passwords.load()])
     }
 }
 
-/// Lets in as much as there is room for, in all and for each account. Clones are the same gate.
+/// Who holds places.
+pub trait Holder: Eq + Hash + Copy {}
+
+/// An account.
+impl Holder for Uuid {}
+/// An address.
+impl Holder for IpAddr {}
+
+/// Lets in as much as there is room for, in all and for each account or address. Clones are the same gate.
 #[derive(Debug, Clone)]
-pub struct Gate(Arc<Inner>);
+pub struct Gate<Who: Holder = Uuid>(Arc<Inner<Who>>);
 
 #[derive(Debug)]
-struct Inner {
+struct Inner<Who> {
     work: Work,
     all: Hall,
     room: Room,
     each: Room,
     patience: Duration,
-    /// Of those that hold a place; who leaves last takes the account along.
-    accounts: Mutex<HashMap<Uuid, Hall>>,
+    /// Of those that hold a place; who leaves last takes the hall along.
+    holders: Mutex<HashMap<Who, Hall>>,
 }
 
 #[derive(Debug, Clone)]
@@ -200,17 +236,17 @@ impl Hall {
 
 /// The right to wait for turns. Nothing waits without one.
 #[derive(Debug)]
-pub struct Place {
-    gate: Gate,
-    own: Option<OwnPlace>,
+pub struct Place<Who: Holder = Uuid> {
+    gate: Gate<Who>,
+    own: Option<OwnPlace<Who>>,
     _in_all: OwnedSemaphorePermit,
 }
 
-/// The place among those of one's account.
+/// The place among those of one's own.
 #[derive(Debug)]
-struct OwnPlace {
-    gate: Gate,
-    account: Uuid,
+struct OwnPlace<Who: Holder> {
+    gate: Gate<Who>,
+    holder: Who,
     hall: Hall,
     permit: Option<OwnedSemaphorePermit>,
 }
@@ -224,29 +260,29 @@ pub struct Turn {
 
 /// A turn with its place.
 #[derive(Debug)]
-pub struct Pass {
+pub struct Pass<Who: Holder = Uuid> {
     _turn: Turn,
-    _place: Place,
+    _place: Place<Who>,
 }
 
-impl Gate {
-    /// A gate with room for all together, and for each account.
+impl<Who: Holder> Gate<Who> {
+    /// A gate with room for all together, and for each account or address.
     #[must_use]
     pub fn new(work: Work, all: Room, each: Room) -> Self {
-        let (hall, accounts) = (Hall::new(all), Mutex::default());
-        Self(Arc::new(Inner { work, all: hall, room: all, each, patience: PATIENCE, accounts }))
+        let (hall, holders) = (Hall::new(all), Mutex::default());
+        Self(Arc::new(Inner { work, all: hall, room: all, each, patience: PATIENCE, holders }))
     }
 
-    /// Takes a place and waits for a turn. Whose account it is counts where it is known. 429 if the account has no place
-    /// left, 503 if nobody has.
-    pub async fn enter(&self, account: Option<Uuid>) -> Result<Pass> {
-        let place = self.take(account, 1)?;
+    /// Takes a place and waits for a turn. Whose it is counts where that is known. 429 if the account has no place left,
+    /// 503 if the address has none, or nobody has.
+    pub async fn enter(&self, holder: Option<Who>) -> Result<Pass<Who>> {
+        let place = self.take(holder, 1)?;
         Ok(Pass { _turn: place.turn().await?, _place: place })
     }
 
     /// Takes so many places, without waiting: what takes more memory takes more of them.
-    pub fn take(&self, account: Option<Uuid>, places: u32) -> Result<Place> {
-        let own = account.map(|account| self.take_own(account, places)).transpose()?;
+    pub fn take(&self, holder: Option<Who>, places: u32) -> Result<Place<Who>> {
+        let own = holder.map(|holder| self.take_own(holder, places)).transpose()?;
         let in_all = self.0.all.take(places).ok_or_else(|| refuse(self.0.work, Refusal::ServerFull))?;
         Ok(Place { gate: self.clone(), own, _in_all: in_all })
     }
@@ -262,50 +298,58 @@ impl Gate {
         Load { work: *work, used, room: *room }
     }
 
-    fn take_own(&self, account: Uuid, places: u32) -> Result<OwnPlace> {
-        let mut accounts = self.halls();
-        let hall = accounts.get(&account).cloned().unwrap_or_else(|| Hall::new(self.0.each));
-        let permit = hall.take(places).ok_or_else(|| refuse(self.0.work, Refusal::AccountFull))?;
-        accounts.insert(account, hall.clone());
-        Ok(OwnPlace { gate: self.clone(), account, hall, permit: Some(permit) })
+    /// Waits until nobody holds a place.
+    pub async fn wait_until_empty(&self) {
+        // It is never closed.
+        let _all = self.0.all.places.acquire_many(self.0.room.places).await;
     }
 
-    /// How many accounts have something under way.
+    fn take_own(&self, holder: Who, places: u32) -> Result<OwnPlace<Who>> {
+        let mut holders = self.halls();
+        let hall = holders.get(&holder).cloned().unwrap_or_else(|| Hall::new(self.0.each));
+        let permit = hall.take(places).ok_or_else(|| refuse(self.0.work, Refusal::HolderFull))?;
+        holders.insert(holder, hall.clone());
+        Ok(OwnPlace { gate: self.clone(), holder, hall, permit: Some(permit) })
+    }
+
+    /// How many accounts or addresses have something under way.
     #[must_use]
-    pub fn accounts(&self) -> usize {
+    pub fn holders(&self) -> usize {
         self.halls().len()
     }
 
-    fn halls(&self) -> MutexGuard<'_, HashMap<Uuid, Hall>> {
-        self.0.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+    fn halls(&self) -> MutexGuard<'_, HashMap<Who, Hall>> {
+        self.0.holders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Place {
-    /// Waits until it is one's turn, first among those of one's account, then among all; for no longer than 5 seconds.
+impl<Who: Holder> Place<Who> {
+    /// Waits until it is one's turn, first among those of one's own, then among all; for no longer than 5 seconds.
     /// A place may be used for one turn after another.
     pub async fn turn(&self) -> Result<Turn> {
-        let wait = async {
-            let own = match &self.own {
-                Some(own) => Some(own.hall.turns.clone().acquire_owned().await.ok()?),
-                None => None,
-            };
-            let in_all = self.gate.0.all.turns.clone().acquire_owned().await.ok()?;
-            Some(Turn { _own: own, _in_all: in_all })
+        let turn = timeout(self.gate.0.patience, self.next_turn()).await;
+        turn.unwrap_or_else(|_| Err(refuse(self.gate.0.work, Refusal::ServerFull)))
+    }
+
+    /// The same for as long as it takes: for what is being answered already, and cannot be refused any more.
+    pub async fn next_turn(&self) -> Result<Turn> {
+        let own = match &self.own {
+            Some(own) => Some(own.hall.turns.clone().acquire_owned().await.map_err(Error::internal)?),
+            None => None,
         };
-        let turn = timeout(self.gate.0.patience, wait).await.ok().flatten();
-        turn.ok_or_else(|| refuse(self.gate.0.work, Refusal::ServerFull))
+        let in_all = self.gate.0.all.turns.clone().acquire_owned().await.map_err(Error::internal)?;
+        Ok(Turn { _own: own, _in_all: in_all })
     }
 }
 
-impl Drop for OwnPlace {
+impl<Who: Holder> Drop for OwnPlace<Who> {
     fn drop(&mut self) {
-        // Under the lock, so that nobody takes a place of an account that is just being taken out.
-        let mut accounts = self.gate.halls();
+        // Under the lock, so that nobody takes a place in a hall that is just being taken out.
+        let mut holders = self.gate.halls();
         self.permit = None;
         let places = usize::try_from(self.gate.0.each.places).unwrap_or(usize::MAX);
         if self.hall.places.available_permits() == places {
-            accounts.remove(&self.account);
+            holders.remove(&self.holder);
         }
     }
 }
@@ -396,13 +440,13 @@ mod tests {
             let pass = gate.enter(account).await.unwrap();
             let other = gate.take(account, 1).unwrap();
             drop(pass);
-            assert_eq!(gate.accounts(), 1);
+            assert_eq!(gate.holders(), 1);
             drop(other);
-            assert_eq!(gate.accounts(), 0);
+            assert_eq!(gate.holders(), 0);
         }
         let _all = gate.take(None, 5).unwrap();
         assert_eq!(gate.load().used, Room { turns: 0, places: 5 });
         assert_eq!(status(gate.take(ADA, 1)), 503);
-        assert_eq!(gate.accounts(), 0, "also when there was no room for it");
+        assert_eq!(gate.holders(), 0, "also when there was no room for it");
     }
 }

@@ -80,8 +80,8 @@ impl App {
     pub fn observed(db: Db, settings: Settings, clock: Clock, metrics: Metrics, traces: Traces) -> Result<Self> {
         let closing = CancellationToken::new();
         let hub = Hub::new(closing.clone(), metrics.clone());
-        let passwords = Passwords::new()?;
         let gates = Gates::new(&db, &settings.limits);
+        let passwords = Passwords::new(gates.passwords.clone())?;
         let event_rates = EventRates::new(&settings.limits, clock.clone());
         let commits = Commits::new(&db, &settings.limits);
         let uses = Uses::default();

@@ -1,6 +1,6 @@
 //! Where a request comes from: the other end of its connection or, behind proxies that are trusted, whom they name.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
 use axum::http::HeaderMap;
@@ -48,6 +48,18 @@ impl Caller {
         let nearest = protocol.and_then(|value| value.rsplit(',').next());
         let is_https = nearest.is_some_and(|protocol| protocol.trim().eq_ignore_ascii_case("https"));
         Self { address, is_https, is_forwarded }
+    }
+}
+
+/// What counts as one address: of IPv6 the network, since everybody has all of theirs.
+#[must_use]
+pub fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+        v4 @ IpAddr::V4(_) => v4,
     }
 }
 
@@ -120,6 +132,14 @@ mod tests {
         headers.append("x-forwarded-for", HeaderValue::from_bytes(b"\xff, 203.0.113.7").unwrap());
         let caller = Caller::find(PROXY.parse().unwrap(), &headers, &["10.0.0.0/8".parse().unwrap()]);
         assert_eq!(caller.address.to_string(), CLIENT);
+    }
+
+    #[test]
+    fn of_ipv6_a_network_is_one_address() {
+        let network = |address: &str| network(address.parse().unwrap()).to_string();
+        assert_eq!(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_eq!(network("203.0.113.7"), "203.0.113.7");
+        assert_eq!(network("::ffff:203.0.113.7"), "203.0.113.7");
     }
 
     #[test]

@@ -71,14 +71,14 @@ pub async fn erase_customer(app: &App, provider: &Email, customer: &Email) -> Re
     let Some(provider) = find_user_by_email(app.db(), provider).await? else { return Ok(None) };
     let whose = Links::Between { provider_id: provider.id, email: customer.clone() };
     let mut erased = Erased::default();
-    if whose.find(app.db()).await?.is_empty() {
-        return Ok(None);
-    }
-    // The account of the address, also where the link has been ended.
+    // The account of the address, also where the link has been ended, or erased by a run that was killed right behind.
     let account = find_user_by_email(app.db(), customer).await?.filter(|user| user.role == Role::Customer);
     let noted = account.map(|user| Noted::ByAccountAt { user_id: user.id, provider_id: provider.id });
     if let Some(noted) = noted {
         forget_addresses(app, noted).await?;
+    }
+    if whose.find(app.db()).await?.is_empty() {
+        return Ok(None);
     }
     erase_links(app, &whose, &mut erased).await?;
     if let Some(noted) = noted {
@@ -320,6 +320,15 @@ pub async fn count_uncleaned(db: &Db) -> sqlx::Result<i64> {
 /// did not let go of the database. Refused where we may not rewrite all of it.
 pub async fn clean_files(app: &App, patience: Duration) -> Result<bool> {
     retire::finish(app).await?;
+    // Requests that were under way when an account was closed, if the run that erased it was killed right behind.
+    let accounts: Vec<(Uuid,)> =
+        Select::new("select e.subject_id from erasures e join users u on u.id = e.subject_id")
+            .push(" where e.erased_at is not null and e.cleaned_at is null")
+            .fetch_all(app.db())
+            .await?;
+    for (id,) in accounts {
+        forget_addresses(app, Noted::OfAccount(id)).await?;
+    }
     let began_at = app.clock().now();
     if !app.db().clean_files(patience).await? {
         return Ok(false);

@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
-use futures::{Stream, StreamExt};
+use futures::Stream;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use sqlx::FromRow;
@@ -22,25 +22,27 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use crate::admission::{Place, Turn};
 use crate::api_keys::{self, ApiKey};
 use crate::app::App;
 use crate::audit::{self, Action, Actor, Entry, Part, Subject};
 use crate::auth::{Account, Role, Tenant, Viewer, credentials};
 use crate::configurations::{Configuration, find_configuration};
-use crate::db::Select;
+use crate::db::{Db, Select};
 use crate::error::{Error, Result};
 use crate::events::{Event, load_after_sequence};
-use crate::jobs::{JobDetail, queries};
-use crate::users::{User, find_user};
+use crate::jobs::{Job, JobDetail, queries};
+use crate::users::{User, find_user, find_user_by_email};
+use crate::values::Email;
 
 /// How many rows are read at once.
 const PAGE: i64 = 100;
 
 /// Where a row stands in its list: by time, or by id alone.
-type Place = (DateTime<Utc>, Uuid);
+type Position = (DateTime<Utc>, Uuid);
 
 /// Before all rows.
-const BEGINNING: Place = (DateTime::UNIX_EPOCH, Uuid::nil());
+const BEGINNING: Position = (DateTime::UNIX_EPOCH, Uuid::nil());
 
 /// The routes of this slice.
 pub fn routes() -> OpenApiRouter<App> {
@@ -160,36 +162,107 @@ struct ExportedJob {
 #[utoipa::path(get, path = "/users/me/export", tag = "Accounts", operation_id = "export_me",
     responses((status = 200, description = "The document, as an attachment", body = Export)))]
 async fn export_me(State(app): State<App>, account: Account, viewer: Viewer, actor: Actor) -> Result<Response> {
-    let pass = app.gates().exports.enter(Some(account.user_id)).await?;
+    let place = app.gates().exports.take(Some(account.user_id), 1)?;
+    let turn = place.turn().await?;
     let user = find_user(app.db(), account.user_id).await?.ok_or(Error::NotFound)?;
-    record_export(&app, &user, &actor).await?;
+    let whose = Whose::Own { user, viewer, place };
+    record_export(&app, &whose, &actor).await?;
+    drop(turn);
     let name = format!("attachment; filename=\"milepost-{}.json\"", app.clock().now().date_naive());
     let headers = [(header::CONTENT_TYPE, "application/json".to_owned()), (header::CONTENT_DISPOSITION, name)];
-    let pieces = document(app, user, Some(viewer)).map(move |piece| {
-        // It is under way until its last piece is written, or nobody reads it any more.
-        let _under_way = &pass;
-        piece
-    });
-    Ok((headers, Body::from_stream(pieces)).into_response())
+    Ok((headers, Body::from_stream(document(app, whose))).into_response())
 }
 
-/// Notes in the account's audit log that its data is given out, and with `audit_reads` in those of the providers whose
-/// jobs are in it.
-pub async fn record_export(app: &App, user: &User, actor: &Actor) -> Result<()> {
+/// Whose data is given out, and to whom.
+#[derive(Debug)]
+pub enum Whose {
+    /// An account's, to its owner. It breaks off when their credentials end, and takes a turn for each page: somebody who
+    /// reads slowly keeps nobody else from theirs.
+    Own {
+        /// The account.
+        user: User,
+        /// Who asks.
+        viewer: Viewer,
+        /// Among the exports that are under way.
+        place: Place,
+    },
+    /// Of whoever has an address, to the operator: of the account if there is one, and what providers have written to the
+    /// address.
+    OfAddress {
+        /// The address.
+        email: Email,
+        /// Its account.
+        user: Option<User>,
+    },
+}
+
+impl Whose {
+    /// What there is of an address. None: neither an account nor an invitation.
+    pub async fn find(db: &Db, email: Email) -> sqlx::Result<Option<Self>> {
+        let user = find_user_by_email(db, &email).await?;
+        let is_known = user.is_some() || !find_open_links(db, &email).await?.is_empty();
+        Ok(is_known.then_some(Self::OfAddress { email, user }))
+    }
+
+    fn user(&self) -> Option<&User> {
+        match self {
+            Self::Own { user, .. } => Some(user),
+            Self::OfAddress { user, .. } => user.as_ref(),
+        }
+    }
+
+    /// The jobs that the account may see; for the operator also those of links that no account has.
+    async fn jobs(&self, db: &Db) -> sqlx::Result<Vec<Jobs>> {
+        let of_account = self.user().map(|user| Jobs { tenant: Tenant::of_account(user.id, user.role), link: None });
+        let of_links = match self {
+            Self::Own { .. } => Vec::new(),
+            Self::OfAddress { email, .. } => find_open_links(db, email).await?,
+        };
+        Ok(of_account.into_iter().chain(of_links).collect())
+    }
+}
+
+/// Some of the jobs in an export.
+#[derive(Debug, Clone, Copy)]
+struct Jobs {
+    /// Who may see them.
+    tenant: Tenant,
+    /// The customer link that they were opened for; all if none.
+    link: Option<Uuid>,
+}
+
+/// What providers have of an address that no account has accepted, or has any more.
+async fn find_open_links(db: &Db, email: &Email) -> sqlx::Result<Vec<Jobs>> {
+    let links: Vec<(Uuid, Uuid)> =
+        Select::new("select provider_id, id from customers where customer_id is null and erased_at is null")
+            .bind(" and email = ", email.as_str().to_owned())
+            .push(" order by id")
+            .fetch_all(db)
+            .await?;
+    let jobs =
+        |(provider_id, link)| Jobs { tenant: Tenant::of_account(provider_id, Role::Provider), link: Some(link) };
+    Ok(links.into_iter().map(jobs).collect())
+}
+
+/// Notes that data is given out: in the account's audit log, or in the operator's where there is none; and with
+/// `audit_reads` in those of the providers whose jobs are in it.
+pub async fn record_export(app: &App, whose: &Whose, actor: &Actor) -> Result<()> {
     let mut tx = app.db().begin().await?;
-    let entry = Entry::new(Action::DataExported, user.id).about(Subject::Export);
+    let entry = Entry::new(Action::DataExported, whose.user().map(|user| user.id)).about(Subject::Export);
     audit::record(app, &mut tx, actor, entry).await?;
     tx.commit().await?;
-    audit::record_read_of_all(app, actor, Tenant::of_account(user.id, user.role), Part::Export).await
+    for jobs in whose.jobs(app.db()).await? {
+        audit::record_read_of_all(app, actor, jobs.tenant, Part::Export).await?;
+    }
+    Ok(())
 }
 
-/// The pieces of the document. With a viewer it breaks off when their credentials end.
-pub fn document(app: App, user: User, viewer: Option<Viewer>) -> impl Stream<Item = Result<Bytes>> + Send + 'static {
+/// The pieces of the document.
+pub fn document(app: App, whose: Whose) -> impl Stream<Item = Result<Bytes>> + Send + 'static {
     try_stream! {
-        let mut reader = Reader { app, tenant: Tenant::of_account(user.id, user.role), viewer };
-        let db = reader.app.db().clone();
+        let mut reader = Reader { app, whose };
         yield piece("{\n\"exported_at\": ", &reader.app.clock().now())?;
-        yield piece(",\n\"account\": ", &user)?;
+        yield piece(",\n\"account\": ", &reader.whose.user())?;
 
         for (name, list) in [
             ("sessions", List::Sessions), ("api_keys", List::ApiKeys), ("customers", List::Customers),
@@ -199,7 +272,7 @@ pub fn document(app: App, user: User, viewer: Option<Viewer>) -> impl Stream<Ite
             let mut separator = "\n";
             let mut after = BEGINNING;
             loop {
-                let page = reader.page(list, &user, after).await?;
+                let page = reader.page(list, after).await?;
                 let Some((last, _)) = page.last() else { break };
                 after = *last;
                 for (_, row) in page {
@@ -212,29 +285,31 @@ pub fn document(app: App, user: User, viewer: Option<Viewer>) -> impl Stream<Ite
 
         yield Bytes::from_static(b",\n\"jobs\": [");
         let mut separator = "\n";
-        let mut after = BEGINNING;
-        loop {
-            let jobs = queries::load_after(&db, reader.tenant, after, PAGE).await?;
-            let Some(last) = jobs.last() else { break };
-            after = (last.created_at, last.id);
-            for job in jobs {
-                // It may just have been deleted, or given to somebody else.
-                let Some(job) = reader.job(job.id).await? else { continue };
-                let (id, newest) = (job.job.id, job.job.last_sequence);
-                let open = serde_json::to_string(&ExportedJob { job, events: Vec::new() }).map_err(Error::internal)?;
-                yield Bytes::from(format!("{separator}{}", open.strip_suffix("]}").unwrap_or(&open)));
-                separator = ",\n";
-                let (mut sequence, mut between) = (0, "\n");
-                while sequence < newest {
-                    let events = reader.events(id, sequence, newest).await?;
-                    let Some(last) = events.last() else { break };
-                    sequence = last.sequence;
-                    for event in &events {
-                        yield piece(between, event)?;
-                        between = ",\n";
+        for jobs in reader.whose.jobs(reader.app.db()).await? {
+            let mut after = BEGINNING;
+            loop {
+                let page = reader.jobs(jobs, after).await?;
+                let Some(last) = page.last() else { break };
+                after = (last.created_at, last.id);
+                for job in page {
+                    // It may just have been deleted, or given to somebody else.
+                    let Some(job) = reader.job(jobs.tenant, job.id).await? else { continue };
+                    let (id, newest) = (job.job.id, job.job.last_sequence);
+                    let open = written(&ExportedJob { job, events: Vec::new() })?;
+                    yield Bytes::from(format!("{separator}{}", open.strip_suffix("]}").unwrap_or(&open)));
+                    separator = ",\n";
+                    let (mut sequence, mut between) = (0, "\n");
+                    while sequence < newest {
+                        let events = reader.events(jobs.tenant, id, sequence, newest).await?;
+                        let Some(last) = events.last() else { break };
+                        sequence = last.sequence;
+                        for event in &events {
+                            yield piece(between, event)?;
+                            between = ",\n";
+                        }
                     }
+                    yield Bytes::from_static(b"]}");
                 }
-                yield Bytes::from_static(b"]}");
             }
         }
         yield Bytes::from_static(b"],\n\"complete\": true\n}\n");
@@ -260,17 +335,20 @@ enum List {
     AuditLog,
 }
 
-/// Who reads what.
+/// Reads a page at a time.
 struct Reader {
     app: App,
-    tenant: Tenant,
-    viewer: Option<Viewer>,
+    whose: Whose,
 }
 
 impl Reader {
     /// A page of a list: the rows as they are written. The audit log grows without end, so it is read along its index.
-    async fn page(&mut self, list: List, user: &User, after: Place) -> Result<Vec<(Place, String)>> {
-        self.expect_credentials().await?;
+    async fn page(&mut self, list: List, after: Position) -> Result<Vec<(Position, String)>> {
+        let _turn = self.begin_page().await?;
+        if let List::Customers = list {
+            return self.rows(self.customers(), "l.id", after, |row: &ExportedCustomer| row.id).await;
+        }
+        let Some(user) = self.whose.user() else { return Ok(Vec::new()) };
         match list {
             List::Sessions => {
                 let select = Select::new(
@@ -283,21 +361,7 @@ impl Reader {
                 let select = Select::new(format!("select {} from api_keys where user_id = ", api_keys::COLUMNS));
                 self.rows(select.bind("", user.id), "id", after, |row: &ApiKey| row.id).await
             }
-            List::Customers => {
-                let select = Select::new(
-                    "select l.id, l.provider_id, coalesce(p.organization, p.first_name || ' ' || p.last_name)
-                         as provider_name, l.customer_id, l.email, l.invitation_expires_at, l.unlinked_at,
-                         l.created_at, l.updated_at
-                     from customers l join users p on p.id = l.provider_id where l.erased_at is null and ",
-                );
-                // Signing up with an address proves nothing: what others have written to it only the operator gives out.
-                let select = match (user.role, &self.viewer) {
-                    (Role::Provider, _) => select.bind("l.provider_id = ", user.id),
-                    (Role::Customer, Some(_)) => select.bind("l.customer_id = ", user.id),
-                    (Role::Customer, None) => select.bind("l.email = ", user.email.as_str().to_owned()),
-                };
-                self.rows(select, "l.id", after, |row: &ExportedCustomer| row.id).await
-            }
+            List::Customers => Ok(Vec::new()),
             List::AuditLog => {
                 let select = Select::new(
                     "select id, created_at, action, actor, actor_id, key_id, subject, subject_id, address, request_id,
@@ -312,17 +376,42 @@ impl Reader {
                 let rows: Vec<ExportedEntry> = select.fetch_all(self.app.db()).await?;
                 rows.iter().map(|row| Ok(((row.created_at, row.id), written(row)?))).collect()
             }
-            List::Configurations => self.configuration(after).await,
+            List::Configurations => self.configuration(user, after).await,
         }
+    }
+
+    /// Signing up with an address proves nothing: what others have written to it only the operator gives out.
+    fn customers(&self) -> Select {
+        let mut select = Select::new("");
+        let condition = match &self.whose {
+            Whose::Own { user, .. } => {
+                let column = match user.role {
+                    Role::Provider => "provider_id",
+                    Role::Customer => "customer_id",
+                };
+                format!("l.{column} = {}", select.value(user.id))
+            }
+            Whose::OfAddress { email, user } => {
+                let email = select.value(email.as_str().to_owned());
+                let provider_id = select.value(user.as_ref().map(|user| user.id).unwrap_or_default());
+                format!("(l.email = {email} or l.provider_id = {provider_id})")
+            }
+        };
+        select.push(&format!(
+            "select l.id, l.provider_id, coalesce(p.organization, p.first_name || ' ' || p.last_name)
+                 as provider_name, l.customer_id, l.email, l.invitation_expires_at, l.unlinked_at,
+                 l.created_at, l.updated_at
+             from customers l join users p on p.id = l.provider_id where l.erased_at is null and {condition}"
+        ))
     }
 
     async fn rows<T>(
         &self,
         select: Select,
         id: &str,
-        after: Place,
+        after: Position,
         id_of: impl Fn(&T) -> Uuid,
-    ) -> Result<Vec<(Place, String)>>
+    ) -> Result<Vec<(Position, String)>>
     where
         T: Serialize + for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin,
     {
@@ -335,8 +424,8 @@ impl Reader {
     }
 
     /// One configuration: a large one has as much in it as a page of anything else.
-    async fn configuration(&self, after: Place) -> Result<Vec<(Place, String)>> {
-        let Tenant::Provider(provider) = self.tenant else { return Ok(Vec::new()) };
+    async fn configuration(&self, user: &User, after: Position) -> Result<Vec<(Position, String)>> {
+        let Tenant::Provider(provider) = Tenant::of_account(user.id, user.role) else { return Ok(Vec::new()) };
         let next: Vec<(Uuid,)> = Select::new("select id from job_configurations where provider_id = ")
             .bind("", provider.id())
             .bind(" and id > ", after.1)
@@ -348,28 +437,33 @@ impl Reader {
         Ok(vec![((after.0, *id), written(&configuration)?)])
     }
 
-    async fn job(&mut self, id: Uuid) -> Result<Option<JobDetail>> {
-        self.expect_credentials().await?;
-        queries::find_detail(self.app.db(), self.tenant, id).await
+    async fn jobs(&mut self, jobs: Jobs, after: Position) -> Result<Vec<Job>> {
+        let _turn = self.begin_page().await?;
+        Ok(queries::load_after(self.app.db(), jobs.tenant, jobs.link, after, PAGE).await?)
+    }
+
+    async fn job(&mut self, tenant: Tenant, id: Uuid) -> Result<Option<JobDetail>> {
+        let _turn = self.begin_page().await?;
+        queries::find_detail(self.app.db(), tenant, id).await
     }
 
     /// A page of a job's events; none once the job may not be seen any more.
-    async fn events(&mut self, job_id: Uuid, after: i64, newest: i64) -> Result<Vec<Event>> {
-        self.expect_credentials().await?;
-        if queries::find(self.app.db(), self.tenant, job_id).await?.is_none() {
+    async fn events(&mut self, tenant: Tenant, job_id: Uuid, after: i64, newest: i64) -> Result<Vec<Event>> {
+        let _turn = self.begin_page().await?;
+        if queries::find(self.app.db(), tenant, job_id).await?.is_none() {
             return Ok(Vec::new());
         }
         let events = load_after_sequence(self.app.db(), job_id, after, PAGE.min(newest - after)).await?;
         Ok(events.into_iter().map(|stored| stored.event).collect())
     }
 
-    async fn expect_credentials(&mut self) -> Result<()> {
-        let now = self.app.clock().now();
-        let Some(viewer) = &mut self.viewer else { return Ok(()) };
-        if credentials::revalidate(self.app.db(), viewer, now).await? {
-            Ok(())
-        } else {
-            Err(Error::Unauthenticated("Your session has just ended."))
+    /// Waits for a turn, and makes sure that the credentials are good still. The operator has no need of either.
+    async fn begin_page(&mut self) -> Result<Option<Turn>> {
+        let Whose::Own { viewer, place, .. } = &mut self.whose else { return Ok(None) };
+        let turn = place.next_turn().await?;
+        if !credentials::revalidate(self.app.db(), viewer, self.app.clock().now()).await? {
+            return Err(Error::Unauthenticated("Your session has just ended."));
         }
+        Ok(Some(turn))
     }
 }

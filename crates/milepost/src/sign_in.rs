@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::audit::{Action, Entry, Origin, Subject, record};
 use crate::auth::Account;
 use crate::auth::credentials::removal_cookie;
+use crate::auth::password::Hashing;
 use crate::auth::throttle::{self, Bucket};
 use crate::db::{Db, Tx, on, record_access_change, sql};
 use crate::error::{Error, Result};
@@ -59,13 +60,11 @@ struct LoginForm {
     responses((status = 200, description = "Signed in", body = User)), security(()))]
 async fn log_in(State(app): State<App>, browser: Browser, request: Request) -> Result<(CookieJar, Json<User>)> {
     let login = read_login(request).await?;
-    let attempt = Attempt::begin(&app, &login.email, &browser.origin).await?;
+    let hashing = app.passwords().enter(&browser.origin)?;
+    let attempt = Attempt::of(&login.email, &browser.origin);
     let remember = login.remember;
-    let compared = compare(&app, login).await;
-    if compared.is_err() {
-        attempt.take_back(&app).await;
-    }
-    let (account, matches) = compared?;
+    let comparing = compare(&app, hashing, login);
+    let (account, matches) = throttle::charge(&app, &[&attempt.of_address, &attempt.of_account], comparing).await?;
     let mut tx = app.db().begin().await?;
     match account {
         Some(account) if matches && still_may_sign_in(&mut tx, &account).await? => {
@@ -106,12 +105,11 @@ struct Attempt {
 }
 
 impl Attempt {
-    async fn begin(app: &App, typed_email: &str, origin: &Origin) -> Result<Self> {
+    fn of(typed_email: &str, origin: &Origin) -> Self {
         let network = throttle::network(origin);
         let of_address = throttle::SIGN_IN_OF_ADDRESS.of(&[&network]);
         let of_account = throttle::SIGN_IN.of(&[&network, &typed_email.trim().to_lowercase()]);
-        throttle::take(app, &[&of_address, &of_account]).await?;
-        Ok(Self { of_address, of_account })
+        Self { of_address, of_account }
     }
 
     /// It was no guess: the password was right.
@@ -119,23 +117,10 @@ impl Attempt {
         throttle::give_back(tx, &self.of_address).await?;
         throttle::refill(tx, &self.of_account).await
     }
-
-    /// It was no guess: nothing was compared.
-    async fn take_back(&self, app: &App) {
-        let given_back = async {
-            let mut tx = app.db().begin().await?;
-            throttle::give_back(&mut tx, &self.of_address).await?;
-            throttle::give_back(&mut tx, &self.of_account).await?;
-            tx.commit().await
-        };
-        if let Err(error) = given_back.await {
-            tracing::warn!(%error, "an attempt to sign in counts that was none");
-        }
-    }
 }
 
 /// The account of an address, and whether the password is its own. Takes as long where there is none.
-async fn compare(app: &App, login: Login) -> Result<(Option<StoredAccount>, bool)> {
+async fn compare(app: &App, hashing: Hashing, login: Login) -> Result<(Option<StoredAccount>, bool)> {
     let account = match Email::try_from(login.email) {
         Ok(email) => find_account(app.db(), &email).await?,
         Err(_) => None,
@@ -145,7 +130,7 @@ async fn compare(app: &App, login: Login) -> Result<(Option<StoredAccount>, bool
     let known = possible.is_some();
     let probe = possible.unwrap_or_else(Password::decoy);
     let stored = account.as_ref().map(|account| account.password.clone());
-    let matches = app.passwords().verify(probe, stored).await?;
+    let matches = hashing.verify(probe, stored).await?;
     Ok((account, known && matches))
 }
 

@@ -108,9 +108,13 @@ async fn sign_up(State(app): State<App>, origin: Origin, Json(new): Json<NewUser
         return Err(Error::Forbidden("Accounts are made by invitation here; ask your provider or the operator."));
     }
     // A password that is refused costs nothing.
-    new.password()?;
-    throttle::take(&app, &[&throttle::SIGN_UP.of(&[&throttle::network(&origin)])]).await?;
-    let user = add_user(&app, &origin.nobody(), new).await?;
+    let password = new.password()?;
+    let hashing = app.passwords().enter(&origin)?;
+    let of_address = throttle::SIGN_UP.of(&[&throttle::network(&origin)]);
+    let hash = throttle::charge(&app, &[&of_address], hashing.hash(password)).await?;
+    let mut tx = app.db().begin().await?;
+    let user = insert_user(&app, &mut tx, &origin.nobody(), new, hash).await?;
+    tx.commit().await?;
     Ok((StatusCode::CREATED, Json(user)).into_response())
 }
 
@@ -195,11 +199,15 @@ async fn change_password(
     let (email, stored) = find_password(app.db(), account.user_id).await?.ok_or_else(wrong)?;
     let new = change.new_password.of(&email).map_err(|reason| Error::invalid("/new_password", reason))?;
     let guesses = throttle::PASSWORD_CHANGE.of(&[&account.session_id.to_string()]);
-    throttle::take(&app, &[&guesses]).await?;
-    if !app.passwords().verify(current, Some(stored.clone())).await? {
-        return Err(wrong());
-    }
-    let hash = app.passwords().hash(new).await?;
+    let hashing = app.passwords().enter(&origin)?;
+    let replacing = async {
+        if hashing.verify(current, Some(stored.clone())).await? {
+            hashing.hash(new).await.map(Some)
+        } else {
+            Ok(None)
+        }
+    };
+    let hash = throttle::charge(&app, &[&guesses], replacing).await?.ok_or_else(wrong)?;
     let now = app.clock().now();
     let mut tx = app.db().begin().await?;
     // Of two changes at once the second finds that its current password is none any more.
@@ -245,7 +253,7 @@ pub async fn find_user_by_email(on: impl Into<On<'_>>, email: &Email) -> sqlx::R
 
 /// Makes an account.
 pub async fn add_user(app: &App, actor: &Actor, new: NewUser) -> Result<User> {
-    let password = app.passwords().hash(new.password()?).await?;
+    let password = app.passwords().enter(actor.origin())?.hash(new.password()?).await?;
     let mut tx = app.db().begin().await?;
     let user = insert_user(app, &mut tx, actor, new, password).await?;
     tx.commit().await?;
@@ -305,7 +313,7 @@ pub async fn list_users(db: &Db) -> sqlx::Result<Vec<ListedUser>> {
 /// Gives an account another password and ends its sessions. False: there is no such account.
 pub async fn set_password(app: &App, actor: &Actor, email: &Email, password: NewPassword) -> Result<bool> {
     let password = password.of(email).map_err(|reason| Error::invalid("/password", reason))?;
-    let hash = app.passwords().hash(password).await?;
+    let hash = app.passwords().enter(actor.origin())?.hash(password).await?;
     let now = app.clock().now();
     let mut tx = app.db().begin().await?;
     let Some(user) = find_user_by_email(&mut tx, email).await? else { return Ok(false) };

@@ -112,7 +112,7 @@ pub enum Tenant {
 }
 
 impl Tenant {
-    /// Whose an account's jobs are, for the operator, who looks at them without the account's credentials.
+    /// Whose an account's jobs are: of an account that has shown who it is, or for the operator.
     pub(crate) fn of_account(user_id: Uuid, role: Role) -> Self {
         match role {
             Role::Provider => Self::Provider(ProviderId(user_id)),
@@ -192,10 +192,7 @@ impl Account {
     /// What the account may see.
     #[must_use]
     pub fn tenant(&self) -> Tenant {
-        match self.role {
-            Role::Provider => Tenant::Provider(ProviderId(self.user_id)),
-            Role::Customer => Tenant::Customer(CustomerId(self.user_id)),
-        }
+        Tenant::of_account(self.user_id, self.role)
     }
 }
 

@@ -1,46 +1,49 @@
 //! Passwords are kept as argon2id hashes only. A hash takes 19 MiB and tens of milliseconds on purpose, so only as
 //! many are worked out at once as there are processors, and only so many wait.
 
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::thread::available_parallelism;
 
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 
-use crate::admission::{Gate, Load, Room, Work};
+use crate::admission::{Gate, Place};
+use crate::audit::Origin;
+use crate::caller::network;
 use crate::error::{Error, Result};
 use crate::values::Password;
 
-/// How many may wait for their turn before others are told to come back.
-const QUEUE: u32 = 64;
-
-/// Hashes passwords, a few at a time.
+/// Lets in those whose passwords are to be hashed.
 #[derive(Debug, Clone)]
 pub struct Passwords {
-    gate: Gate,
+    gate: Gate<IpAddr>,
     /// What the password of an unknown account is compared with, so that the answer takes as long.
     decoy: Arc<str>,
 }
 
 impl Passwords {
-    /// As many workers as processors.
-    pub fn new() -> Result<Self> {
-        let workers = available_parallelism().map_or(1, usize::from).try_into().unwrap_or(u32::MAX);
-        let room = Room { turns: workers, places: workers.saturating_add(QUEUE) };
-        Ok(Self {
-            // Nobody has an account before the password is checked.
-            gate: Gate::new(Work::Passwords, room, room),
-            decoy: hash(b"nobody's password").map(Arc::from)?,
-        })
+    /// Those that this gate lets in.
+    pub fn new(gate: Gate<IpAddr>) -> Result<Self> {
+        Ok(Self { gate, decoy: hash(b"nobody's password").map(Arc::from)? })
     }
 
-    /// How many are worked out and wait.
-    #[must_use]
-    pub fn load(&self) -> Load {
-        self.gate.load()
+    /// Takes a place among those who wait. Of the places, and of the turns, those from one address have a share: 503
+    /// where it is used up, before anything else was done for the request.
+    pub fn enter(&self, origin: &Origin) -> Result<Hashing> {
+        let place = self.gate.take(origin.address().map(network), 1)?;
+        Ok(Hashing { place: Arc::new(place), decoy: self.decoy.clone() })
     }
+}
 
+/// A place among those whose passwords are hashed, a few at a time.
+#[derive(Debug)]
+pub struct Hashing {
+    place: Arc<Place<IpAddr>>,
+    decoy: Arc<str>,
+}
+
+impl Hashing {
     /// The hash to keep, in the PHC format.
     pub async fn hash(&self, password: Password) -> Result<String> {
         self.work(move || hash(password.as_bytes())).await?
@@ -55,11 +58,11 @@ impl Passwords {
     }
 
     async fn work<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-        let pass = self.gate.enter(None).await?;
-        // The pass goes along: a caller that gives up does not make room for more work than there are workers.
+        let held = (self.place.turn().await?, self.place.clone());
+        // Both go along: a caller that gives up does not make room for more work than there are workers.
         tokio::task::spawn_blocking(move || {
             let result = work();
-            drop(pass);
+            drop(held);
             result
         })
         .await

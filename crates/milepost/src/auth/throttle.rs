@@ -5,7 +5,6 @@
 //! that was taken is given back (the generic cell rate algorithm). It is taken before anything is compared, so that
 //! guesses at once do not race past it.
 
-use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -13,8 +12,9 @@ use sha2::{Digest, Sha256};
 
 use crate::app::App;
 use crate::audit::Origin;
+use crate::caller;
 use crate::db::{On, Tx, on};
-use crate::error::{Error, Result};
+use crate::error::{Cause, Error, Result};
 
 /// So many at once, then one in every so many seconds.
 #[derive(Debug, Clone, Copy)]
@@ -65,17 +65,30 @@ impl Rate {
     }
 }
 
-/// What counts as one address: of IPv6 the network, since everybody has all of theirs.
+/// What counts as one address, in words.
 #[must_use]
 pub fn network(origin: &Origin) -> String {
-    match origin.address() {
-        Some(IpAddr::V4(address)) => address.to_string(),
-        Some(IpAddr::V6(address)) => {
-            let [a, b, c, d, ..] = address.segments();
-            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).to_string()
+    origin.address().map(|address| caller::network(address).to_string()).unwrap_or_default()
+}
+
+/// Takes one from each bucket for an attempt, and gives it back where that fails on our side: it was no guess then, since
+/// nothing was learned.
+pub async fn charge<T>(app: &App, buckets: &[&Bucket], attempt: impl Future<Output = Result<T>>) -> Result<T> {
+    take(app, buckets).await?;
+    let outcome = attempt.await;
+    if outcome.is_err() {
+        let given_back = async {
+            let mut tx = app.db().begin().await?;
+            for bucket in buckets {
+                give_back(&mut tx, bucket).await?;
+            }
+            tx.commit().await
+        };
+        if let Err(error) = given_back.await {
+            tracing::warn!(error = %Cause(&error), "an attempt counts that was none");
         }
-        None => String::new(),
     }
+    outcome
 }
 
 /// Takes one from each bucket, or none where one of them is empty: 429. Those of an address come first, always, so that

@@ -1,5 +1,5 @@
-//! `milepost export`: all data of an account as one JSON document on standard output, for whoever asks the operator for
-//! it.
+//! `milepost export`: all data of an account, or of somebody who was only invited, as one JSON document on standard output,
+//! for whoever asks the operator for it.
 
 use std::io::Write;
 use std::pin::pin;
@@ -11,8 +11,7 @@ use super::user::parse;
 use super::{DatabaseArgs, Failure, Outcome};
 use crate::app::App;
 use crate::audit::Actor;
-use crate::export::{document, record_export};
-use crate::users::find_user_by_email;
+use crate::export::{Whose, document, record_export};
 use crate::values::Email;
 
 #[derive(Debug, Args)]
@@ -26,9 +25,9 @@ pub(super) struct Export {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// All data of an account
+    /// All data of an account, and what providers have written to its address; also where there is no account yet
     User {
-        /// The address to sign in with
+        /// The address
         #[arg(long)]
         email: String,
     },
@@ -46,11 +45,11 @@ impl Export {
 }
 
 async fn write(app: &App, email: &Email) -> Outcome {
-    let Some(user) = find_user_by_email(app.db(), email).await? else {
-        return Err(Failure(format!("there is no account {}", email.as_str())));
+    let Some(whose) = Whose::find(app.db(), email.clone()).await? else {
+        return Err(Failure(format!("there is no account and no invitation {}", email.as_str())));
     };
-    record_export(app, &user, &Actor::OPERATOR).await?;
-    let mut document = pin!(document(app.clone(), user, None));
+    record_export(app, &whose, &Actor::OPERATOR).await?;
+    let mut document = pin!(document(app.clone(), whose));
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     while let Some(piece) = document.next().await {
         out.write_all(&piece?)?;

@@ -76,6 +76,11 @@ pub struct SettingArgs {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_connections: Option<u32>,
 
+    /// How many of them come from one address, of IPv6 from one network of 64 bits; trusted proxies apart [default: half]
+    #[arg(long, value_name = "NUMBER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_connections_per_address: Option<u32>,
+
     /// How long a request's head may take to arrive [default: 10s]
     #[arg(long, value_name = "DURATION")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -159,6 +164,7 @@ const KEYS: [&str; 22] = [
     "metrics_listen",
     "log_format",
     "max_connections",
+    "max_connections_per_address",
     "header_timeout",
     "request_timeout",
     "idle_timeout",
@@ -223,6 +229,8 @@ pub struct Retention {
 pub struct Limits {
     /// Connections open at once.
     pub max_connections: NonZeroU32,
+    /// Those of one address; half of all if none.
+    pub max_connections_per_address: Option<NonZeroU32>,
     /// For a request's head to arrive.
     pub header_timeout: Duration,
     /// For a request to be answered, streams apart; and for a client to read nothing of an answer or a stream.
@@ -244,6 +252,7 @@ impl Default for Limits {
         }
         Self {
             max_connections: count(10_000),
+            max_connections_per_address: None,
             header_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_mins(1),
@@ -251,6 +260,14 @@ impl Default for Limits {
             event_burst: count(2_000),
             event_group: count(500),
         }
+    }
+}
+
+impl Limits {
+    /// Connections open at once from one address.
+    #[must_use]
+    pub fn connections_of_address(&self) -> u32 {
+        self.max_connections_per_address.map_or(self.max_connections.get().div_ceil(2), NonZeroU32::get)
     }
 }
 
@@ -325,6 +342,7 @@ struct Given {
     #[serde(default)]
     log_format: LogFormat,
     max_connections: Option<NonZeroU32>,
+    max_connections_per_address: Option<NonZeroU32>,
     header_timeout: Option<Span>,
     request_timeout: Option<Span>,
     idle_timeout: Option<Span>,
@@ -383,6 +401,7 @@ impl SettingArgs {
             log_format: given.log_format,
             limits: Limits {
                 max_connections: given.max_connections.unwrap_or(usual.limits.max_connections),
+                max_connections_per_address: given.max_connections_per_address,
                 header_timeout: duration(given.header_timeout, usual.limits.header_timeout),
                 request_timeout: duration(given.request_timeout, usual.limits.request_timeout),
                 idle_timeout: duration(given.idle_timeout, usual.limits.idle_timeout),

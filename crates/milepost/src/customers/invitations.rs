@@ -163,7 +163,7 @@ async fn accept_with_new_account(
     if find_user_by_email(app.db(), &new.email).await?.is_some() {
         return Err(exists);
     }
-    let password = app.passwords().hash(new.password()?).await?;
+    let password = app.passwords().enter(&browser.origin)?.hash(new.password()?).await?;
     let mut tx = app.db().begin().await?;
     let user = match insert_user(app, &mut tx, &browser.origin.nobody(), new, password).await {
         Err(Error::Conflict { .. }) => return Err(exists),

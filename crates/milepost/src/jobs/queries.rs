@@ -227,10 +227,18 @@ async fn load<'a>(on: impl Into<On<'a>>, ids: impl IntoIterator<Item = Uuid>) ->
     fetch(Select::new(SELECT).bind_all(" where jobs.id", ids), on).await
 }
 
-/// Jobs the tenant may see behind one of them, in the order they were opened.
-pub async fn load_after(db: &Db, tenant: Tenant, after: (DateTime<Utc>, Uuid), count: i64) -> sqlx::Result<Vec<Job>> {
+/// Jobs the tenant may see behind one of them, in the order they were opened; of one customer link, those that are not
+/// anonymous.
+pub async fn load_after(
+    db: &Db,
+    tenant: Tenant,
+    link: Option<Uuid>,
+    after: (DateTime<Utc>, Uuid),
+    count: i64,
+) -> sqlx::Result<Vec<Job>> {
     let select = Select::new(SELECT)
         .bind(&format!(" where jobs.{} = ", tenant.jobs_column()), tenant.id())
+        .bind_some(" and jobs.anonymised_at is null and jobs.customer_link_id = ", link)
         .bind(" and (jobs.created_at, jobs.id) > (", after.0)
         .bind(", ", after.1)
         .bind(") order by jobs.created_at, jobs.id limit ", count);

@@ -67,7 +67,7 @@ async fn look_up(app: &App) {
         numbers.with_label_values(&[pool.name, "used"]).set(i64::from(pool.size.saturating_sub(pool.idle)));
         metrics.database_connections_max.with_label_values(&[pool.name]).set(i64::from(pool.max));
     }
-    for Load { work, used, room } in app.gates().loads().chain([app.passwords().load()]) {
+    for Load { work, used, room } in app.gates().loads() {
         for (numbers, count) in [(&metrics.work_used, used), (&metrics.work_room, room)] {
             numbers.with_label_values(&[work.as_str(), "turns"]).set(i64::from(count.turns));
             numbers.with_label_values(&[work.as_str(), "places"]).set(i64::from(count.places));

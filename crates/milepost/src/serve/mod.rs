@@ -5,21 +5,24 @@ mod refusals;
 mod wire;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
+use ipnet::IpNet;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use crate::admission::{Gate, Room, Work};
 use crate::app::{self, App};
+use crate::caller::network;
 use crate::config::Limits;
+use crate::error::Error;
 use crate::live::Hub;
 use crate::observe::metrics::Metrics;
 use crate::retention;
@@ -48,11 +51,11 @@ struct Door {
     router: Router,
     limits: Limits,
     refusals: Refusals,
-    /// A permit for each connection that may be open.
-    places: Arc<Semaphore>,
-    /// The same for those that are turned away.
+    trusted_proxies: Vec<IpNet>,
+    /// A place for each connection that may be open.
+    places: Gate<IpAddr>,
+    /// A permit for each that is turned away.
     turned_away: Arc<Semaphore>,
-    is_full: AtomicBool,
     /// Idle connections end, the others after their answer.
     closing: CancellationToken,
     /// All connections end.
@@ -62,14 +65,15 @@ struct Door {
 
 impl Door {
     fn new(router: Router, app: &App, limits: Limits) -> Arc<Self> {
-        let places = usize::try_from(limits.max_connections.get()).unwrap_or(Semaphore::MAX_PERMITS);
+        let room = |connections| Room { turns: connections, places: connections };
+        let (all, each) = (limits.max_connections.get(), limits.connections_of_address());
         Arc::new(Self {
             router,
             limits,
-            refusals: Refusals::new(app.settings()),
-            places: Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS))),
+            refusals: Refusals::new(app),
+            trusted_proxies: app.settings().trusted_proxies.clone(),
+            places: Gate::new(Work::Connections, room(all), room(each)),
             turned_away: Arc::new(Semaphore::new(TURNED_AWAY)),
-            is_full: AtomicBool::new(false),
             closing: app.closing().clone(),
             cut: CancellationToken::new(),
             metrics: app.metrics().clone(),
@@ -94,8 +98,7 @@ pub async fn serve(
     let hub = tokio::spawn(app.hub().clone().run(app.db().clone(), seen));
     let clearing = tokio::spawn(app::clear_expired(app.clone()));
     let retiring = tokio::spawn(retention::run(app.clone()));
-    let limits = app.settings().limits;
-    let door = Door::new(app::router(app.clone()), &app, limits);
+    let door = Door::new(app::router(app.clone()), &app, app.settings().limits);
     let accepting = tokio::spawn(accept(listener, door.clone()));
 
     stop.await;
@@ -105,8 +108,7 @@ pub async fn serve(
     let deadline = Instant::now() + GRACE;
     // Only a panic in these could make them fail, and that has been logged.
     let _ = accepting.await;
-    let all = door.places.acquire_many(limits.max_connections.get());
-    if timeout_at(deadline - CLOSING, all).await.is_err() {
+    if timeout_at(deadline - CLOSING, door.places.wait_until_empty()).await.is_err() {
         tracing::warn!("connections that did not end in time are cut");
         door.cut.cancel();
     }
@@ -147,23 +149,18 @@ fn is_of_the_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-/// Serves a connection beside the others, or turns it away if there are too many.
+/// Serves a connection beside the others, or turns it away if there are too many, in all or from its address.
 fn admit(door: &Arc<Door>, stream: TcpStream, peer: SocketAddr) {
     if let Err(error) = prepare(&stream, door.limits.request_timeout) {
         tracing::debug!(%error, "could not prepare a connection");
     }
-    let Ok(place) = door.places.clone().try_acquire_owned() else {
-        if !door.is_full.swap(true, Ordering::Relaxed) {
-            let connections = door.limits.max_connections;
-            tracing::warn!(%connections, "more connections than max_connections: turning away");
-        }
-        return turn_away(door, stream);
+    let address = peer.ip().to_canonical();
+    // A proxy brings everybody's.
+    let is_trusted = door.trusted_proxies.iter().any(|proxies| proxies.contains(&address));
+    let place = match door.places.take((!is_trusted).then(|| network(address)), 1) {
+        Ok(place) => place,
+        Err(refusal) => return turn_away(door, stream, &refusal),
     };
-    // Said again only once there was room, or it would be said with every place that comes free.
-    let room = usize::try_from(door.limits.max_connections.get() / 10).unwrap_or_default();
-    if door.places.available_permits() > room {
-        door.is_full.store(false, Ordering::Relaxed);
-    }
     let door = door.clone();
     tokio::spawn(async move {
         let _open = door.metrics.open_connection();
@@ -188,9 +185,9 @@ fn prepare(stream: &TcpStream, patience: Duration) -> io::Result<()> {
 }
 
 /// Answers 503, whatever was to be asked, and closes.
-fn turn_away(door: &Door, mut stream: TcpStream) {
+fn turn_away(door: &Door, mut stream: TcpStream, refusal: &Error) {
     let Ok(place) = door.turned_away.clone().try_acquire_owned() else { return };
-    let answer = door.refusals.busy.clone();
+    let answer = door.refusals.of(refusal);
     tokio::spawn(async move {
         let told = async {
             stream.write_all(&answer).await?;

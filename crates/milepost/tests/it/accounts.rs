@@ -292,7 +292,7 @@ on_both! {
         }
         assert_eq!(server.column::<i64>("select count(*) from users").await, [1]);
         // Who has such a password from before may still sign in.
-        let old = server.app.passwords().hash("password1".to_owned().try_into().unwrap()).await.unwrap();
+        let old = server.app.passwords().enter(&milepost::audit::Origin::default()).unwrap().hash("password1".to_owned().try_into().unwrap()).await.unwrap();
         server.database.raw().await.execute(&format!("update users set password = '{old}'")).await.unwrap();
         sign_in(&server, &alice.email, "password1").await.expect(200);
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use milepost::erasure::{clean_files, erase_user};
+use milepost::erasure::{clean_files, erase_customer, erase_user};
 use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, Executor, SqliteConnection};
@@ -106,6 +106,16 @@ async fn counts(server: &TestServer) -> Vec<i64> {
 async fn erase(server: &TestServer, arguments: &[&str]) -> String {
     let all: Vec<&str> = [&["erase"], arguments].concat();
     Milepost::on(&server.database, &all).run().await.expect_success()
+}
+
+/// Notes an act of somebody, with an address, in a log.
+async fn note_late(server: &TestServer, log: &str, actor: &str) {
+    let (id, now) = (server.database.id("00000000-0000-7000-8000-000000000001"), server.clock.now().to_rfc3339());
+    let late = format!(
+        "insert into audit_log (id, tenant_id, created_at, action, actor, actor_id, address)
+         values ({id}, {log}, '{now}', 'job_read', 'user', {actor}, '192.0.2.7')"
+    );
+    server.database.raw().await.execute(&late).await.unwrap();
 }
 
 async fn expect_nothing_to_rebuild(server: &TestServer) {
@@ -319,6 +329,57 @@ on_both! {
         assert_eq!(server.column::<i64>("select count(*) from erasures where cleaned_at is null").await, [0]);
     }
 
+    async fn the_erasure_of_a_customer_that_is_killed_anywhere_is_ended_by_the_same_command(server: TestServer) {
+        let world = World::new(&server).await;
+        for number in 2..20 {
+            job_for(&world.alice, &world.person.email, CANARY, &number.to_string()).await;
+        }
+        let (of_alice, of_person) = (server.database.id(&world.alice.id), server.database.id(&world.person.id));
+        let addresses =
+            format!("select count(address) from audit_log where tenant_id = {of_alice} and actor_id = {of_person}");
+        assert!(server.column::<i64>(addresses.clone()).await[0] > 0);
+        let before = (counts(&server).await, world.of_others().await);
+        let provider = world.alice.email.clone().try_into().unwrap();
+        let email = world.person.email.clone().try_into().unwrap();
+        // Each time it gets a little further before it is dropped.
+        for milliseconds in (0..).step_by(5) {
+            let erasing = erase_customer(&server.app, &provider, &email);
+            if let Ok(ended) = timeout(Duration::from_millis(milliseconds), erasing).await {
+                ended.unwrap();
+                break;
+            }
+            expect_nothing_to_rebuild(&server).await;
+        }
+        // The last time it was killed when the link was gone, and what a request that was under way noted was not.
+        note_late(&server, &of_alice, &of_person).await;
+        assert_eq!(server.column::<i64>(addresses.clone()).await, [1]);
+        let again = ["erase", "customer", "--provider", &world.alice.email, "--email", &world.person.email, "--yes"];
+        server.milepost(&again, "").await.expect_complaint("run `milepost erase files`");
+        assert_eq!(server.column::<i64>(addresses).await, [0]);
+        erase(&server, &["files"]).await;
+        assert_eq!((counts(&server).await, world.of_others().await), before);
+        for list in ["/customers", "/jobs"] {
+            assert!(!world.alice.get(list).await.text.contains(CANARY));
+        }
+        assert_eq!(server.column::<i64>("select count(*) from erasures where cleaned_at is null").await, [0]);
+    }
+
+    async fn what_was_noted_last_of_an_erased_account_goes_with_the_files(server: TestServer) {
+        let world = World::new(&server).await;
+        let (of_alice, of_person) = (server.database.id(&world.alice.id), server.database.id(&world.person.id));
+        let email = world.person.email.clone().try_into().unwrap();
+        erase_user(&server.app, &email).await.unwrap().unwrap();
+        // As if it had been killed when the account was gone.
+        note_late(&server, &of_person, &of_person).await;
+        let addresses = |of: &str| format!("select count(address) from audit_log where actor_id = {of}");
+        let of_others = server.column::<i64>(addresses(&of_alice)).await;
+        let again = server.milepost(&["erase", "user", "--email", &world.person.email, "--yes"], "").await;
+        again.expect_complaint("run `milepost erase files`");
+        erase(&server, &["files"]).await;
+        assert_eq!(server.column::<i64>(addresses(&of_person)).await, [0]);
+        assert_eq!(server.column::<i64>(addresses(&of_alice)).await, of_others);
+    }
+
     async fn nobody_is_erased_by_mistake(server: TestServer) {
         let world = World::new(&server).await;
         let asked = server.milepost(&["erase", "user", "--email", &world.person.email], "yes\n").await;
@@ -397,6 +458,31 @@ async fn rows_that_somebody_on_postgresql_may_still_read_are_said_to_be_there() 
     assert!(!clean_files(&server.app, Duration::ZERO).await.unwrap());
     reader.execute("rollback").await.unwrap();
     assert!(clean_files(&server.app, Duration::from_secs(20)).await.unwrap());
+}
+
+/// What keeps old rows without any session: a transaction that waits to be committed, and a replication slot.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_that_postgresql_keeps_for_later_are_said_to_be_there() {
+    let cluster = Cluster::start_with("-c max_prepared_transactions=1 -c wal_level=logical");
+    let server = TestServer::start_over(Database::of_cluster(&cluster.url), |_| {}).await;
+    let world = World::new(&server).await;
+    let mut raw = server.database.raw().await;
+    let kept = [
+        ("begin; create table of_somebody (id int); prepare transaction 'later'", "rollback prepared 'later'"),
+        (
+            "select pg_create_logical_replication_slot('replica', 'pgoutput')",
+            "select pg_drop_replication_slot('replica')",
+        ),
+    ];
+    for ((keep, let_go), person) in kept.into_iter().zip([&world.person, &world.carol]) {
+        raw.execute(keep).await.unwrap();
+        erase_user(&server.app, &person.email.clone().try_into().unwrap()).await.unwrap().unwrap();
+        assert!(!clean_files(&server.app, Duration::ZERO).await.unwrap(), "{keep}");
+        assert!(server.column::<i64>("select count(*) from erasures where cleaned_at is null").await[0] > 0);
+        raw.execute(let_go).await.unwrap();
+        assert!(clean_files(&server.app, Duration::from_secs(20)).await.unwrap(), "{let_go}");
+    }
+    server.stop().await;
 }
 
 /// The planner's statistics hold values of columns; they can be rewritten by whoever owns the database.

@@ -3,8 +3,10 @@
 use std::collections::HashSet;
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
 
-use crate::support::{DatabaseKind, Milepost, Person, TestServer, on_both};
+use crate::support::{DatabaseKind, Milepost, PASSWORD, Person, TestServer, eventually, on_both};
 
 /// The rows of a list of an export.
 fn list<'a>(document: &'a Value, name: &str) -> &'a [Value] {
@@ -40,6 +42,24 @@ async fn people(server: &TestServer, provider: &str, customer: &str) -> (Person,
         "event_metadata": {"Density": 31.5, "Comment": "ok", "Room": 4}});
     alice.post("/events", event).await.expect(201);
     (alice, carol)
+}
+
+/// Asks for the export of somebody over a connection that takes little at once, and reads only its beginning.
+async fn read_slowly(server: &TestServer, person: &Person) -> TcpStream {
+    let login = json!({"email": person.email, "password": PASSWORD});
+    let cookie = server.nobody().post("/login", login).await.cookie();
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut connection = socket.connect(server.address).await.unwrap();
+    let request = format!(
+        "GET /api/v1/users/me/export HTTP/1.1\r\nHost: x\r\nCookie: {}={}\r\nConnection: close\r\n\r\n",
+        cookie.name, cookie.value
+    );
+    connection.write_all(request.as_bytes()).await.unwrap();
+    let mut beginning = [0; 12];
+    connection.read_exact(&mut beginning).await.unwrap();
+    assert_eq!(&beginning, b"HTTP/1.1 200");
+    connection
 }
 
 on_both! {
@@ -131,7 +151,72 @@ on_both! {
             assert_eq!(without_time(written), without_time(export(person).await));
         }
         let unknown = Milepost::on(&server.database, &["export", "user", "--email", "x@x.example"]).run().await;
-        unknown.expect_complaint("there is no account x@x.example");
+        unknown.expect_complaint("there is no account and no invitation x@x.example");
+    }
+
+    async fn somebody_who_was_only_invited_gets_what_was_written_to_them(server: TestServer) {
+        let email = "zoe@customer.example";
+        let (alice, carol) = people(&server, "alice", "carol").await;
+        let (bob, _) = people(&server, "bob", "dave").await;
+        let operators = async |email: &str| {
+            let said = server.milepost(&["export", "user", "--email", email], "").await.expect_success();
+            serde_json::from_str::<Value>(&said).unwrap()
+        };
+        for email in [email, &carol.email] {
+            bob.invite(email).await;
+            let job = json!({"tag": "scan", "provider_job_id": format!("of {email}"), "customer_email": email});
+            bob.post("/jobs", job).await.expect(201);
+            bob.report(&format!("of {email}"), "step", Some("load")).await;
+        }
+        alice.invite(email).await;
+
+        let document = operators(email).await;
+        assert_eq!(document["account"], Value::Null);
+        for empty in ["sessions", "api_keys", "job_configurations", "audit_log"] {
+            assert_eq!(list(&document, empty).len(), 0, "{empty}");
+        }
+        assert_eq!(list(&document, "customers").len(), 2);
+        let [job] = list(&document, "jobs") else { panic!("{document}") };
+        assert_eq!((&job["provider_id"], &job["customer_email"]), (&json!(bob.id), &json!(email)));
+        assert_eq!(job["events"][0]["tag"], "load");
+        assert_eq!(document["complete"], true);
+        let noted = "select count(*) from audit_log where action = 'data_exported' and tenant_id is null and actor = 'operator'";
+        assert_eq!(server.column::<i64>(noted).await, [1]);
+
+        // What Bob wrote to Carol's address she gets from the operator, as long as she has not accepted.
+        let ids = |document: &Value| list(document, "jobs").iter().map(|job| job["provider_job_id"].clone()).collect::<Vec<_>>();
+        assert_eq!(ids(&export(&carol).await), ["CT-1"]);
+        assert_eq!(ids(&operators(&carol.email).await), [json!("CT-1"), json!(format!("of {}", carol.email))]);
+
+        server.milepost(&["erase", "user", "--email", email, "--yes", "--files-later"], "").await.expect_success();
+        let erased = server.milepost(&["export", "user", "--email", email], "").await;
+        erased.expect_complaint(&format!("there is no account and no invitation {email}"));
+    }
+
+    async fn who_reads_slowly_keeps_nobody_from_their_own(server: TestServer) {
+        let long = "x".repeat(4000);
+        let mut slow = Vec::new();
+        // As many as are read at once.
+        for name in ["ann", "ben", "cat", "dan"] {
+            let (provider, _) = people(&server, name, &format!("customer-of-{name}")).await;
+            for _ in 0..2 {
+                let many: Vec<Value> = (0..240)
+                    .map(|_| json!({"provider_job_id": "CT-1", "kind": "info", "event_metadata": {"Comment": long}}))
+                    .collect();
+                provider.post("/events/batch", json!(many)).await.expect(200);
+            }
+            slow.push(read_slowly(&server, &provider).await);
+            provider.get("/users/me/export").await.expect_problem(429, &[]);
+        }
+        let (eve, _) = people(&server, "eve", "fay").await;
+        assert_eq!(export(&eve).await["complete"], true);
+        let gate = &server.app.gates().exports;
+        assert_eq!(gate.load().used.places, 4, "the others are not at their end");
+        let mut read = Vec::new();
+        slow.remove(0).read_to_end(&mut read).await.unwrap();
+        assert!(String::from_utf8(read).unwrap().contains("\"complete\": true\n}\n"));
+        drop(slow);
+        eventually("their places are free", async || gate.load().used.places == 0).await;
     }
 
     async fn pages_join_without_a_gap_and_a_session_that_ends_breaks_the_document_off(server: TestServer) {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout};
+use uuid::Uuid;
 
 use crate::support::{Database, DatabaseKind, Milepost, TestServer, eventually, on_both, status_of};
 
@@ -58,6 +59,8 @@ fn problem(answer: &str, status: u16) -> Value {
     ] {
         assert!(head.lines().any(|line| line == header), "{header}: {head}");
     }
+    let id = head.lines().find_map(|line| line.strip_prefix("x-request-id: ")).unwrap_or_else(|| panic!("{head}"));
+    id.parse::<Uuid>().unwrap();
     let problem: Value = serde_json::from_str(body).unwrap();
     assert_eq!(problem["status"], status);
     problem
@@ -199,7 +202,11 @@ async fn a_client_that_does_not_read_is_cut_off() {
 
 #[tokio::test]
 async fn one_connection_too_many_is_told_so() {
-    let server = start(|limits| limits.max_connections = 4.try_into().unwrap()).await;
+    let server = start(|limits| {
+        limits.max_connections = 4.try_into().unwrap();
+        limits.max_connections_per_address = Some(5.try_into().unwrap());
+    })
+    .await;
     let mut open = Vec::new();
     for _ in 0..4 {
         let mut connection = connect(&server).await;
@@ -221,6 +228,57 @@ async fn one_connection_too_many_is_told_so() {
     }
     open.pop();
     eventually("there is a place again", async || asks(&mut connect(&server).await).await).await;
+}
+
+/// A connection from another address of this machine.
+#[cfg(target_os = "linux")]
+async fn connect_from(server: &TestServer, address: &str) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(format!("{address}:0").parse().unwrap()).unwrap();
+    socket.connect(server.address).await.unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_address_has_half_of_the_connections_unless_told_otherwise() {
+    for (each, room) in [(None, 3), (Some(1.try_into().unwrap()), 1)] {
+        let server = start(|limits| {
+            limits.max_connections = 6.try_into().unwrap();
+            limits.max_connections_per_address = each;
+        })
+        .await;
+        let mut open = Vec::new();
+        for _ in 0..room {
+            open.push(connect(&server).await);
+            assert!(asks(open.last_mut().unwrap()).await);
+        }
+        let mut refused = connect(&server).await;
+        refused.write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        let answer = read_to_the_end(&mut refused).await;
+        assert!(answer.contains("\r\nretry-after: 1\r\n"), "{answer}");
+        let problem = problem(&answer, 503);
+        assert!(problem["detail"].as_str().unwrap().contains("from your address"), "{problem}");
+        assert!(asks(&mut connect_from(&server, "127.0.0.2").await).await, "others have theirs");
+        assert!(asks(&mut open[0]).await, "those that are in stay in");
+        open.pop();
+        eventually("there is a place again", async || asks(&mut connect(&server).await).await).await;
+    }
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_may_have_all_connections() {
+    let database = Database::fresh(DatabaseKind::Sqlite).await;
+    let server = TestServer::start_over(database, |settings| {
+        settings.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+        settings.limits.max_connections = 4.try_into().unwrap();
+    })
+    .await;
+    let mut open = Vec::new();
+    for _ in 0..4 {
+        open.push(connect(&server).await);
+        assert!(asks(open.last_mut().unwrap()).await);
+    }
+    assert!(!asks(&mut connect(&server).await).await);
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ mod compressed;
 mod configurations;
 mod connections;
 mod customers;
+mod demo;
 mod erasure;
 mod events;
 mod export;

@@ -375,6 +375,7 @@ async fn a_bad_setting_stops_the_start_and_is_named() {
         ("metrics_listen", "nowhere"),
         ("log_format", "xml"),
         ("max_connections", "0"),
+        ("max_connections_per_address", "0"),
         ("event_rate", "1000001"),
         ("event_burst", "0"),
         ("header_timeout", "soon"),

@@ -148,14 +148,14 @@ on_both! {
         let nobody = server.nobody();
         let beside = TestServer::start_over(server.database.clone(), trusting).await;
         let at_beside = beside.nobody();
-        let guesses = (0..50).map(|number| {
+        let guesses = (0..30).map(|number| {
             let nobody = if number % 2 == 0 { &nobody } else { &at_beside };
             sign_in(nobody, ATTACKER, &alice.email, "a wrong one")
         });
         let answers = join_all(guesses).await;
         let compared = answers.iter().filter(|answer| answer.status == 401).count();
         assert!((10..=11).contains(&compared), "{compared} were compared; a minute may have passed");
-        assert_eq!(answers.iter().filter(|answer| answer.status == 429).count(), 50 - compared);
+        assert_eq!(answers.iter().filter(|answer| answer.status == 429).count(), 30 - compared);
     }
 
     async fn who_knows_the_password_is_not_slowed_down(server: TestServer) {
@@ -286,5 +286,80 @@ on_both! {
         alice.post("/users/me/password", change("a wrong one")).await.expect_problem(422, &["/current_password"]);
         alice.post("/users/me/password", change(PASSWORD)).await.expect(200);
         stolen.get("/users/me").await.expect(401);
+    }
+
+    async fn an_address_gets_its_share_of_the_hashing_and_no_more(server: TestServer) {
+        let alice = server.provider("alice").await;
+        let server = reachable(server).await;
+        let nobody = server.nobody();
+        let gate = &server.app.gates().passwords;
+        // All turns are taken, so that whoever comes waits.
+        let turns = gate.load().room.turns;
+        let held = join_all((0..turns).map(|_| gate.enter(None))).await;
+        let flood = tokio::spawn({
+            let nobody = nobody.clone();
+            async move {
+                let sign_ins = (0..90).map(|number| {
+                    let (address, email) = (format!("2001:db8:1:2::{number:x}"), format!("nobody{number}@provider.example"));
+                    let nobody = &nobody;
+                    async move { sign_in(nobody, &address, &email, PASSWORD).await }
+                });
+                join_all(sign_ins).await
+            }
+        });
+        let full = async || gate.load().used.places == turns + 16;
+        eventually("the address has all that it gets", full).await;
+        let victim = tokio::spawn({
+            let (nobody, email) = (nobody.clone(), alice.email.clone());
+            async move { sign_in(&nobody, VICTIM, &email, PASSWORD).await }
+        });
+        eventually("the victim waits", async || gate.holders() == 2).await;
+        drop(held);
+        victim.await.unwrap().expect(200);
+        let refused: Vec<Answer> = flood.await.unwrap().into_iter().filter(|answer| answer.status == 503).collect();
+        assert!(refused.len() >= 90 - 16, "{}", refused.len());
+        for answer in refused {
+            assert_eq!(answer.headers["retry-after"], "1");
+            let problem = answer.expect_problem(503, &[]);
+            assert_eq!(problem["detail"], "Too many are signing in from your address at once; try again in a moment.");
+        }
+        assert_eq!(gate.holders(), 0);
+    }
+
+    async fn what_was_refused_for_want_of_room_is_no_guess(server: TestServer) {
+        let open = |settings: &mut Settings| settings.signup = Signup::Open;
+        let server = TestServer::start_over(server.stop().await, open).await;
+        let alice = server.provider("alice").await;
+        let nobody = server.nobody();
+        let change = json!({"current_password": PASSWORD, "new_password": "a new password"});
+        let login = json!({"email": alice.email, "password": PASSWORD});
+        let account = json!({"email": "zoe@new.example", "password": PASSWORD, "first_name": "Z", "last_name": "Z",
+            "role": "provider"});
+        let gate = &server.app.gates().passwords;
+        let taken = || format!("select count(*) from throttles where used_until > {}", server.clock.now().timestamp_micros());
+        let try_all = async || {
+            let tried = tokio::join!(
+                alice.post("/users/me/password", change.clone()),
+                nobody.post("/login", login.clone()),
+                nobody.post("/users", account.clone())
+            );
+            <[Answer; 3]>::from(tried)
+        };
+        // There is no place left; and then there are, but nobody's turn comes.
+        let places: Vec<_> = std::iter::from_fn(|| gate.take(None, 1).ok()).collect();
+        for answer in try_all().await {
+            assert_eq!(answer.headers["retry-after"], "1");
+            answer.expect_problem(503, &[]);
+        }
+        drop(places);
+        let turns = join_all((0..gate.load().room.turns).map(|_| gate.enter(None))).await;
+        for answer in try_all().await {
+            answer.expect_problem(503, &[]);
+        }
+        assert_eq!(server.column::<i64>(taken()).await, [0]);
+        drop(turns);
+        for (answer, status) in try_all().await.into_iter().zip([200, 200, 201]) {
+            answer.expect(status);
+        }
     }
 }

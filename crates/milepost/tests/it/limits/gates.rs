@@ -61,7 +61,7 @@ on_both! {
             let bob = bob.clone();
             async move { report(&bob).await }
         });
-        eventually("Bob waits", async || gate.accounts() == 2).await;
+        eventually("Bob waits", async || gate.holders() == 2).await;
         drop((writing, held));
         let answers = flood.await.unwrap();
         let count = |status: u16| answers.iter().filter(|answer| answer.status == status).count();
@@ -141,6 +141,7 @@ on_both! {
     async fn streams_leave_connections_to_the_others(server: TestServer) {
         let few = |settings: &mut milepost::config::Settings| {
             settings.limits.max_connections = NonZeroU32::new(20).unwrap();
+            settings.limits.max_connections_per_address = NonZeroU32::new(20);
         };
         let server = TestServer::start_over(server.stop().await, few).await;
         let (alice, _) = provider_with_job(&server, "alice").await;

@@ -1,13 +1,15 @@
 //! The real binary, as an operator runs it.
 
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tempfile::TempDir;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::time::timeout;
 
 use super::Database;
 
@@ -131,6 +133,22 @@ impl Milepost {
         Running { child: self.command.spawn().unwrap(), _folder: self.folder }
     }
 
+    /// Starts it and listens to what it says.
+    pub fn start_talking(mut self) -> Talking {
+        let mut child = self.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (sender, lines) = unbounded_channel();
+        let out: [Box<dyn Read + Send>; 2] =
+            [Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap())];
+        for out in out {
+            let sender = sender.clone();
+            // Read on to the end, or it would block on a full pipe.
+            std::thread::spawn(move || {
+                BufReader::new(out).lines().map_while(Result::ok).for_each(|line| drop(sender.send(line)));
+            });
+        }
+        Talking { running: Running { child, _folder: self.folder }, lines, said: String::new() }
+    }
+
     /// Runs it to its end.
     pub async fn run(self) -> Output {
         self.run_with_input("").await
@@ -211,8 +229,13 @@ impl Running {
 
     /// Ends it by SIGTERM, as an operator or the system does, and gives its exit code.
     pub async fn terminate(&mut self) -> Option<i32> {
+        self.end_by("TERM").await
+    }
+
+    /// Ends it by a signal and gives its exit code.
+    pub async fn end_by(&mut self, signal: &str) -> Option<i32> {
         let id = self.child.id().to_string();
-        assert!(Command::new("kill").arg(&id).status().unwrap().success());
+        assert!(Command::new("kill").args(["-s", signal, &id]).status().unwrap().success());
         self.wait().await
     }
 
@@ -228,6 +251,30 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+/// A command under way that is listened to; dropped, it is killed.
+pub struct Talking {
+    pub running: Running,
+    lines: UnboundedReceiver<String>,
+    said: String,
+}
+
+impl Talking {
+    /// Waits until it says this, for at most a minute, and gives all that it said until then.
+    pub async fn says(&mut self, what: &str) -> &str {
+        let told = timeout(Duration::from_mins(1), async {
+            loop {
+                let line = self.lines.recv().await.unwrap_or_else(|| panic!("it ended: {}", self.said));
+                self.said += &(line + "\n");
+                if self.said.contains(what) {
+                    return;
+                }
+            }
+        });
+        told.await.unwrap_or_else(|_| panic!("it does not say {what:?}"));
+        &self.said
     }
 }
 

@@ -12,11 +12,17 @@ pub struct Cluster {
 
 impl Cluster {
     pub fn start() -> Self {
+        Self::start_with("")
+    }
+
+    /// With options of the server's own.
+    pub fn start_with(options: &str) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/with-postgres");
         // The script's command tells the address and waits for the end of its input.
         let mut child = Command::new(script)
             .args(["sh", "-c", "echo \"$MILEPOST_TEST_POSTGRES_URL\"; cat"])
             .env_remove("MILEPOST_TEST_POSTGRES_URL")
+            .env("MILEPOST_TEST_POSTGRES_OPTIONS", options)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

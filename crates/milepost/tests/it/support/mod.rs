@@ -14,7 +14,7 @@ mod rows;
 mod sse;
 
 pub use answer::{Answer, SetCookie};
-pub use binary::{Milepost, Output, ServerProcess};
+pub use binary::{Milepost, Output, ServerProcess, Talking};
 pub use cluster::Cluster;
 pub use collector::{Collector, Traced};
 pub use database::{Database, DatabaseKind, hex, sha256};

@@ -70,7 +70,8 @@ impl Stream {
         timeout(Duration::from_secs(2), end).await.expect("the end of the stream within a second");
     }
 
-    async fn read(&mut self) -> Option<Message> {
+    /// The same for as long as it takes.
+    pub async fn read(&mut self) -> Option<Message> {
         loop {
             let rest = &self.buffer[self.taken..];
             if let Some((block, _)) = rest.split_once("\n\n") {
