@@ -27,7 +27,7 @@ use crate::caller::find_caller;
 use crate::config::Settings;
 use crate::db::{Db, on};
 use crate::error::{Cause, Error, Result};
-use crate::events::{Commits, EventRates};
+use crate::events::{Commits, EventRates, KnownJobs};
 use crate::headers::complete_answer;
 use crate::https::require_https;
 use crate::live::Hub;
@@ -62,6 +62,7 @@ struct Inner {
     gates: Gates,
     event_rates: EventRates,
     commits: Commits,
+    known_jobs: KnownJobs,
     hub: Hub,
     metrics: Metrics,
     traces: Traces,
@@ -95,6 +96,7 @@ impl App {
             gates,
             event_rates,
             commits,
+            known_jobs: KnownJobs::default(),
             hub,
             metrics,
             traces,
@@ -143,6 +145,12 @@ impl App {
     #[must_use]
     pub fn commits(&self) -> &Commits {
         &self.0.commits
+    }
+
+    /// Jobs that events were reported of lately.
+    #[must_use]
+    pub fn known_jobs(&self) -> &KnownJobs {
+        &self.0.known_jobs
     }
 
     /// Which keys and sessions were used lately.

@@ -1,5 +1,7 @@
 //! API keys and session tokens: made from the operating system's randomness, kept only as SHA-256, looked up by hash.
 
+use std::collections::HashSet;
+
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
@@ -13,7 +15,7 @@ use super::uses::note_use;
 use super::{Role, Viewer};
 use crate::app::App;
 use crate::config::Settings;
-use crate::db::{Db, on, sql};
+use crate::db::{Db, On, Select, on, sql};
 use crate::error::{Error, Result};
 use crate::sessions::IS_ALIVE;
 use crate::sources::random_bytes;
@@ -172,8 +174,11 @@ pub fn shown_hash(headers: &HeaderMap, settings: &Settings) -> Option<Vec<u8>> {
     }
 }
 
+/// What is said of a key that is none, or not any more.
+pub const INVALID_KEY: Error =
+    Error::Unauthenticated("This API key is not valid: unknown, expired or of a disabled account.");
+
 async fn authenticate_key(app: &App, key: &str, now: DateTime<Utc>) -> Result<Viewer> {
-    let unknown = Error::Unauthenticated("This API key is not valid: unknown, expired or of a disabled account.");
     if !is_well_formed_key(key) {
         return Err(Error::Unauthenticated("This is not an API key of Milepost; was it copied whole?"));
     }
@@ -188,11 +193,26 @@ async fn authenticate_key(app: &App, key: &str, now: DateTime<Utc>) -> Result<Vi
         .fetch_optional(c)
         .await
     })?;
-    let Some(row) = row else { return Err(unknown) };
+    let Some(row) = row else { return Err(INVALID_KEY) };
     let last_used_at = row.last_used_at;
     let viewer = Viewer::from(row);
     note_use(app, viewer.credential, last_used_at, now);
     Ok(viewer)
+}
+
+/// Those of some keys that are valid.
+pub async fn valid_keys<'a>(
+    on: impl Into<On<'a>>,
+    ids: impl IntoIterator<Item = Uuid>,
+    now: DateTime<Utc>,
+) -> sqlx::Result<HashSet<Uuid>> {
+    let valid: Vec<(Uuid,)> = Select::new("select k.id from api_keys k join users u on u.id = k.user_id")
+        .bind_all(" where u.disabled_at is null and k.id", ids)
+        .bind(" and (k.expires_at is null or k.expires_at > ", now)
+        .push(")")
+        .fetch_all(on)
+        .await?;
+    Ok(valid.into_iter().map(|(id,)| id).collect())
 }
 
 /// Looks again whether credentials that were valid are so still, and until when: what streams ask once they are

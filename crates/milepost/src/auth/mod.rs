@@ -62,6 +62,12 @@ impl Viewer {
         self.valid_until
     }
 
+    /// Lets it be the one who asks by a request, for every extractor and the log.
+    pub(crate) fn enter(&self, parts: &mut Parts) {
+        parts.extensions.insert(self.clone());
+        tracing::Span::current().record("account", tracing::field::display(self.user_id));
+    }
+
     /// The provider, if these credentials may write.
     pub fn writing_provider(&self) -> Result<ProviderId> {
         let provider = provider(self)?;
@@ -147,8 +153,7 @@ impl FromRequestParts<App> for Viewer {
             return Ok(viewer.clone());
         }
         let viewer = credentials::authenticate(parts, app).await?;
-        parts.extensions.insert(viewer.clone());
-        tracing::Span::current().record("account", tracing::field::display(viewer.user_id));
+        viewer.enter(parts);
         Ok(viewer)
     }
 }

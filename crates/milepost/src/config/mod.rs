@@ -155,7 +155,7 @@ pub struct SettingArgs {
 }
 
 /// The keys of the file and, in capitals behind `MILEPOST_`, the variables.
-const KEYS: [&str; 22] = [
+const KEYS: [&str; 23] = [
     "listen",
     "database_url",
     "public_url",

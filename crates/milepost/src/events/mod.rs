@@ -3,6 +3,7 @@
 
 mod commit;
 pub mod hours;
+mod known;
 mod metadata;
 mod queries;
 mod rates;
@@ -33,6 +34,7 @@ use crate::progress::EventKind;
 use crate::values::{EventName, Fraction, IdempotencyKey, Instant, ProviderJobId, Tag};
 pub use commit::Commits;
 pub use hours::{EventHour, hour_of, load_hours_since};
+pub use known::KnownJobs;
 pub use metadata::measure;
 pub(crate) use metadata::parse as parse_metadata;
 pub use queries::{StoredEvent, load_after_position, load_after_sequence, load_feed};
@@ -166,9 +168,7 @@ async fn post_event(
     Json(mut event): Json<NewEvent>,
 ) -> Result<Response> {
     event.idempotency_key = idempotency_key(&headers, event.idempotency_key)?;
-    let results = record::record(&app, admitted.provider, vec![Ok(event)]).await;
-    let result = results.into_iter().next().ok_or_else(|| Error::internal("an event got no answer"))?;
-    let Recorded { event, is_new } = result?;
+    let Recorded { event, is_new } = record::record(&app, &admitted, event).await?;
     Ok((recorded_status(is_new), Json(event)).into_response())
 }
 
@@ -211,7 +211,7 @@ async fn post_events(State(app): State<App>, admitted: AdmittedBatch, request: R
     };
     let events = parse_batch(&body, form)?;
     admitted.spend(&app, events.len())?;
-    let recorded = record::record(&app, admitted.provider(), events).await;
+    let recorded = record::record_batch(&app, admitted.provider(), events).await;
     let items: Vec<BatchItem> = recorded.into_iter().map(BatchItem::from).collect();
     items.iter().filter_map(|item| item.problem.as_ref()).for_each(|problem| app.metrics().count_refused(problem));
     Ok(Json(BatchAnswer { items }))

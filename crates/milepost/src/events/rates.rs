@@ -3,11 +3,12 @@
 //! A key, and a session likewise, has a bucket that holds `event_burst` events and fills at `event_rate` a second. Each
 //! process has buckets of its own.
 //!
-//! What is refused must cost little, or the limit would protect nothing. So a key that was valid within the past second is
-//! known here, and while it is over its limit it is refused without asking the database. Nobody can do or learn anything
-//! by that with a key that is not theirs: it is known by the SHA-256 of the whole key, and only once the database has
-//! vouched for it. And it is never let in by that: who is not refused here is looked up as ever, and after a second
-//! everybody is, so that a key that has expired answers 401 again however fast it asks.
+//! A key that was valid within the past second is known here. While it is over its limit it is refused without asking the
+//! database: what is refused must cost little, or the limit would protect nothing. Otherwise its event is let in, and the
+//! transaction that writes the event looks at the key again, as does whoever refuses the event: a key that has just
+//! expired records nothing and learns nothing. Nobody can do anything by that with a key that is not theirs: it is known
+//! by the SHA-256 of the whole key, and only once the database has vouched for it. After a second everybody is looked up,
+//! so that a key that has expired answers 401 again however fast it asks.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -24,7 +25,8 @@ use uuid::Uuid;
 
 use crate::admission::{Place, Refusal, Work, refuse};
 use crate::app::App;
-use crate::auth::{ProviderId, Viewer, credentials};
+use crate::auth::uses::note_use;
+use crate::auth::{Credential, ProviderId, Viewer, credentials};
 use crate::config::Limits;
 use crate::error::{Error, Result};
 use crate::sources::Clock;
@@ -54,11 +56,17 @@ impl GovernorClock for Ticks {
     }
 }
 
-/// Whose bucket it is: of a provider's key or session that may write.
-#[derive(Debug, Clone, Copy)]
+/// A provider's key or session that may write, whose bucket it is.
+#[derive(Debug, Clone)]
 struct Reporter {
     provider: ProviderId,
-    credential_id: Uuid,
+    viewer: Viewer,
+}
+
+impl Reporter {
+    fn of(viewer: Viewer) -> Result<Self> {
+        Ok(Self { provider: viewer.writing_provider()?, viewer })
+    }
 }
 
 /// Whose what was shown is, by its hash. Those whose second is over are cleared away once a second.
@@ -84,9 +92,9 @@ impl EventRates {
     }
 
     /// Takes so many events out of a bucket: all of them, or none and 429.
-    fn spend(&self, reporter: Reporter, events: usize) -> Result<()> {
+    fn spend(&self, reporter: &Reporter, events: usize) -> Result<()> {
         let Some(count) = NonZeroU32::new(u32::try_from(events).unwrap_or(u32::MAX)) else { return Ok(()) };
-        match self.buckets.check_key_n(&reporter.credential_id, count) {
+        match self.buckets.check_key_n(&reporter.viewer.credential().id(), count) {
             Ok(Ok(())) => Ok(()),
             Ok(Err(not_yet)) => {
                 Err(refuse(Work::Writes, Refusal::Rate(not_yet.wait_time_from(self.buckets.clock().now()))))
@@ -101,7 +109,7 @@ impl EventRates {
 
     fn find(&self, shown: &[u8]) -> Option<Reporter> {
         let now = self.buckets.clock().now();
-        self.known().by_hash.get(shown).filter(|known| known.until > now).map(|known| known.reporter)
+        self.known().by_hash.get(shown).filter(|known| known.until > now).map(|known| known.reporter.clone())
     }
 
     fn remember(&self, shown: Vec<u8>, reporter: Reporter) {
@@ -129,6 +137,8 @@ impl EventRates {
 #[derive(Debug)]
 pub(super) struct AdmittedEvent {
     pub(super) provider: ProviderId,
+    /// The key by which it is let in without asking the database, which is therefore asked before anything is told.
+    pub(super) vouched_key: Option<Uuid>,
     /// Held until it is answered.
     _place: Place,
 }
@@ -137,13 +147,22 @@ impl FromRequestParts<App> for AdmittedEvent {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
-        let (reporter, place) = admit(parts, app, |reporter| {
+        let take = |reporter: &Reporter| {
             let place = app.gates().writes.take(Some(reporter.provider.id()), EVENT_PLACES)?;
             app.event_rates().spend(reporter, 1)?;
             Ok(place)
-        })
-        .await?;
-        Ok(Self { provider: reporter.provider, _place: place })
+        };
+        let known = find_known(parts, app);
+        if let Some(reporter) = &known
+            && let Credential::Key { id, .. } = reporter.viewer.credential()
+        {
+            let place = take(reporter)?;
+            reporter.viewer.enter(parts);
+            note_use(app, reporter.viewer.credential(), None, app.clock().now());
+            return Ok(Self { provider: reporter.provider, vouched_key: Some(id), _place: place });
+        }
+        let (reporter, place) = admit(parts, app, known, take).await?;
+        Ok(Self { provider: reporter.provider, vouched_key: None, _place: place })
     }
 }
 
@@ -159,8 +178,9 @@ impl FromRequestParts<App> for AdmittedBatch {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
-        let take = |reporter: Reporter| app.gates().writes.take(Some(reporter.provider.id()), BATCH_PLACES);
-        let (reporter, place) = admit(parts, app, take).await?;
+        let take = |reporter: &Reporter| app.gates().writes.take(Some(reporter.provider.id()), BATCH_PLACES);
+        let known = find_known(parts, app);
+        let (reporter, place) = admit(parts, app, known, take).await?;
         Ok(Self { reporter, _place: place })
     }
 }
@@ -172,29 +192,35 @@ impl AdmittedBatch {
 
     /// Takes the events of the batch out of the bucket.
     pub(super) fn spend(&self, app: &App, events: usize) -> Result<()> {
-        app.event_rates().spend(self.reporter, events)
+        app.event_rates().spend(&self.reporter, events)
     }
 }
 
+/// Whose key or session a request shows, if the database has vouched for it lately.
+fn find_known(parts: &Parts, app: &App) -> Option<Reporter> {
+    app.event_rates().find(&credentials::shown_hash(&parts.headers, app.settings())?)
+}
+
 /// Lets somebody in by `take`, before the database is asked who they are if that is known. It is asked in any case.
-async fn admit<T>(parts: &mut Parts, app: &App, take: impl Fn(Reporter) -> Result<T>) -> Result<(Reporter, T)> {
-    let rates = app.event_rates();
-    let shown = credentials::shown_hash(&parts.headers, app.settings());
-    let known = shown.as_deref().and_then(|shown| rates.find(shown));
-    let taken = known.map(&take).transpose()?;
+async fn admit<T>(
+    parts: &mut Parts,
+    app: &App,
+    known: Option<Reporter>,
+    take: impl Fn(&Reporter) -> Result<T>,
+) -> Result<(Reporter, T)> {
+    let taken = known.as_ref().map(&take).transpose()?;
     let looking = match known {
         Some(reporter) => Some(app.gates().lookups.enter(Some(reporter.provider.id())).await?),
         None => None,
     };
-    let viewer = Viewer::from_request_parts(parts, app).await?;
+    let reporter = Reporter::of(Viewer::from_request_parts(parts, app).await?)?;
     drop(looking);
-    let reporter = Reporter { provider: viewer.writing_provider()?, credential_id: viewer.credential().id() };
-    if let Some(shown) = shown {
-        rates.remember(shown, reporter);
+    if let Some(shown) = credentials::shown_hash(&parts.headers, app.settings()) {
+        app.event_rates().remember(shown, reporter.clone());
     }
     let taken = match taken {
         Some(taken) => taken,
-        None => take(reporter)?,
+        None => take(&reporter)?,
     };
     Ok((reporter, taken))
 }

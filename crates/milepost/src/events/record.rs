@@ -10,11 +10,13 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::commit::{AWAY, commit, fail_all};
+use super::known::{KnownJob, load_jobs};
+use super::rates::AdmittedEvent;
 use super::{Event, NewEvent, StoredEvent, metadata};
 use crate::app::App;
 use crate::auth::ProviderId;
+use crate::auth::credentials::{self, INVALID_KEY};
 use crate::configurations::{Step, load_steps};
-use crate::db::Select;
 use crate::error::{Error, FieldError, Result};
 use crate::progress::{EventKind, Moment};
 use crate::values::Fraction;
@@ -37,6 +39,8 @@ pub struct Recorded {
 #[derive(Debug)]
 pub(super) struct Accepted {
     provider: ProviderId,
+    /// The key to look at before it is written.
+    pub(super) vouched_key: Option<Uuid>,
     pub(super) job_id: Uuid,
     pub(super) provider_job_id: String,
     pub(super) kind: EventKind,
@@ -59,18 +63,64 @@ pub(super) struct NamedStep {
     pub(super) points: i64,
 }
 
-/// Records events and answers each, in their order. What was refused before comes through as it is. A large batch is
+/// Records an event that was sent by itself.
+pub(super) async fn record(app: &App, admitted: &AdmittedEvent, event: NewEvent) -> Result<Recorded> {
+    let sender = Sender { provider: admitted.provider, vouched_key: admitted.vouched_key };
+    let mut recorded = try_record(app, sender, &event, true).await;
+    // What was known of the job may be out of date: another one may have its id by now.
+    if matches!(recorded, Err(Error::ReferenceNotFound(_))) {
+        recorded = try_record(app, sender, &event, false).await;
+    }
+    match &recorded {
+        Ok(Recorded { event, is_new }) => app.metrics().count_event(event, *is_new),
+        // Why it is refused is nothing for a key that has ended.
+        Err(error) if error.problem().status < 500 => {
+            if let Some(key) = sender.vouched_key
+                && credentials::valid_keys(app.db(), [key], app.clock().now()).await?.is_empty()
+            {
+                return Err(INVALID_KEY);
+            }
+        }
+        Err(_) => {}
+    }
+    recorded
+}
+
+async fn try_record(app: &App, sender: Sender, event: &NewEvent, may_be_known: bool) -> Result<Recorded> {
+    let (provider, provider_job_id) = (sender.provider, event.provider_job_id.as_str());
+    let known = app.known_jobs().find(provider, provider_job_id).filter(|_| may_be_known);
+    let found = match known {
+        Some(known) => Some(known),
+        None => {
+            let _pass = app.gates().lookups.enter(Some(provider.id())).await?;
+            app.known_jobs().load(app, provider, provider_job_id).await?
+        }
+    };
+    let found = found.as_ref().map(|(job, steps)| (job, &**steps));
+    let accepted = accept(sender, found, event, app.clock().now())?;
+    let answers = commit(app, provider, vec![accepted]).await;
+    answers.into_iter().next().unwrap_or_else(|| Err(Error::internal("an event got no answer")))
+}
+
+/// Records the events of a batch and answers each, in their order. What was refused before comes through as it is. A large batch is
 /// handed on in parts, one after the other, so that others come between them.
-pub(super) async fn record(app: &App, provider: ProviderId, events: Vec<Result<NewEvent>>) -> Vec<Result<Recorded>> {
+pub(super) async fn record_batch(
+    app: &App,
+    provider: ProviderId,
+    events: Vec<Result<NewEvent>>,
+) -> Vec<Result<Recorded>> {
     let now = app.clock().now();
-    let known = match resolve(app, provider, &events).await {
-        Ok(known) => known,
+    // Who sends a batch has been looked up.
+    let sender = Sender { provider, vouched_key: None };
+    let resolved = match resolve(app, provider, &events).await {
+        Ok(resolved) => resolved,
         Err(error) => return fail_all(&error, events.len()),
     };
     let mut answers: Vec<Option<Result<Recorded>>> = Vec::with_capacity(events.len());
     let mut accepted = Vec::with_capacity(events.len());
     for (index, event) in events.into_iter().enumerate() {
-        answers.push(match event.and_then(|event| accept(&known, provider, event, now)) {
+        let accept = |event: NewEvent| accept(sender, resolved.find(event.provider_job_id.as_str()), &event, now);
+        answers.push(match event.and_then(accept) {
             Ok(event) => {
                 accepted.push((index, event));
                 None
@@ -107,33 +157,29 @@ pub(super) async fn record(app: &App, provider: ProviderId, events: Vec<Result<N
 /// What is said of events of a batch for which there was no time left.
 const LATE: Error = Error::Busy("There was no time left for this event of the batch; send it again.");
 
-/// What the events refer to.
-struct Known {
+/// The jobs that events refer to, by the provider's own ids, and the steps of their configurations.
+struct Resolved {
     jobs: HashMap<String, KnownJob>,
     steps: HashMap<Uuid, Vec<Step>>,
 }
 
-#[derive(sqlx::FromRow)]
-struct KnownJob {
-    id: Uuid,
-    provider_job_id: String,
-    job_configuration_id: Uuid,
+impl Resolved {
+    fn find(&self, provider_job_id: &str) -> Option<(&KnownJob, &[Step])> {
+        let job = self.jobs.get(provider_job_id)?;
+        Some((job, self.steps.get(&job.job_configuration_id).map(Vec::as_slice).unwrap_or_default()))
+    }
 }
 
 /// Looks up the jobs and configurations that events refer to, among those of the provider.
-async fn resolve(app: &App, provider: ProviderId, events: &[Result<NewEvent>]) -> Result<Known> {
+async fn resolve(app: &App, provider: ProviderId, events: &[Result<NewEvent>]) -> Result<Resolved> {
     let _pass = app.gates().lookups.enter(Some(provider.id())).await?;
     let mut ids: Vec<&str> = events.iter().flatten().map(|event| event.provider_job_id.as_str()).collect();
     ids.sort_unstable();
     ids.dedup();
     let mut jobs = HashMap::new();
     for chunk in ids.chunks(PART) {
-        let rows: Vec<KnownJob> = Select::new("select id, provider_job_id, job_configuration_id from jobs")
-            .bind(" where anonymised_at is null and provider_id = ", provider.id())
-            .bind_all(" and provider_job_id", chunk.iter().map(|id| (*id).to_owned()))
-            .fetch_all(app.db())
-            .await?;
-        jobs.extend(rows.into_iter().map(|job| (job.provider_job_id.clone(), job)));
+        let found = load_jobs(app, provider, chunk.iter().copied()).await?;
+        jobs.extend(found.into_iter().map(|job| (job.provider_job_id.clone(), job)));
     }
     let mut configurations: Vec<Uuid> = jobs.values().map(|job: &KnownJob| job.job_configuration_id).collect();
     configurations.sort_unstable();
@@ -142,14 +188,24 @@ async fn resolve(app: &App, provider: ProviderId, events: &[Result<NewEvent>]) -
     for chunk in configurations.chunks(PART) {
         steps.extend(load_steps(app.db(), chunk).await?);
     }
-    Ok(Known { jobs, steps })
+    Ok(Resolved { jobs, steps })
+}
+
+/// Who reports an event.
+#[derive(Debug, Clone, Copy)]
+struct Sender {
+    provider: ProviderId,
+    vouched_key: Option<Uuid>,
 }
 
 /// Checks an event against its job's configuration.
-fn accept(known: &Known, provider: ProviderId, event: NewEvent, now: DateTime<Utc>) -> Result<Accepted> {
-    let job =
-        known.jobs.get(event.provider_job_id.as_str()).ok_or_else(|| no_such_job(event.provider_job_id.as_str()))?;
-    let steps = known.steps.get(&job.job_configuration_id).map(Vec::as_slice).unwrap_or_default();
+fn accept(
+    sender: Sender,
+    found: Option<(&KnownJob, &[Step])>,
+    event: &NewEvent,
+    now: DateTime<Utc>,
+) -> Result<Accepted> {
+    let (job, steps) = found.ok_or_else(|| no_such_job(event.provider_job_id.as_str()))?;
     let step = match &event.tag {
         None if event.kind == EventKind::Step => {
             return Err(Error::invalid("/tag", "a step event must name the step that has finished"));
@@ -162,7 +218,7 @@ fn accept(known: &Known, provider: ProviderId, event: NewEvent, now: DateTime<Ut
     if event.fraction.is_some() && (event.kind != EventKind::Info || step.is_none()) {
         return Err(Error::invalid("/fraction", "only an info event that names a step may carry it"));
     }
-    if event.occurred_at.is_some_and(|at| at.0 > now + CLOCK_TOLERANCE) {
+    if event.occurred_at.as_ref().is_some_and(|at| at.0 > now + CLOCK_TOLERANCE) {
         let detail = format!("is more than 5 minutes ahead of the server, whose time is {}", now.to_rfc3339());
         return Err(Error::invalid("/occurred_at", detail));
     }
@@ -172,18 +228,23 @@ fn accept(known: &Known, provider: ProviderId, event: NewEvent, now: DateTime<Ut
         _ => BTreeMap::new(),
     };
     Ok(Accepted {
-        provider,
+        provider: sender.provider,
+        vouched_key: sender.vouched_key,
         job_id: job.id,
         provider_job_id: job.provider_job_id.clone(),
         kind: event.kind,
-        request_hash: hash_request(&event, metadata.as_ref()),
-        name: event.name.map(|name| name.as_str().to_owned()).or_else(|| step.map(|step| step.name.to_string())),
+        request_hash: hash_request(event, metadata.as_ref()),
+        name: event
+            .name
+            .as_ref()
+            .map(|name| name.as_str().to_owned())
+            .or_else(|| step.map(|step| step.name.to_string())),
         step: step.map(|step| NamedStep { id: step.id, tag: step.tag.to_string(), points: step.points }),
         metadata,
         measured,
-        occurred_at: event.occurred_at.map(|at| at.0),
+        occurred_at: event.occurred_at.as_ref().map(|at| at.0),
         fraction: event.fraction,
-        idempotency_key: event.idempotency_key.map(|key| key.to_string()),
+        idempotency_key: event.idempotency_key.as_ref().map(ToString::to_string),
     })
 }
 

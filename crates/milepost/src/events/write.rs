@@ -2,7 +2,7 @@
 //! recorded before under the same keys, fold the rest into the state, write the state, take positions in the log, count
 //! the events by hours, write them, commit. A statement each, however many events there are.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::record::{Accepted, Recorded, no_such_job};
 use super::{Event, StoredEvent, hours, queries};
 use crate::app::App;
+use crate::auth::credentials::{self, INVALID_KEY};
 use crate::db::{Log, Tx, take_positions};
 use crate::error::{Error, Result};
 use crate::jobs::state::{self, StepRow, StoredJob, StoredStep};
@@ -26,7 +27,8 @@ pub(super) async fn write(app: &App, events: &[&Accepted]) -> Result<Vec<Result<
     job_ids.dedup();
     let jobs: HashMap<Uuid, StoredJob> =
         state::lock_jobs(&mut tx, job_ids).await?.into_iter().map(|job| (job.id, job)).collect();
-    let Sorted { mut answers, fresh, repeating } = sort(&mut tx, &jobs, events).await?;
+    let keys = valid_keys(&mut tx, events, app.clock().now()).await?;
+    let Sorted { mut answers, fresh, repeating } = sort(&mut tx, &jobs, &keys, events).await?;
     let mut new_events = fold(app, &mut tx, &jobs, events, fresh).await?;
     if !new_events.is_empty() {
         let count = i64::try_from(new_events.len()).map_err(Error::internal)?;
@@ -51,6 +53,14 @@ pub(super) async fn write(app: &App, events: &[&Accepted]) -> Result<Vec<Result<
     Ok(answers.into_iter().map(|answer| answer.unwrap_or_else(unanswered)).collect())
 }
 
+/// The keys that are valid, of those that are yet to be looked at.
+async fn valid_keys(tx: &mut Tx, events: &[&Accepted], now: DateTime<Utc>) -> sqlx::Result<HashSet<Uuid>> {
+    let mut ids: Vec<Uuid> = events.iter().filter_map(|event| event.vouched_key).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    if ids.is_empty() { Ok(HashSet::new()) } else { credentials::valid_keys(tx, ids, now).await }
+}
+
 /// What is to be done with the events of a group, by their indices.
 struct Sorted {
     /// To those that are not written.
@@ -61,7 +71,12 @@ struct Sorted {
     repeating: Vec<(usize, usize)>,
 }
 
-async fn sort(tx: &mut Tx, jobs: &HashMap<Uuid, StoredJob>, events: &[&Accepted]) -> sqlx::Result<Sorted> {
+async fn sort(
+    tx: &mut Tx,
+    jobs: &HashMap<Uuid, StoredJob>,
+    valid_keys: &HashSet<Uuid>,
+    events: &[&Accepted],
+) -> sqlx::Result<Sorted> {
     let key_of = |event: &Accepted| event.idempotency_key.clone().map(|key| (event.job_id, key));
     let keys: Vec<(Uuid, &str)> =
         events.iter().filter_map(|event| Some((event.job_id, event.idempotency_key.as_deref()?))).collect();
@@ -80,6 +95,7 @@ async fn sort(tx: &mut Tx, jobs: &HashMap<Uuid, StoredJob>, events: &[&Accepted]
         // Not there: it was deleted or anonymised just now.
         let is_open = jobs.get(&event.job_id).is_some_and(|job| !job.is_anonymised());
         answers.push(match before {
+            _ if event.vouched_key.is_some_and(|key| !valid_keys.contains(&key)) => Some(Err(INVALID_KEY)),
             _ if !is_open => Some(Err(no_such_job(&event.provider_job_id))),
             Some(before) => Some(repeat(event, &before.event, before.request_hash.as_deref().unwrap_or_default())),
             None => {

@@ -5,6 +5,7 @@ mod existing_scripts;
 mod flow;
 mod groups;
 mod idempotency;
+mod known;
 mod refusals;
 mod times;
 mod values;
