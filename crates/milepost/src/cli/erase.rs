@@ -91,11 +91,12 @@ impl What {
             }
             Self::Files => return clean(app).await,
         };
-        tell(&erased)?;
+        let told = tell(&erased);
         if how.files_later {
+            told?;
             return say!("The files may still hold it: run `milepost erase files`.");
         }
-        clean(app).await
+        clean(app).await.and(told)
     }
 }
 

@@ -25,11 +25,10 @@ impl Restore {
         let target = url.file().ok_or(BackupError::Postgres)?;
         let copied = unless_stopped(restore(&self.file, target, Clock::default().now())).await?;
         say!("Restored {} to {url}: {}.", self.file.display(), contents(&copied))?;
+        let sum = format!("{}.sha256", self.file.display());
         match copied.checksum {
-            Some(_) => say!("Its SHA-256 is the one in {}.sha256.", self.file.display())?,
-            None => {
-                say!("Whether its bytes have changed was not checked: there is no {}.sha256.", self.file.display())?
-            }
+            Some(_) => say!("Its SHA-256 is the one in {sum}.")?,
+            None => say!("Whether its bytes have changed was not checked: there is no {sum}.")?,
         }
         say!("All sessions in it have ended: people sign in again.")?;
         match copied.migrations.pending.len() {

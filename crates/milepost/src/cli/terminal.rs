@@ -27,7 +27,7 @@ pub(super) fn unless_unread(written: io::Result<()>) -> Outcome {
 }
 
 /// So many of a thing: `1 job`, `2 jobs`.
-pub(super) fn count<N: fmt::Display + From<u8> + PartialEq>(number: N, thing: &str) -> String {
+pub(super) fn count<N: Copy + fmt::Display + From<u8> + PartialEq>(number: N, thing: &str) -> String {
     let plural = if number == N::from(1) { "" } else { "s" };
     format!("{number} {thing}{plural}")
 }

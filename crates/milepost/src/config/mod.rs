@@ -157,7 +157,7 @@ pub struct SettingArgs {
 }
 
 /// The keys of the file and, in capitals behind `MILEPOST_`, the variables.
-const KEYS: [&str; 22] = [
+const KEYS: [&str; 23] = [
     "listen",
     "database_url",
     "public_url",
@@ -526,7 +526,7 @@ fn in_words(kind: &Kind) -> String {
     match kind {
         Kind::UnknownField(_, known) => format!("there is no such setting, but {}", known.join(", ")),
         Kind::UnknownVariant(found, known) => format!("{found:?} is not {}", known.join(" or ")),
-        Kind::InvalidType(found, wanted) if wanted.to_string().starts_with("enum") => {
+        Kind::InvalidType(found, wanted) if wanted.starts_with("enum") => {
             format!("{} is no text", quoted(found))
         }
         Kind::InvalidType(found, wanted) | Kind::InvalidValue(found, wanted) => {

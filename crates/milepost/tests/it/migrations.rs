@@ -419,10 +419,7 @@ async fn what_is_wrong_with_a_setting_is_said_in_words() {
         ("--event-burst=499", "event_burst: 499 is less than event_rate, 500"),
     ] {
         let complaint = serve(&[argument]).run().await.expect_failure();
-        assert!(
-            complaint.starts_with(&format!("milepost: bad setting: ")) && complaint.contains(said),
-            "{complaint}"
-        );
+        assert!(complaint.starts_with("milepost: bad setting: ") && complaint.contains(said), "{complaint}");
         assert!(!complaint.contains('`') && complaint.lines().count() == 1, "{complaint}");
     }
     let file = serve(&[]).file("milepost.toml", "lisen = 1\nsignup = 7\n").run().await.expect_failure();
