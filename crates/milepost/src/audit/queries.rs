@@ -24,13 +24,15 @@ const SELECT: &str = "select a.id, a.tenant_id, a.created_at, a.action, a.actor,
 /// The same for the operator, who knows all addresses.
 const SELECT_ALL: &str =
     "select a.id, a.tenant_id, a.created_at, a.action, a.actor, a.actor_id, u.email as actor_email,
-        a.key_id, a.subject, a.subject_id, a.address, a.request_id, a.details
-    from audit_log a left join users u on u.id = a.actor_id";
+        a.key_id, a.subject, a.subject_id, a.address, a.request_id, a.details, t.email as tenant_email
+    from audit_log a left join users u on u.id = a.actor_id left join users t on t.id = a.tenant_id";
 
 #[derive(sqlx::FromRow)]
 struct EntryRow {
     id: Uuid,
     tenant_id: Option<Uuid>,
+    #[sqlx(default)]
+    tenant_email: Option<String>,
     created_at: DateTime<Utc>,
     action: String,
     actor: ActorKind,
@@ -145,6 +147,8 @@ impl Default for Search {
 pub struct OperatorEntry {
     /// Whose log it is in; null: the operator's alone.
     pub tenant_id: Option<Uuid>,
+    /// The address of that account.
+    pub tenant_email: Option<String>,
     /// The entry.
     #[serde(flatten)]
     pub entry: AuditEntry,
@@ -169,5 +173,10 @@ pub async fn search(
     let cursor = cursor.map(|cursor| (cursor.at, Bound::Id(cursor.tie)));
     let rows: Vec<EntryRow> =
         select.page("a.created_at", "a.id", Order::Ascending, cursor, limit).fetch_all(db).await?;
-    Ok(rows.into_iter().map(|row| OperatorEntry { tenant_id: row.tenant_id, entry: row.into() }).collect())
+    let entry = |mut row: EntryRow| OperatorEntry {
+        tenant_id: row.tenant_id,
+        tenant_email: row.tenant_email.take(),
+        entry: row.into(),
+    };
+    Ok(rows.into_iter().map(entry).collect())
 }

@@ -7,6 +7,7 @@ use clap::Args;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::terminal::unless_unread;
 use super::text::clean;
 use super::{DatabaseArgs, Failure, Outcome};
 use crate::app::App;
@@ -62,9 +63,7 @@ impl Audit {
         let written = write_all(&app, &wanted, json, BufWriter::new(io::stdout())).await;
         app.db().close().await;
         match written {
-            // Whoever reads has seen enough, such as `head`.
-            Err(WriteError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            Err(WriteError::Output(error)) => Err(error.into()),
+            Err(WriteError::Output(error)) => unless_unread(Err(error)),
             Err(WriteError::Database(error)) => Err(error.into()),
             Ok(()) => Ok(()),
         }
@@ -120,8 +119,8 @@ fn json_line(entry: &OperatorEntry) -> io::Result<String> {
     Ok(serde_json::to_string(entry)?)
 }
 
-/// When, what, who, about what, from where, and the details.
-fn readable_line(OperatorEntry { entry, .. }: &OperatorEntry) -> String {
+/// When, what, who, in whose log where that is somebody else's, about what, from where, and the details.
+fn readable_line(OperatorEntry { tenant_id, tenant_email, entry }: &OperatorEntry) -> String {
     let at = entry.created_at.to_rfc3339_opts(SecondsFormat::Secs, true);
     let actor = match entry.actor {
         ActorKind::User | ActorKind::Key => entry
@@ -142,6 +141,9 @@ fn readable_line(OperatorEntry { entry, .. }: &OperatorEntry) -> String {
             line.push_str(&value);
         }
     };
+    // What is about the account itself names it as its subject.
+    let whose = tenant_id.filter(|id| Some(*id) != entry.actor_id && Some(*id) != entry.subject_id);
+    add("of", whose.map(|id| tenant_email.clone().unwrap_or_else(|| id.to_string())));
     add(entry.subject.as_deref().unwrap_or("subject"), entry.subject_id.map(|id| id.to_string()));
     add("from", entry.address.clone());
     add("key", entry.key_id.map(|id| id.to_string()));

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::serve::StopSignals;
+use super::terminal::{count, say};
 use super::{DatabaseArgs, Failure, Outcome, expect_database};
 use crate::db::{BackupError, Copied, Db, back_up};
 
@@ -27,8 +28,11 @@ impl Backup {
         let db = Db::open(&url).await?;
         let copied = unless_stopped(back_up(&db, &self.file)).await?;
         db.close().await;
-        println!("Backed up {url} to {}: {}.", self.file.display(), contents(&copied));
-        Ok(())
+        say!("Backed up {url} to {}: {}.", self.file.display(), contents(&copied))?;
+        match copied.checksum {
+            Some(sum) => say!("Its SHA-256 is {sum}, also in {}.sha256: keep the two together.", self.file.display()),
+            None => Ok(()),
+        }
     }
 }
 
@@ -51,6 +55,6 @@ pub(super) fn contents(copied: &Copied) -> String {
         None => String::new(),
     };
     let migration = copied.migrations.applied.last().map_or(0, |applied| applied.version);
-    let Copied { bytes, jobs, events, .. } = copied;
-    format!("{jobs} jobs, {events} events{last}; {bytes} bytes, checked; migration {migration:04}")
+    let (jobs, events) = (count(copied.jobs, "job"), count(copied.events, "event"));
+    format!("{jobs}, {events}{last}; {} bytes, checked; migration {migration:04}", copied.bytes)
 }

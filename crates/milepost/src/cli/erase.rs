@@ -1,11 +1,11 @@
 //! `milepost erase`: takes a person's data from the database, and then the bytes from its files. It works beside running
 //! servers, which notice within a second.
 
-use std::io::{BufRead, IsTerminal, Write};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
+use super::terminal::{confirm, count, say};
 use super::user::parse;
 use super::{DatabaseArgs, Failure, Outcome};
 use crate::app::App;
@@ -91,30 +91,19 @@ impl What {
             }
             Self::Files => return clean(app).await,
         };
-        tell(&erased);
+        let told = tell(&erased);
         if how.files_later {
-            println!("The files may still hold it: run `milepost erase files`.");
-            return Ok(());
+            told?;
+            return say!("The files may still hold it: run `milepost erase files`.");
         }
-        clean(app).await
+        clean(app).await.and(told)
     }
 }
 
 impl How {
     /// Asks for the address once more, unless told not to.
     fn confirm(&self, email: &Email, what: &str) -> Outcome {
-        if self.yes {
-            return Ok(());
-        }
-        if !std::io::stdin().is_terminal() {
-            return Err(Failure("there is no terminal to ask whether you mean it; use --yes".to_owned()));
-        }
-        print!("This cannot be undone: {what}.\nType {} to go on: ", email.as_str());
-        std::io::stdout().flush()?;
-        let mut typed = String::new();
-        std::io::stdin().lock().read_line(&mut typed)?;
-        let is_meant = typed.trim().eq_ignore_ascii_case(email.as_str());
-        if is_meant { Ok(()) } else { Err(Failure("nothing was erased".to_owned())) }
+        if self.yes { Ok(()) } else { confirm(what, email.as_str(), "nothing was erased") }
     }
 }
 
@@ -129,16 +118,17 @@ async fn found(app: &App, erased: Option<Erased>, missing: String) -> Result<Era
     Err(Failure(format!("{missing}{hint}")))
 }
 
-fn tell(erased: &Erased) {
+fn tell(erased: &Erased) -> Outcome {
     let Erased { account, sessions, keys, links, jobs } = erased;
     if *account {
-        println!("Erased the account, {sessions} sessions and {keys} keys.");
+        say!("Erased the account, {} and {}.", count(*sessions, "session"), count(*keys, "key"))?;
     }
-    println!("Erased {links} customer links.");
-    println!("Anonymised {} jobs; what they count for stays.", jobs.jobs);
+    say!("Erased {}.", count(*links, "customer link"))?;
+    say!("Anonymised {}; what they count for stays.", count(jobs.jobs, "job"))?;
     if jobs.under_way > 0 {
-        println!("{} of them were not finished: events for them are refused from now on.", jobs.under_way);
+        say!("Of these {} had not finished: events for them are refused from now on.", jobs.under_way)?;
     }
+    Ok(())
 }
 
 async fn clean(app: &App) -> Outcome {
@@ -149,6 +139,5 @@ async fn clean(app: &App) -> Outcome {
                 .to_owned(),
         ));
     }
-    println!("The database's files are rewritten. Backups made before still hold what was erased.");
-    Ok(())
+    say!("The database's files are rewritten. Backups made before still hold what was erased.")
 }

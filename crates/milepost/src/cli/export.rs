@@ -7,6 +7,7 @@ use std::pin::pin;
 use clap::{Args, Subcommand};
 use futures::StreamExt;
 
+use super::terminal::unless_unread;
 use super::user::parse;
 use super::{DatabaseArgs, Failure, Outcome};
 use crate::app::App;
@@ -52,8 +53,12 @@ async fn write(app: &App, email: &Email) -> Outcome {
     let mut document = pin!(document(app.clone(), whose));
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     while let Some(piece) = document.next().await {
-        out.write_all(&piece?)?;
+        let written = out.write_all(&piece?);
+        if written.is_err() {
+            // Not once more when it is dropped.
+            drop(out.into_parts());
+            return unless_unread(written);
+        }
     }
-    out.flush()?;
-    Ok(())
+    unless_unread(out.flush())
 }

@@ -2,6 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
+use super::terminal::{count, say};
 use super::{DatabaseArgs, Outcome};
 use crate::db::{Db, MigrationStatus};
 
@@ -30,18 +31,17 @@ impl Migrate {
         let url = database.settings()?.database_url;
         let shows = dry_run || action.is_some();
         if shows && url.is_missing_file() {
-            show(action, &MigrationStatus::of_missing_file());
-            return Ok(());
+            return show(action, &MigrationStatus::of_missing_file());
         }
         let db = Db::open(&url).await?;
         let status = db.migration_status().await?;
         if shows {
-            show(action, &status);
+            show(action, &status)?;
         } else {
             db.migrate().await?;
             match status.pending.len() {
-                0 => println!("{url} is up to date."),
-                count => println!("Applied {count} migrations to {url}."),
+                0 => say!("{url} is up to date.")?,
+                applied => say!("Applied {} to {url}.", count(applied, "migration"))?,
             }
         }
         db.close().await;
@@ -49,28 +49,30 @@ impl Migrate {
     }
 }
 
-fn show(action: Option<Action>, status: &MigrationStatus) {
+fn show(action: Option<Action>, status: &MigrationStatus) -> Outcome {
     match action {
         Some(Action::Status) => print_status(status),
         None => print_pending(status),
     }
 }
 
-fn print_status(status: &MigrationStatus) {
+fn print_status(status: &MigrationStatus) -> Outcome {
     for applied in &status.applied {
         let when = applied.installed_on.format("%Y-%m-%d %H:%M:%SZ");
-        println!("{:04}  applied {when}  {}", applied.version, applied.description);
+        say!("{:04}  applied {when}  {}", applied.version, applied.description)?;
     }
     for pending in &status.pending {
-        println!("{:04}  pending                       {}", pending.version, pending.description);
+        say!("{:04}  pending                       {}", pending.version, pending.description)?;
     }
+    Ok(())
 }
 
-fn print_pending(status: &MigrationStatus) {
+fn print_pending(status: &MigrationStatus) -> Outcome {
     for pending in &status.pending {
-        println!("-- {:04} {}\n{}", pending.version, pending.description, pending.sql);
+        say!("-- {:04} {}\n{}", pending.version, pending.description, pending.sql)?;
     }
     if status.pending.is_empty() {
-        println!("-- nothing to apply");
+        say!("-- nothing to apply")?;
     }
+    Ok(())
 }

@@ -1,5 +1,5 @@
-//! The command line: a file or folder for each command; `server.rs` and `text.rs` are what those share that talk to a
-//! server.
+//! The command line: a file or folder for each command. `terminal.rs` is what they say and ask; `server.rs` and `text.rs`
+//! are what those share that talk to a server.
 
 mod audit;
 mod backup;
@@ -13,6 +13,7 @@ mod restore;
 mod retire;
 mod serve;
 mod server;
+mod terminal;
 mod text;
 mod user;
 mod watch;
@@ -23,8 +24,8 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::app::App;
-use crate::config::{BadSetting, LogFormat, SettingArgs, Settings};
-use crate::db::{BackupError, DatabaseUrl, Db, OpenError};
+use crate::config::{BadSetting, LogFormat, SettingArgs, Settings, warn_of_unknown_variables};
+use crate::db::{BackupError, DatabaseUrl, Db, OpenError, in_words};
 use crate::error::Error;
 use crate::observe::log;
 use crate::observe::traces::BadTraceSetting;
@@ -82,6 +83,7 @@ struct DatabaseArgs {
 
 impl DatabaseArgs {
     fn settings(self) -> Result<Settings, BadSetting> {
+        warn_of_unknown_variables();
         let args = SettingArgs { database_url: self.database_url, config: self.config, ..SettingArgs::default() };
         args.resolve()
     }
@@ -153,7 +155,7 @@ impl From<std::io::Error> for Failure {
 
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
-        Self(format!("database: {error}"))
+        Self(format!("database: {}", in_words(&error)))
     }
 }
 
@@ -161,8 +163,11 @@ impl From<Error> for Failure {
     /// The operator may read what a client may not.
     fn from(error: Error) -> Self {
         match &error {
-            Error::Internal(source) => Self(source.to_string()),
-            Error::Unavailable(source) => Self(format!("database: {source}")),
+            Error::Internal(source) => match source.downcast_ref::<sqlx::Error>() {
+                Some(source) => Self(format!("database: {}", in_words(source))),
+                None => Self(source.to_string()),
+            },
+            Error::Unavailable(source) => Self(format!("database: {}", in_words(source))),
             _ => {
                 let problem = error.problem();
                 let errors = problem.errors.iter().map(|e| format!("\n  {}: {}", e.pointer, e.detail));

@@ -3,9 +3,9 @@
 use std::io::Write;
 
 use super::Outcome;
+use super::terminal::unless_unread;
 use crate::api_document;
 
 pub(super) fn run() -> Outcome {
-    std::io::stdout().write_all(api_document::as_text().as_bytes())?;
-    Ok(())
+    unless_unread(std::io::stdout().write_all(api_document::as_text().as_bytes()))
 }

@@ -4,7 +4,9 @@
 use clap::Args;
 use uuid::Uuid;
 
+use super::terminal::{count, say};
 use super::{DatabaseArgs, Failure, Outcome};
+use crate::error::Error;
 use crate::events::hours;
 use crate::jobs::rebuild::{check, job_ids_after, mend};
 
@@ -32,24 +34,26 @@ impl Rebuild {
             after = *last;
             for id in ids {
                 jobs += 1;
-                let differing = if self.check { check(&app, id).await? } else { mend(&app, id).await? };
+                let done = if self.check { check(&app, id).await } else { mend(&app, id).await };
+                let differing = done.map_err(|error| failed_at("job", id, error))?;
                 for difference in differing {
                     differences += 1;
-                    println!("job {id}: {difference}");
+                    say!("job {id}: {difference}")?;
                 }
             }
         }
         for provider in hours::provider_ids(app.db()).await? {
-            let differing =
-                if self.check { hours::check(&app, provider).await? } else { hours::mend(&app, provider).await? };
+            let done =
+                if self.check { hours::check(&app, provider).await } else { hours::mend(&app, provider).await };
+            let differing = done.map_err(|error| failed_at("provider", provider, error))?;
             for difference in differing {
                 differences += 1;
-                println!("provider {provider}: {difference}");
+                say!("provider {provider}: {difference}")?;
             }
         }
         app.db().close().await;
         let mended = if self.check { "found" } else { "mended" };
-        println!("{jobs} jobs recomputed, {differences} differences {mended}.");
+        say!("{} recomputed, {} {mended}.", count(jobs, "job"), count(differences, "difference"))?;
         if self.check && differences > 0 {
             return Err(Failure(
                 "what is stored differs from what the events say; `milepost rebuild` mends it".to_owned(),
@@ -57,4 +61,9 @@ impl Rebuild {
         }
         Ok(())
     }
+}
+
+/// What keeps a job or a provider's hours from being recomputed.
+fn failed_at(what: &str, id: Uuid, error: Error) -> Failure {
+    Failure(format!("{what} {id}: {}", Failure::from(error)))
 }

@@ -3,10 +3,11 @@
 
 use clap::Args;
 
+use super::terminal::{confirm, count, say};
 use super::{DatabaseArgs, Failure, Outcome, expect_database, open};
 use crate::app::App;
 use crate::audit::Actor;
-use crate::config::{Retention, RetentionAction, SettingArgs, Settings};
+use crate::config::{Retention, RetentionAction, SettingArgs, Settings, as_written, warn_of_unknown_variables};
 use crate::db::Db;
 use crate::retention::{count_under_way, preview, retire_due};
 use crate::sources::Clock;
@@ -27,10 +28,15 @@ pub(super) struct Retire {
     /// Tell how many jobs are due, and change nothing
     #[arg(long)]
     dry_run: bool,
+
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
 }
 
 impl Retire {
     pub(super) async fn run(self) -> Outcome {
+        warn_of_unknown_variables();
         let args = SettingArgs {
             database_url: self.database.database_url,
             config: self.database.config,
@@ -44,7 +50,8 @@ impl Retire {
         };
         expect_database(&settings.database_url)?;
         let app = if self.dry_run { open_as_it_is(settings).await? } else { open(settings).await? };
-        let outcome = if self.dry_run { tell_due(&app, retention).await } else { retire(&app, retention).await };
+        let outcome =
+            if self.dry_run { tell_due(&app, retention).await } else { retire(&app, retention, self.yes).await };
         app.db().close().await;
         outcome
     }
@@ -55,27 +62,33 @@ async fn open_as_it_is(settings: Settings) -> Result<App, Failure> {
     let db = Db::open(&settings.database_url).await?;
     match db.migration_status().await?.pending.len() {
         0 => Ok(App::new(db, settings, Clock::default())?),
-        count => Err(Failure(format!(
-            "{count} migrations are missing, and a dry run changes nothing; `milepost migrate` applies them"
+        pending => Err(Failure(format!(
+            "the database lacks {}, and a dry run changes nothing; `milepost migrate` brings it up to date",
+            count(pending, "migration")
         ))),
     }
 }
 
-async fn retire(app: &App, retention: Retention) -> Outcome {
-    let jobs = retire_due(app, Some(retention), &Actor::OPERATOR).await?;
-    let done = match retention.action {
-        RetentionAction::Delete => "deleted",
-        RetentionAction::Anonymise => "anonymised",
+async fn retire(app: &App, retention: Retention, yes: bool) -> Outcome {
+    let (word, done) = match retention.action {
+        RetentionAction::Delete => ("delete", "deleted"),
+        RetentionAction::Anonymise => ("anonymise", "anonymised"),
     };
-    println!("{jobs} jobs {done}.");
-    Ok(())
+    let due = preview(app, retention).await?;
+    if !yes && !due.is_empty() {
+        let jobs = count(due.iter().map(|due| due.jobs).sum::<i64>(), "job");
+        let after = as_written(retention.after);
+        confirm(&format!("{jobs} that finished more than {after} ago will be {done}"), word, "nothing was changed")?;
+    }
+    let jobs = retire_due(app, Some(retention), &Actor::OPERATOR).await?;
+    say!("{} {done}.", count(jobs, "job"))
 }
 
 async fn tell_due(app: &App, retention: Retention) -> Outcome {
     let (mut jobs, mut events) = (0, 0);
     for due in preview(app, retention).await? {
         let oldest = due.oldest.map_or_else(String::new, |at| format!(", the oldest finished {}", at.date_naive()));
-        println!("{}  {} jobs with {} events{oldest}", due.email, due.jobs, due.events);
+        say!("{}  {} with {}{oldest}", due.email, count(due.jobs, "job"), count(due.events, "event"))?;
         jobs += due.jobs;
         events += due.events;
     }
@@ -83,10 +96,9 @@ async fn tell_due(app: &App, retention: Retention) -> Outcome {
         RetentionAction::Delete => "would be deleted",
         RetentionAction::Anonymise => "would be anonymised",
     };
-    println!("{jobs} jobs with {events} events {would_be}.");
-    let under_way = count_under_way(app.db()).await?;
-    if under_way > 0 {
-        println!("{under_way} more are under way already.");
+    say!("{} with {} {would_be}.", count(jobs, "job"), count(events, "event"))?;
+    match count_under_way(app.db()).await? {
+        0 => Ok(()),
+        under_way => say!("Under way already: {}.", count(under_way, "job")),
     }
-    Ok(())
 }

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Failure, Outcome};
 use crate::app::App;
-use crate::config::{SettingArgs, Settings};
+use crate::config::{SettingArgs, Settings, warn_of_unknown_variables};
 use crate::db::Db;
 use crate::observe::metrics::Metrics;
 use crate::observe::traces::Traces;
@@ -21,7 +21,17 @@ use crate::sources::Clock;
 /// What is logged unless told otherwise. PostgreSQL's notices at each start say that tables exist already.
 const LOGGED: &str = "info,sqlx::postgres::notice=warn";
 
+/// What `--help` says at its end.
+const NOTES: &str = "\
+Each setting is a variable of the environment as well, MILEPOST_ and its name in capitals (MILEPOST_PUBLIC_URL), and but
+for --config a key of the settings file (public_url = \"https://milepost.example.org\"). Flags beat variables, variables
+beat the file. DATABASE_URL is heeded where MILEPOST_DATABASE_URL is not set.
+
+Variables only: MILEPOST_LOG, what is logged (error, warn, info, debug; milepost=debug for our own part), and the OTEL_…
+of OpenTelemetry, OTEL_EXPORTER_OTLP_ENDPOINT first, which send traces.";
+
 #[derive(Debug, Args)]
+#[command(after_help = NOTES)]
 pub(super) struct Serve {
     #[command(flatten)]
     settings: SettingArgs,
@@ -31,6 +41,7 @@ impl Serve {
     pub(super) async fn run(self) -> Outcome {
         let mut settings = self.settings.resolve()?;
         log::start(LOGGED, settings.log_format).map_err(Failure)?;
+        warn_of_unknown_variables();
         let mut signals = StopSignals::listen()?;
         if settings.is_https() && settings.trusted_proxies.is_empty() {
             tracing::warn!(
@@ -41,10 +52,11 @@ impl Serve {
         let metrics = Metrics::new(settings.database_url.kind())?;
         let traces = Traces::from_env(&metrics)?;
         let db = Db::open(&settings.database_url).await?;
+        db.expect_writable().await?;
         db.migrate().await?;
         let listener = listen(&mut settings).await?;
         let for_metrics = match settings.metrics_listen {
-            Some(address) => Some(bind(address).await?),
+            Some(address) => Some(bind(address, "metrics_listen").await?),
             None => None,
         };
         let (url, database) = (settings.public_url.clone(), settings.database_url.clone());
@@ -70,19 +82,22 @@ impl Serve {
             }
         };
         traces.flush().await;
-        Ok(served?)
+        served?;
+        tracing::info!("milepost has stopped");
+        Ok(())
     }
 }
 
 /// Listens where the settings say, and puts the port into them that the system chose for port 0.
 pub(super) async fn listen(settings: &mut Settings) -> Result<TcpListener, Failure> {
-    let listener = bind(settings.listen).await?;
+    let listener = bind(settings.listen, "listen").await?;
     settings.listening_on(listener.local_addr()?);
     Ok(listener)
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address).await.map_err(|error| Failure(format!("cannot listen on {address}: {error}")))
+async fn bind(address: SocketAddr, setting: &str) -> Result<TcpListener, Failure> {
+    let listener = TcpListener::bind(address).await;
+    listener.map_err(|error| Failure(format!("cannot listen on {address} (the setting {setting}): {error}")))
 }
 
 /// Ctrl-C and SIGTERM.

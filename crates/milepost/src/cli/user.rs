@@ -1,10 +1,9 @@
 //! `milepost user`: what the operator does with accounts. It works on the database itself; a running server notices
 //! within a second.
 
-use std::io::{BufRead, IsTerminal};
-
 use clap::{Args, Subcommand};
 
+use super::terminal::{read_password, say};
 use super::{DatabaseArgs, Failure, Outcome};
 use crate::app::App;
 use crate::audit::Actor;
@@ -96,33 +95,41 @@ impl Action {
     async fn run(self, app: &App) -> Outcome {
         match self {
             Self::Add { role, email, first_name, last_name, organization, password_stdin } => {
+                let email = parse("--email", email)?;
+                if users::find_user_by_email(app.db(), &email).await?.is_some() {
+                    return Err(Failure(format!(
+                        "there is an account {} already; `milepost user set-password` gives it another password",
+                        email.as_str()
+                    )));
+                }
                 let new = NewUser {
-                    email: parse("--email", email)?,
+                    email,
                     first_name: parse("--first-name", first_name)?,
                     last_name: parse("--last-name", last_name)?,
                     organization: organization.map(|name| parse("--organization", name)).transpose()?,
                     role,
-                    password: read_password(password_stdin)?,
+                    password: new_password(password_stdin)?,
                 };
                 let user = users::add_user(app, &Actor::OPERATOR, new).await?;
-                println!("{}  {}", user.id, user.email.as_str());
+                say!("{}  {}", user.id, user.email.as_str())?;
             }
             Self::List => list(app).await?,
             Self::SetPassword { who, password_stdin } => {
                 let email = who.email()?;
-                let password = read_password(password_stdin)?;
+                found(&email, users::find_user_by_email(app.db(), &email).await?.is_some())?;
+                let password = new_password(password_stdin)?;
                 found(&email, users::set_password(app, &Actor::OPERATOR, &email, password).await?)?;
-                println!("{} has a new password; its sessions have ended.", email.as_str());
+                say!("{} has a new password; its sessions have ended.", email.as_str())?;
             }
             Self::Disable { who } => {
                 let email = who.email()?;
                 found(&email, users::set_disabled(app, &Actor::OPERATOR, &email, true).await?)?;
-                println!("{} is disabled; its sessions, keys and streams have ended.", email.as_str());
+                say!("{} is disabled; its sessions, keys and streams have ended.", email.as_str())?;
             }
             Self::Enable { who } => {
                 let email = who.email()?;
                 found(&email, users::set_disabled(app, &Actor::OPERATOR, &email, false).await?)?;
-                println!("{} may sign in again.", email.as_str());
+                say!("{} may sign in again.", email.as_str())?;
             }
         }
         Ok(())
@@ -141,7 +148,7 @@ async fn list(app: &App) -> Outcome {
             None => format!("{} {}", user.first_name, user.last_name),
         };
         let disabled = if listed.disabled_at.is_some() { "  disabled" } else { "" };
-        println!("{}  {role}  {}  {name}{disabled}", user.id, user.email.as_str());
+        say!("{}  {role}  {}  {name}{disabled}", user.id, user.email.as_str())?;
     }
     Ok(())
 }
@@ -154,16 +161,6 @@ fn found(email: &Email, found: bool) -> Outcome {
     if found { Ok(()) } else { Err(Failure(format!("there is no account {}", email.as_str()))) }
 }
 
-/// Asks for a password without showing it, or reads the first line of standard input.
-fn read_password(from_stdin: bool) -> Result<NewPassword, Failure> {
-    let typed = if from_stdin {
-        let mut line = String::new();
-        std::io::stdin().lock().read_line(&mut line)?;
-        line.trim_end_matches(['\r', '\n']).to_owned()
-    } else if std::io::stdin().is_terminal() {
-        rpassword::prompt_password("Password: ")?
-    } else {
-        return Err(Failure("there is no terminal to ask for the password; use --password-stdin".to_owned()));
-    };
-    parse("password", typed)
+fn new_password(from_stdin: bool) -> Result<NewPassword, Failure> {
+    parse("password", read_password(from_stdin)?)
 }

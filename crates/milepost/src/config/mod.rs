@@ -3,6 +3,7 @@
 
 mod values;
 
+use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use clap::Args;
+use figment::error::Kind;
 use figment::providers::{Env, Format, Serialized, Toml};
 use figment::{Figment, Source};
 use ipnet::IpNet;
@@ -18,7 +20,7 @@ use url::Url;
 use utoipa::ToSchema;
 
 use crate::db::DatabaseUrl;
-use values::{Delay, EventCount, ListenAddress, Networks, PublicUrl, Span, resolve_address};
+use values::{Age, Count, Delay, ListenAddress, Networks, PublicUrl, Span, resolve_address};
 
 /// The file that is read when no other is named and it exists.
 const DEFAULT_FILE: &str = "milepost.toml";
@@ -108,7 +110,7 @@ pub struct SettingArgs {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event_rate: Option<u32>,
 
-    /// How many events each key may report at once [default: 2000]
+    /// How many events each key may report at once; no fewer than in a second [default: 2000]
     #[arg(long, value_name = "NUMBER")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event_burst: Option<u32>,
@@ -118,7 +120,7 @@ pub struct SettingArgs {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event_group: Option<u32>,
 
-    /// After how long without use a session ends [default: 30m]
+    /// After how long without use a session ends; no longer than its lifetime [default: 30m]
     #[arg(long, value_name = "DURATION")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_idle: Option<String>,
@@ -143,7 +145,7 @@ pub struct SettingArgs {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audit_reads: Option<bool>,
 
-    /// After how long finished jobs are deleted or anonymised, such as 365d [default: never]
+    /// After how long finished jobs are deleted or anonymised, such as 365d; a day at least [default: never]
     #[arg(long, value_name = "DURATION")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retention: Option<String>,
@@ -180,6 +182,10 @@ const KEYS: [&str; 23] = [
     "retention",
     "retention_action",
 ];
+/// The variables that are no settings of a server's.
+const OTHER_VARIABLES: [&str; 4] = ["MILEPOST_CONFIG", "MILEPOST_LOG", "MILEPOST_URL", "MILEPOST_API_KEY"];
+/// What all variables begin with.
+const PREFIX: &str = "MILEPOST_";
 
 /// Who may make an account without an invitation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
@@ -341,23 +347,23 @@ struct Given {
     metrics_listen: Option<ListenAddress>,
     #[serde(default)]
     log_format: LogFormat,
-    max_connections: Option<NonZeroU32>,
-    max_connections_per_address: Option<NonZeroU32>,
+    max_connections: Option<Count>,
+    max_connections_per_address: Option<Count>,
     header_timeout: Option<Span>,
     request_timeout: Option<Span>,
     idle_timeout: Option<Span>,
     #[serde(default)]
     stop_delay: Delay,
-    event_rate: Option<EventCount>,
-    event_burst: Option<EventCount>,
-    event_group: Option<EventCount>,
+    event_rate: Option<Count>,
+    event_burst: Option<Count>,
+    event_group: Option<Count>,
     session_idle: Option<Span>,
     session_lifetime: Option<Span>,
     remembered_session_idle: Option<Span>,
     remembered_session_lifetime: Option<Span>,
     #[serde(default)]
     audit_reads: bool,
-    retention: Option<Span>,
+    retention: Option<Age>,
     #[serde(default)]
     retention_action: RetentionAction,
 }
@@ -374,7 +380,7 @@ impl SettingArgs {
             Some(file) => Figment::from(Toml::file_exact(file)),
             None => Figment::new(),
         };
-        self.fill_in(file.merge(Env::raw().only(&["DATABASE_URL"])).merge(Env::prefixed("MILEPOST_").only(&KEYS)))
+        self.fill_in(file.merge(Env::raw().only(&["DATABASE_URL"])).merge(Env::prefixed(PREFIX).only(&KEYS)))
     }
 
     /// The same from these flags alone.
@@ -393,6 +399,11 @@ impl SettingArgs {
         let usual = Settings::new(given.listen, given.database_url)?;
         let duration = |span: Option<Span>, usual| span.map_or(usual, |span| span.0);
         let delta = |span: Option<Span>, usual| span.map_or(usual, Span::as_delta);
+        let (lifetime, remembered_lifetime) = (
+            delta(given.session_lifetime, usual.sessions.lifetime),
+            delta(given.remembered_session_lifetime, usual.sessions.remembered_lifetime),
+        );
+        let event_rate = given.event_rate.map_or(usual.limits.event_rate, |rate| rate.0);
         Ok(Settings {
             public_url: given.public_url.map_or(usual.public_url, |PublicUrl(url)| url),
             signup: given.signup,
@@ -400,51 +411,129 @@ impl SettingArgs {
             metrics_listen: given.metrics_listen.map(|ListenAddress(address)| address),
             log_format: given.log_format,
             limits: Limits {
-                max_connections: given.max_connections.unwrap_or(usual.limits.max_connections),
-                max_connections_per_address: given.max_connections_per_address,
+                max_connections: given.max_connections.map_or(usual.limits.max_connections, |count| count.0),
+                max_connections_per_address: given.max_connections_per_address.map(|count| count.0),
                 header_timeout: duration(given.header_timeout, usual.limits.header_timeout),
                 request_timeout: duration(given.request_timeout, usual.limits.request_timeout),
                 idle_timeout: duration(given.idle_timeout, usual.limits.idle_timeout),
-                event_rate: given.event_rate.map_or(usual.limits.event_rate, |rate| rate.0),
-                event_burst: given.event_burst.map_or(usual.limits.event_burst, |burst| burst.0),
+                event_rate,
+                event_burst: burst_of(event_rate, given.event_burst, usual.limits.event_burst)?,
                 event_group: given.event_group.map_or(usual.limits.event_group, |group| group.0),
             },
             stop_delay: given.stop_delay.0,
             sessions: SessionLimits {
-                idle: delta(given.session_idle, usual.sessions.idle),
-                lifetime: delta(given.session_lifetime, usual.sessions.lifetime),
-                remembered_idle: delta(given.remembered_session_idle, usual.sessions.remembered_idle),
-                remembered_lifetime: delta(given.remembered_session_lifetime, usual.sessions.remembered_lifetime),
+                idle: idle_of("session", lifetime, given.session_idle, usual.sessions.idle)?,
+                lifetime,
+                remembered_idle: idle_of(
+                    "remembered_session",
+                    remembered_lifetime,
+                    given.remembered_session_idle,
+                    usual.sessions.remembered_idle,
+                )?,
+                remembered_lifetime,
             },
             audit_reads: given.audit_reads,
-            retention: given
-                .retention
-                .map(|span| Retention { after: span.as_delta(), action: given.retention_action }),
+            retention: given.retention.map(|Age(after)| Retention { after, action: given.retention_action }),
             ..usual
         })
     }
 
+    /// The file to read, which can be read.
     fn file(&self) -> Result<Option<&Path>, BadSetting> {
-        match self.config.as_deref() {
-            Some(file) if file.is_file() => Ok(Some(file)),
-            Some(file) => Err(BadSetting(format!("config: there is no file {}", file.display()))),
-            None => Ok(Some(Path::new(DEFAULT_FILE)).filter(|file| file.is_file())),
+        let file = self.config.as_deref().unwrap_or(Path::new(DEFAULT_FILE));
+        match std::fs::read(file) {
+            Ok(_) => Ok(Some(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.config.is_none() => Ok(None),
+            Err(error) => Err(BadSetting(format!("config: cannot read {}: {error}", file.display()))),
         }
+    }
+}
+
+/// Says which variables look like settings and are none. They stop nothing: systems set variables by the names of
+/// services, as Kubernetes does.
+pub fn warn_of_unknown_variables() {
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let is_unknown = |name: &String| {
+        let key = name.strip_prefix(PREFIX);
+        let is_known = |key: &str| KEYS.iter().any(|known| known.eq_ignore_ascii_case(key));
+        key.is_some_and(|key| !is_known(key)) && !OTHER_VARIABLES.contains(&name.as_str())
+    };
+    for name in names.filter(is_unknown) {
+        tracing::warn!("there is no setting {}: the variable is not heeded", name.escape_debug());
+    }
+}
+
+/// After how long without use a session ends; where that is not set, no later than in any case.
+fn idle_of(
+    session: &str,
+    lifetime: TimeDelta,
+    given: Option<Span>,
+    usual: TimeDelta,
+) -> Result<TimeDelta, BadSetting> {
+    match given.map(Span::as_delta) {
+        None => Ok(usual.min(lifetime)),
+        Some(idle) if idle <= lifetime => Ok(idle),
+        Some(idle) => Err(BadSetting(format!(
+            "{session}_idle: {} is longer than {session}_lifetime, {}, after which a session ends in any case",
+            as_written(idle),
+            as_written(lifetime)
+        ))),
+    }
+}
+
+/// A time as one writes it in a setting: `90d`.
+#[must_use]
+pub fn as_written(time: TimeDelta) -> String {
+    let seconds = time.num_seconds();
+    let units = [(86_400, "d"), (3_600, "h"), (60, "m")];
+    let unit = units.into_iter().find(|(length, _)| seconds % length == 0);
+    let (length, name) = unit.unwrap_or((1, "s"));
+    format!("{}{name}", seconds / length)
+}
+
+/// How many events may come at once; where that is not set, at least those of a second.
+fn burst_of(rate: NonZeroU32, given: Option<Count>, usual: NonZeroU32) -> Result<NonZeroU32, BadSetting> {
+    match given {
+        None => Ok(usual.max(rate)),
+        Some(Count(burst)) if burst >= rate => Ok(burst),
+        Some(Count(burst)) => Err(BadSetting(format!(
+            "event_burst: {burst} is less than event_rate, {rate}: what may come in a second must be able to come at once"
+        ))),
     }
 }
 
 /// Each error with the setting it is about and where that was given; never the value of a URL with a password.
 fn describe(errors: figment::Error) -> String {
     let one = |error: figment::Error| {
-        let source = error.metadata.as_ref().map_or_else(String::new, |metadata| match &metadata.source {
-            Some(Source::File(file)) => format!(" (in {})", file.display()),
-            Some(Source::Code(_)) => " (on the command line)".to_owned(),
-            _ => format!(" (in the {})", metadata.name),
-        });
-        let setting = if error.path.is_empty() { String::new() } else { format!("{}: ", error.path.join(".")) };
-        format!("{setting}{}{source}", without_excerpt(&error.kind.to_string()))
+        let setting = error.path.join(".");
+        let source = match error.metadata.as_ref().map(|metadata| (&metadata.source, &metadata.name)) {
+            None => String::new(),
+            Some((Some(Source::File(file)), _)) => format!(" (in {})", file.display()),
+            Some((Some(Source::Code(_)), _)) => format!(" (from --{})", setting.replace('_', "-")),
+            Some((_, name)) => {
+                let prefix = if name.contains(PREFIX) { PREFIX } else { "" };
+                format!(" (from the environment variable {prefix}{})", setting.to_uppercase())
+            }
+        };
+        let setting = if setting.is_empty() { setting } else { format!("{setting}: ") };
+        format!("{setting}{}{source}", in_words(&error.kind))
     };
     errors.into_iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
+fn in_words(kind: &Kind) -> String {
+    let quoted = |found: &figment::error::Actual| found.to_string().replace('`', "\"");
+    match kind {
+        Kind::UnknownField(_, known) => format!("there is no such setting, but {}", known.join(", ")),
+        Kind::UnknownVariant(found, known) => format!("{found:?} is not {}", known.join(" or ")),
+        Kind::InvalidType(found, wanted) if wanted.starts_with("enum") => {
+            format!("{} is no text", quoted(found))
+        }
+        Kind::InvalidType(found, wanted) | Kind::InvalidValue(found, wanted) => {
+            format!("{} is not {wanted}", quoted(found))
+        }
+        other => without_excerpt(&other.to_string()),
+    }
 }
 
 /// The reader of TOML shows the line that is wrong, which may hold a password: only the place and the reason are kept.

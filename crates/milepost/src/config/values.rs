@@ -25,28 +25,50 @@ pub(super) struct Delay(pub(super) Duration);
 /// The longest that something is put off.
 const LONGEST_DELAY: Duration = Duration::from_mins(5);
 
-/// So many events.
+/// How many, from one to a million.
 #[derive(Clone, Copy)]
-pub(super) struct EventCount(pub(super) NonZeroU32);
+pub(super) struct Count(pub(super) NonZeroU32);
 
-/// As many as is as good as no limit; of more, the times between two are too short to count.
-const MOST_EVENTS: u32 = 1_000_000;
+/// As many is as good as no limit; of more events, the times between two are too short to count.
+const MOST: u32 = 1_000_000;
 
-impl<'de> Deserialize<'de> for EventCount {
+impl<'de> Deserialize<'de> for Count {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let count = NonZeroU32::deserialize(deserializer)?;
-        if count.get() > MOST_EVENTS {
-            return Err(serde::de::Error::custom(format!("{count} is more than {MOST_EVENTS}")));
-        }
-        Ok(Self(count))
+        let text = text(deserializer)?;
+        let count = text.parse().ok().filter(|count: &NonZeroU32| count.get() <= MOST);
+        count
+            .map(Self)
+            .ok_or_else(|| serde::de::Error::custom(format!("{text:?} is no whole number from 1 to {MOST}")))
     }
+}
+
+/// How long jobs are kept. A day at least: `1m` is a minute, and what is deleted stays so.
+pub(super) struct Age(pub(super) TimeDelta);
+
+impl<'de> Deserialize<'de> for Age {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (text, age) = duration(deserializer)?;
+        if age > LONGEST {
+            return Err(serde::de::Error::custom(format!("{text:?} is longer than ten years")));
+        }
+        match TimeDelta::from_std(age) {
+            Ok(age) if age >= TimeDelta::days(1) => Ok(Self(age)),
+            _ => Err(serde::de::Error::custom(format!(
+                "{text:?} is less than a day; m is for minutes, write days such as 30d"
+            ))),
+        }
+    }
+}
+
+/// Reads what may be written as text or, where it looks like one, is read as a number.
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    Ok(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
 }
 
 /// Reads a duration in words.
 fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(String, Duration), D::Error> {
-    // A bare number is read as one.
-    let value = serde_json::Value::deserialize(deserializer)?;
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let text = text(deserializer)?;
     let Ok(duration) = humantime::parse_duration(&text) else {
         let detail = format!("{text:?} is not a duration, such as 30s, 15m, 24h or 14d");
         return Err(serde::de::Error::custom(detail));
@@ -117,9 +139,7 @@ impl<'de> Deserialize<'de> for ListenAddress {
 /// An address to listen on, by number or by name.
 pub(super) fn resolve_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
     use serde::de::Error;
-    // A bare port in a variable is read as a number.
-    let value = serde_json::Value::deserialize(deserializer)?;
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let text = text(deserializer)?;
     let resolved = text.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
     resolved
         .ok_or_else(|| D::Error::custom(format!("{text:?} is not an address and a port, such as {DEFAULT_LISTEN}")))
@@ -131,13 +151,12 @@ pub(super) struct PublicUrl(pub(super) Url);
 impl<'de> Deserialize<'de> for PublicUrl {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         use serde::de::Error;
-        let url = String::deserialize(deserializer)?;
-        let url = Url::parse(&url).map_err(|error| D::Error::custom(format!("is not a URL: {error}")))?;
-        let is_origin = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
-        let has_user = !url.username().is_empty() || url.password().is_some();
-        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() || !is_origin || has_user {
-            return Err(D::Error::custom("must be http:// or https:// and a host, without a user or a path"));
-        }
-        Ok(Self(url))
+        let url = Url::parse(&String::deserialize(deserializer)?).ok().filter(|url| {
+            let is_origin = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+            let has_user = !url.username().is_empty() || url.password().is_some();
+            matches!(url.scheme(), "http" | "https") && url.host_str().is_some() && is_origin && !has_user
+        });
+        let wanted = "is no address such as https://milepost.example.org: http:// or https:// and a host, without a user or a path";
+        url.map(Self).ok_or_else(|| D::Error::custom(wanted))
     }
 }

@@ -1,13 +1,15 @@
 //! Copies of a SQLite database: made while servers write, checked before they get their name, and put back.
 //!
 //! A copy is written into a folder beside its place, whose name begins with a dot and ends with `.partial`. Only what was
-//! checked and is on disk is moved out of it, and never onto a file that exists.
+//! checked and is on disk is moved out of it, and never onto a file that exists. Beside a copy is a file with its SHA-256, as
+//! `sha256sum` writes and checks it: SQLite's own check does not see a byte that changed within a row.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf, absolute};
 
 use chrono::{DateTime, Utc};
+use sha2::{Digest, Sha256};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
 use sqlx::{Connection, SqliteConnection};
 use tempfile::{NamedTempFile, TempDir};
@@ -24,8 +26,10 @@ const POSITIONS_PASSED_OVER: i64 = 1_000_000_000;
 const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
 /// How every SQLite file begins.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
-/// How much is copied without looking whether to stop.
-const CHUNK: u64 = 8 << 20;
+/// How much is read without looking whether to stop.
+const PIECE: usize = 1 << 20;
+/// What the file with the checksum has behind the name of the copy.
+const CHECKSUM: &str = ".sha256";
 
 /// What a copy holds that was found to be whole.
 #[derive(Debug)]
@@ -40,6 +44,8 @@ pub struct Copied {
     pub last_event_at: Option<DateTime<Utc>>,
     /// How far its tables are migrated.
     pub migrations: MigrationStatus,
+    /// Its SHA-256 in hexadecimal, as it stands in the file beside it; none if there is no such file.
+    pub checksum: Option<String>,
 }
 
 /// Why there is no copy. Nothing has been changed then.
@@ -51,8 +57,15 @@ pub enum BackupError {
     )]
     Postgres,
     /// We write over nothing.
-    #[error("{} exists already, and nothing is written over", .0.display())]
+    #[error("{} exists already, and nothing is written over; name another file", .0.display())]
     Exists(PathBuf),
+    /// A database is, or was, where the backup is to be restored.
+    #[error(
+        "{} exists already, and nothing is written over; stop the server, then move the database away with what lies \
+         beside it (-wal, -shm, -journal)",
+        .0.display()
+    )]
+    InTheWay(PathBuf),
     /// A file or its folder cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     Read {
@@ -86,7 +99,7 @@ pub enum BackupError {
 /// nothing by halves. Writers do not wait, but SQLite's log cannot begin anew until it is done.
 pub async fn back_up(db: &Db, file: &Path) -> Result<Copied, BackupError> {
     let Db::Sqlite { read, .. } = db else { return Err(BackupError::Postgres) };
-    let partial = Partial::beside(file)?;
+    let (partial, sum_file) = (Partial::beside(file)?, Partial::beside(&with_suffix(file, CHECKSUM))?);
     if db.migration_status().await?.applied.is_empty() {
         let path = read.connect_options().get_filename().to_owned();
         return Err(unusable(&path, NOT_OURS));
@@ -97,29 +110,50 @@ pub async fn back_up(db: &Db, file: &Path) -> Result<Copied, BackupError> {
         .await
         .map_err(|error| partial.cannot_write(&error))?;
     let copied = inspect_file(&partial).await?;
-    partial.publish()?;
-    Ok(copied)
+    let copy = File::open(partial.file.path()).map_err(|source| cannot_read(&partial.target, source))?;
+    let checksum = read_through(&partial.target, copy, |_| Ok(())).await?;
+    let name = partial.target.file_name().unwrap_or_default().display();
+    writeln!(sum_file.file.as_file(), "{checksum}  {name}").map_err(|error| sum_file.cannot_write(&error))?;
+    // First, so that a copy never stands without it.
+    let sum_file = sum_file.publish()?;
+    if let Err(error) = partial.publish() {
+        let _ = fs::remove_file(sum_file);
+        return Err(error);
+    }
+    Ok(Copied { checksum: Some(checksum), ..copied })
 }
 
 /// Puts a backup where no database is yet, checked again. All sessions have ended in it, whichever of them had ended
 /// since it was made.
 pub async fn restore(backup: &Path, target: &Path, now: DateTime<Utc>) -> Result<Copied, BackupError> {
+    for suffix in [""].into_iter().chain(COMPANIONS) {
+        let path = with_suffix(target, suffix);
+        if exists(&path).map_err(|error| cannot_write(&path, &error))? {
+            return Err(BackupError::InTheWay(path));
+        }
+    }
     for companion in COMPANIONS {
-        expect_absent(&with_suffix(target, companion))?;
-        if exists(&with_suffix(backup, companion))? {
+        let path = with_suffix(backup, companion);
+        if exists(&path).map_err(|source| cannot_read(&path, source))? {
             let reason = format!("a file {companion} beside it says that it is, or was, open: it is no backup");
             return Err(unusable(backup, reason));
         }
     }
+    let expected = checksum_beside(backup)?;
     let partial = Partial::beside(target)?;
-    copy(backup, &partial).await?;
+    let checksum = copy(backup, &partial).await?;
+    if expected.as_ref().is_some_and(|expected| *expected != checksum) {
+        let reason =
+            format!("it has been changed since it was made: its SHA-256 is not the one in {CHECKSUM} beside it");
+        return Err(unusable(backup, reason));
+    }
     let copied = renew(&partial, now).await.map_err(|error| match error {
         // Whoever asked knows the backup, not our copy of it.
         BackupError::Unusable { reason, .. } => unusable(backup, reason),
         other => other,
     })?;
     partial.publish()?;
-    Ok(copied)
+    Ok(Copied { checksum: expected, ..copied })
 }
 
 const NOT_OURS: &str = "it is no database of Milepost's";
@@ -138,8 +172,10 @@ struct Partial {
 impl Partial {
     /// On the same disk, so that the name can be given in one step; readable by its owner only.
     fn beside(target: &Path) -> Result<Self, BackupError> {
-        let target = absolute(target).map_err(|source| cannot_read(target, source))?;
-        expect_absent(&target)?;
+        let target = absolute(target).map_err(|error| cannot_write(target, &error))?;
+        if exists(&target).map_err(|error| cannot_write(&target, &error))? {
+            return Err(BackupError::Exists(target));
+        }
         let (Some(folder), Some(name)) = (target.parent(), target.file_name()) else {
             return Err(BackupError::Write { path: target, reason: "it is no name of a file".to_owned() });
         };
@@ -157,11 +193,11 @@ impl Partial {
     }
 
     fn cannot_write(&self, reason: &(impl ToString + ?Sized)) -> BackupError {
-        BackupError::Write { path: self.target.clone(), reason: reason.to_string() }
+        cannot_write(&self.target, reason)
     }
 
     /// Brings it to disk, then gives it its name, and brings that to disk.
-    fn publish(self) -> Result<(), BackupError> {
+    fn publish(self) -> Result<PathBuf, BackupError> {
         let Self { file, _folder, target } = self;
         let failed = |error: io::Error| match error.kind() {
             io::ErrorKind::AlreadyExists => BackupError::Exists(target.clone()),
@@ -170,8 +206,13 @@ impl Partial {
         file.as_file().sync_all().map_err(failed)?;
         file.persist_noclobber(&target).map_err(|error| failed(error.error))?;
         let folder = target.parent().unwrap_or(Path::new("/"));
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+        Ok(target)
     }
+}
+
+fn cannot_write(path: &Path, reason: &(impl ToString + ?Sized)) -> BackupError {
+    BackupError::Write { path: path.to_owned(), reason: reason.to_string() }
 }
 
 fn cannot_read(path: &Path, source: io::Error) -> BackupError {
@@ -179,16 +220,12 @@ fn cannot_read(path: &Path, source: io::Error) -> BackupError {
 }
 
 /// Whether something has this name, be it a link that leads nowhere.
-fn exists(path: &Path) -> Result<bool, BackupError> {
+fn exists(path: &Path) -> io::Result<bool> {
     match path.symlink_metadata() {
         Ok(_) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(source) => Err(cannot_read(path, source)),
+        Err(error) => Err(error),
     }
-}
-
-fn expect_absent(path: &Path) -> Result<(), BackupError> {
-    if exists(path)? { Err(BackupError::Exists(path.to_owned())) } else { Ok(()) }
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
@@ -197,8 +234,44 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// Copies a file piece by piece; between two of them the caller may stop it.
-async fn copy(from: &Path, to: &Partial) -> Result<(), BackupError> {
+/// What `sha256sum` wrote, or we, of a file beside it.
+fn checksum_beside(path: &Path) -> Result<Option<String>, BackupError> {
+    let file = with_suffix(path, CHECKSUM);
+    let text = match fs::read_to_string(&file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        read => read.map_err(|source| cannot_read(&file, source))?,
+    };
+    // Before a name with a line break in it stands a backslash.
+    let word = text.split_whitespace().next().unwrap_or_default().trim_start_matches('\\').to_ascii_lowercase();
+    if word.len() != 64 || !word.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(unusable(&file, "it is no checksum as `sha256sum` writes it"));
+    }
+    Ok(Some(word))
+}
+
+/// Hands on what is read, piece by piece, and gives the SHA-256 of all of it; between two pieces the caller may stop it.
+async fn read_through(
+    path: &Path,
+    mut source: impl Read,
+    mut each: impl FnMut(&[u8]) -> Result<(), BackupError>,
+) -> Result<String, BackupError> {
+    let (mut sum, mut piece) = (Sha256::new(), vec![0; PIECE]);
+    loop {
+        let bytes = match source.read(&mut piece) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            read => &piece[..read.map_err(|source| cannot_read(path, source))?],
+        };
+        if bytes.is_empty() {
+            return Ok(sum.finalize().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}")));
+        }
+        sum.update(bytes);
+        each(bytes)?;
+        yield_now().await;
+    }
+}
+
+/// Copies a file, and gives the SHA-256 of what it copied.
+async fn copy(from: &Path, to: &Partial) -> Result<String, BackupError> {
     let failed = |source| cannot_read(from, source);
     let mut source = File::open(from).map_err(failed)?;
     if !source.metadata().map_err(failed)?.is_file() {
@@ -206,16 +279,13 @@ async fn copy(from: &Path, to: &Partial) -> Result<(), BackupError> {
     }
     let mut beginning = [0; MAGIC.len()];
     match source.read_exact(&mut beginning) {
-        Ok(()) if &beginning == MAGIC => {}
+        Ok(()) if beginning == *MAGIC => {}
         Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => return Err(failed(error)),
         _ => return Err(unusable(from, NOT_OURS)),
     }
     let mut target = to.file.as_file();
-    let mut rest = beginning.chain(source);
-    while io::copy(&mut (&mut rest).take(CHUNK), &mut target).map_err(|error| to.cannot_write(&error))? > 0 {
-        yield_now().await;
-    }
-    Ok(())
+    let write = |bytes: &[u8]| target.write_all(bytes).map_err(|error| to.cannot_write(&error));
+    read_through(from, beginning.chain(source), write).await
 }
 
 /// Checks a copy that nobody else knows yet.
@@ -280,5 +350,5 @@ async fn inspect(connection: &mut SqliteConnection, path: &Path) -> Result<Copie
         .await
         .map_err(unreadable)?;
     let bytes = path.metadata().map_err(|source| cannot_read(path, source))?.len();
-    Ok(Copied { bytes, jobs, events, last_event_at, migrations })
+    Ok(Copied { bytes, jobs, events, last_event_at, migrations, checksum: None })
 }

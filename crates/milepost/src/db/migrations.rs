@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use sqlx::migrate::{Migrate, MigrateError, Migration, Migrator};
 use sqlx::{Connection, Executor, PgConnection, PgPool, SqliteConnection, SqlitePool};
 
-use super::open::LOCK_TIMEOUT;
+use super::open::{LOCK_TIMEOUT, in_words};
 use super::{Db, On, OpenError, on};
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -82,7 +82,14 @@ impl Db {
             Self::Sqlite { write, .. } => migrate_sqlite(write, target).await,
             Self::Postgres(pool) => migrate_postgres(pool, target).await,
         };
-        migrated.map_err(|error| OpenError::Migrate { url: self.describe(), reason: explain(&error) })
+        let url = || self.describe();
+        match migrated {
+            Ok(None) => Ok(()),
+            Ok(Some(table)) => {
+                Err(OpenError::Migrate { url: url(), reason: format!("it has a table {table}, {OTHERS}") })
+            }
+            Err(error) => Err(OpenError::Migrate { url: url(), reason: explain(&error) }),
+        }
     }
 
     /// What has been applied and what would be. Changes nothing.
@@ -93,7 +100,7 @@ impl Db {
         })
     }
 
-    fn describe(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         match self {
             Self::Sqlite { write, .. } => {
                 format!("sqlite://{}", write.connect_options().get_filename().display())
@@ -105,16 +112,19 @@ impl Db {
 
 /// All in one transaction that writes from its beginning: the migration library locks PostgreSQL for its run, but not
 /// SQLite, where a second process would begin the same migration.
-async fn migrate_sqlite(write: &SqlitePool, target: i64) -> Result<(), MigrateError> {
+async fn migrate_sqlite(write: &SqlitePool, target: i64) -> Result<Option<String>, MigrateError> {
     let mut tx = write.begin_with("begin immediate").await?;
+    if let Some(table) = table_of_others(On::Sqlite(&mut tx)).await? {
+        return Ok(Some(table));
+    }
     SQLITE.run_to(target, &mut *tx).await?;
     tx.commit().await?;
-    Ok(())
+    Ok(None)
 }
 
 /// On a connection of its own: the library takes a lock for the time of its run, and gives it back only if all went
 /// well. A connection that is closed takes it along.
-async fn migrate_postgres(pool: &PgPool, target: i64) -> Result<(), MigrateError> {
+async fn migrate_postgres(pool: &PgPool, target: i64) -> Result<Option<String>, MigrateError> {
     let mut connection = PgConnection::connect_with(&pool.connect_options()).await?;
     // PostgreSQL would else notice only at the end of a statement that the process which sent it is gone, and keep its
     // locks until then. Not every system can do this; it is not worth failing for.
@@ -123,9 +133,33 @@ async fn migrate_postgres(pool: &PgPool, target: i64) -> Result<(), MigrateError
     // since they all wait behind us meanwhile.
     connection.lock().await?;
     connection.execute(LOCK_TIMEOUT).await?;
-    let migrated = POSTGRES.run_to(target, &mut connection).await;
+    let migrated = match table_of_others(On::Pg(&mut connection)).await? {
+        Some(table) => Ok(Some(table)),
+        None => POSTGRES.run_to(target, &mut connection).await.map(|()| None),
+    };
     connection.close().await?;
     migrated
+}
+
+/// A table in a database in which nothing of ours is: it is somebody else's. Nobody else migrates meanwhile.
+async fn table_of_others(mut on: On<'_>) -> sqlx::Result<Option<String>> {
+    if migrations_exist(on.reborrow()).await? {
+        return Ok(None);
+    }
+    let tables = match &on {
+        On::SqlitePool(_) | On::Sqlite(_) => {
+            "select name from sqlite_master where type = 'table' and name not like 'sqlite\\_%' escape '\\' order by name"
+        }
+        // What belongs to an extension is in its way nowhere.
+        On::PgPool(_) | On::Pg(_) => {
+            "select cast(relname as text) from pg_class c
+             where relnamespace = current_schema()::regnamespace and relkind in ('r', 'p')
+                 and not exists (select 1 from pg_depend d
+                     where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
+             order by relname"
+        }
+    };
+    on!(on, |c| sqlx::query_scalar(tables).fetch_optional(c).await)
 }
 
 /// What has been applied to a SQLite file that is not in use, and what would be.
@@ -133,14 +167,19 @@ pub(super) async fn status_of_sqlite(connection: &mut SqliteConnection) -> Resul
     status(On::Sqlite(connection), &SQLITE).await.map_err(|error| explain(&error))
 }
 
-async fn status(mut on: On<'_>, migrator: &Migrator) -> Result<MigrationStatus, MigrateError> {
+/// Whether migrations were ever applied: then the migration library's table is there.
+async fn migrations_exist(on: On<'_>) -> sqlx::Result<bool> {
     let exists = match &on {
         On::SqlitePool(_) | On::Sqlite(_) => "select count(*) from sqlite_master where name = '_sqlx_migrations'",
         On::PgPool(_) | On::Pg(_) => "select count(*) from pg_class where oid = to_regclass('_sqlx_migrations')",
     };
-    let exists: i64 = on!(on.reborrow(), |c| sqlx::query_scalar(exists).fetch_one(c).await)?;
+    let exists: i64 = on!(on, |c| sqlx::query_scalar(exists).fetch_one(c).await)?;
+    Ok(exists > 0)
+}
+
+async fn status(mut on: On<'_>, migrator: &Migrator) -> Result<MigrationStatus, MigrateError> {
     let mut applied: Vec<Applied> = Vec::new();
-    if exists > 0 {
+    if migrations_exist(on.reborrow()).await? {
         let sql = "select version, description, installed_on, checksum from _sqlx_migrations order by version";
         applied = on!(on, |c| sqlx::query_as(sql).fetch_all(c).await)?;
     }
@@ -158,6 +197,9 @@ async fn status(mut on: On<'_>, migrator: &Migrator) -> Result<MigrationStatus, 
     Ok(MigrationStatus { applied, pending })
 }
 
+/// What to do with a database that is not ours.
+const OTHERS: &str = "so it is another program's: give Milepost a database of its own";
+
 fn explain(error: &MigrateError) -> String {
     match error {
         MigrateError::VersionMissing(version) => format!(
@@ -165,8 +207,10 @@ fn explain(error: &MigrateError) -> String {
             env!("CARGO_PKG_VERSION")
         ),
         MigrateError::VersionMismatch(version) => {
-            format!("migration {version} was applied by another build, with other content")
+            format!("migration {version} was applied by another build, with other content, or by another program")
         }
+        MigrateError::Execute(error) => in_words(error),
+        MigrateError::ExecuteMigration(error, version) => format!("migration {version}: {}", in_words(error)),
         other => other.to_string(),
     }
 }

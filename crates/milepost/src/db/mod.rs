@@ -21,6 +21,7 @@ use uuid::Uuid;
 pub use backup::{BackupError, Copied, back_up, restore};
 pub(crate) use bulk::{fetch_for_rows, insert_rows, write_rows};
 pub use migrations::{Applied, MigrationStatus, PendingMigration};
+pub(crate) use open::in_words;
 pub use open::{DatabaseUrl, OpenError};
 pub use select::{Order, Select, Value};
 
@@ -164,9 +165,15 @@ impl Db {
         Ok(Tx { connection, announces: false })
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers, and may be written to as far as can be told without writing.
     pub async fn ping(&self) -> sqlx::Result<()> {
-        on!(self, |c| sqlx::query_scalar::<_, i64>("select cast(1 as bigint)").fetch_one(c).await).map(drop)
+        match self {
+            Self::Sqlite { read, write, .. } => {
+                sqlx::query_scalar::<_, i64>("select 1").fetch_one(read).await?;
+                open::expect_writable_file(write.connect_options().get_filename())
+            }
+            Self::Postgres(pool) => open::expect_writable_postgres(pool).await,
+        }
     }
 
     /// The pools of connections.

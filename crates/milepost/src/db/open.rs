@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::fs::{Access, access};
 use serde::{Deserialize, Deserializer};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -81,15 +82,16 @@ impl FromStr for DatabaseUrl {
                 if !matches!(parameters, "" | "mode=rwc") {
                     return Err(format!("it has parameters that do not fit: ?{parameters}"));
                 }
-                let options = SqliteConnectOptions::from_str(url).map_err(|error| error.to_string())?;
+                let options = SqliteConnectOptions::from_str(url).map_err(|error| in_words(&error))?;
                 if options.get_filename().as_os_str().is_empty() {
                     return Err("it names no file; write for instance sqlite://milepost.db".to_owned());
                 }
                 Ok(Self::Sqlite(options))
             }
-            "postgres" | "postgresql" => {
-                PgConnectOptions::from_str(url).map(Self::Postgres).map_err(|error| error.to_string())
-            }
+            "postgres" | "postgresql" => PgConnectOptions::from_str(url).map(Self::Postgres).map_err(|error| {
+                let reason = in_words(&error);
+                format!("is no address such as postgres://USER:PASSWORD@HOST/DATABASE: {reason}; {ENCODED}")
+            }),
             _ => Err("it must begin with sqlite:// or postgres://".to_owned()),
         }
     }
@@ -131,7 +133,7 @@ impl<'de> Deserialize<'de> for DatabaseUrl {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// It does not answer, or refuses us.
-    #[error("cannot open {url}: {source}")]
+    #[error("cannot open {url}: {}", in_words(source))]
     Connect {
         /// Which one, without its password.
         url: String,
@@ -156,7 +158,54 @@ pub enum OpenError {
     },
 }
 
+/// How to write a password in an address.
+const ENCODED: &str = "in a password, the characters @ : / ? # % are written %40 %3A %2F %3F %23 %25";
+
+/// What went wrong with a database, and what to do, in no words of the driver's.
+pub(crate) fn in_words(error: &sqlx::Error) -> String {
+    let refusal = match error {
+        sqlx::Error::Database(refusal) => refusal,
+        sqlx::Error::Io(error) => return error.to_string(),
+        sqlx::Error::Configuration(error) => return error.to_string(),
+        sqlx::Error::PoolTimedOut => return "it was busy for too long".to_owned(),
+        other => return other.to_string(),
+    };
+    let code = refusal.code().unwrap_or_default();
+    let advice = match code.as_ref() {
+        "28P01" => ENCODED,
+        "3D000" => "create it first",
+        "25006" => "the server is a replica, or is set to read only; name the one that is written to",
+        _ => match sqlite_code(&code) {
+            Some(SQLITE_READ_ONLY) => {
+                "this user has to be able to write to it, to the files beside it (-wal, -shm) and to its folder"
+            }
+            Some(SQLITE_CANNOT_OPEN) => "is it a file, and may this user write to it and to its folder?",
+            Some(SQLITE_NOT_A_DATABASE) => "it is something else; name another file",
+            _ => return refusal.message().to_owned(),
+        },
+    };
+    format!("{}; {advice}", refusal.message())
+}
+
+const SQLITE_READ_ONLY: u32 = 8;
+const SQLITE_CANNOT_OPEN: u32 = 14;
+const SQLITE_NOT_A_DATABASE: u32 = 26;
+
+/// The kind of an error of SQLite's; PostgreSQL's codes have five places.
+fn sqlite_code(code: &str) -> Option<u32> {
+    code.parse::<u32>().ok().filter(|_| code.len() < 5).map(|code| code & 0xff)
+}
+
 impl Db {
+    /// Fails where nothing can be written: SQLite opens such a file without a word.
+    pub async fn expect_writable(&self) -> Result<(), OpenError> {
+        let written = match self {
+            Self::Sqlite { write, .. } => try_to_write(write).await,
+            Self::Postgres(pool) => expect_writable_postgres(pool).await,
+        };
+        written.map_err(|source| OpenError::Connect { url: self.describe(), source })
+    }
+
     /// Opens a database and checks that what it acknowledges is durable. Migrates nothing.
     pub async fn open(url: &DatabaseUrl) -> Result<Self, OpenError> {
         let opened = match url {
@@ -177,6 +226,8 @@ impl Db {
 
 async fn open_sqlite(options: SqliteConnectOptions) -> sqlx::Result<Db> {
     create_private_file(options.get_filename()).map_err(sqlx::Error::Io)?;
+    // SQLite would open it for reading, and make files beside it that may only be read either.
+    expect_writable_file(options.get_filename())?;
     // While one process turns a new file into one with a write-ahead log, SQLite refuses the others without waiting.
     for _ in 0..BUSY_TIMEOUT.as_millis() / BUSY_PAUSE.as_millis() {
         match try_open_sqlite(options.clone()).await {
@@ -187,10 +238,36 @@ async fn open_sqlite(options: SqliteConnectOptions) -> sqlx::Result<Db> {
     try_open_sqlite(options).await
 }
 
+/// Writes something into SQLite's file, and takes it back.
+async fn try_to_write(pool: &SqlitePool) -> sqlx::Result<()> {
+    let mut tx = pool.begin_with("begin immediate").await?;
+    tx.execute("pragma user_version = 0").await?;
+    tx.rollback().await
+}
+
+/// Whether this user may write to SQLite's file. Only a look: it takes nobody's turn.
+pub(super) fn expect_writable_file(file: &Path) -> sqlx::Result<()> {
+    access(file, Access::WRITE_OK).map_err(|error| {
+        let error = std::io::Error::from(error);
+        sqlx::Error::Io(std::io::Error::new(error.kind(), format!("the file cannot be written: {error}")))
+    })
+}
+
+/// Whether PostgreSQL takes what is written: a replica does not, nor does a server that became one.
+pub(super) async fn expect_writable_postgres(pool: &PgPool) -> sqlx::Result<()> {
+    let read_only: String =
+        sqlx::query_scalar("select current_setting('transaction_read_only')").fetch_one(pool).await?;
+    if read_only == "off" {
+        return Ok(());
+    }
+    let reason = "it is a replica, or set to read only; name the server that is written to";
+    Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::ReadOnlyFilesystem, reason)))
+}
+
 /// Whether a code of SQLite's says that another process is at it.
 pub(super) fn is_busy(code: Option<&str>) -> bool {
     const BUSY: u32 = 5;
-    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xff == BUSY)
+    code.and_then(sqlite_code) == Some(BUSY)
 }
 
 async fn try_open_sqlite(options: SqliteConnectOptions) -> sqlx::Result<Db> {

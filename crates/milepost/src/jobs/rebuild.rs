@@ -30,9 +30,10 @@ pub async fn job_ids_after(db: &Db, after: Uuid, count: i64) -> sqlx::Result<Vec
 /// Recomputes a job and changes nothing; gives a line for every difference.
 pub async fn check(app: &App, job_id: Uuid) -> Result<Vec<String>> {
     let mut snapshot = app.db().begin_reading().await?;
-    match state::find_job(&mut snapshot, job_id).await? {
-        Some(stored) if stored.is_being_retired() => Ok(Vec::new()),
-        Some(stored) => Ok(compare(&mut snapshot, stored).await?.differences),
+    let found = state::find_job(&mut snapshot, job_id).await;
+    match read_job(&mut snapshot, job_id, found).await? {
+        Some(job) if job.stored.is_being_retired() => Ok(Vec::new()),
+        Some(job) => Ok(compare(&mut snapshot, job).await?.differences),
         None => Ok(Vec::new()),
     }
 }
@@ -45,17 +46,18 @@ pub async fn mend(app: &App, job_id: Uuid) -> Result<Vec<String>> {
     }
     let now = app.clock().now();
     let mut tx = app.db().begin().await?;
-    let Some(stored) = state::lock_job(&mut tx, job_id).await? else { return Ok(Vec::new()) };
-    if stored.is_being_retired() {
+    let locked = state::lock_job(&mut tx, job_id).await;
+    let Some(job) = read_job(&mut tx, job_id, locked).await? else { return Ok(Vec::new()) };
+    if job.stored.is_being_retired() {
         return Ok(Vec::new());
     }
-    let Comparison { differences, job, differing, superfluous } = compare(&mut tx, stored).await?;
+    let Comparison { differences, job, differing, superfluous } = compare(&mut tx, job).await?;
     if differences.is_empty() {
         return Ok(differences);
     }
     state::save_jobs(&mut tx, std::slice::from_ref(&job), now).await?;
-    for step in &superfluous {
-        delete_step(&mut tx, step).await?;
+    for step_id in superfluous {
+        delete_step(&mut tx, job_id, step_id).await?;
     }
     let rows = differing.into_iter().map(|step| StepRow {
         id: app.clock().new_id(),
@@ -76,25 +78,77 @@ struct Comparison {
     /// Steps as the events say, where something else is stored, or nothing.
     differing: Vec<StoredStep>,
     /// Steps that are stored though no event names them.
-    superfluous: Vec<StoredStep>,
+    superfluous: Vec<Uuid>,
 }
 
-async fn compare(tx: &mut Tx, stored: StoredJob) -> Result<Comparison> {
+/// A job as it was found.
+struct FoundJob {
+    /// What is stored; if that cannot be read, the job before its first event.
+    stored: StoredJob,
+    /// The column that cannot be read.
+    unreadable: Option<String>,
+}
+
+/// What became of reading a job; a column that holds nothing that we write is to be mended, not to fail on.
+async fn read_job(tx: &mut Tx, id: Uuid, found: sqlx::Result<Option<StoredJob>>) -> Result<Option<FoundJob>> {
+    let (stored, unreadable) = match readable(found)? {
+        Ok(stored) => (stored, None),
+        Err(column) => (state::find_job_before_events(tx, id).await?, Some(column)),
+    };
+    Ok(stored.map(|stored| FoundJob { stored, unreadable }))
+}
+
+/// What was read, or the column that holds what cannot be read.
+fn readable<T>(read: sqlx::Result<T>) -> sqlx::Result<Result<T, String>> {
+    match read {
+        Err(sqlx::Error::ColumnDecode { index, .. }) => Ok(Err(index.trim_matches('"').to_owned())),
+        read => read.map(Ok),
+    }
+}
+
+/// The stored summaries of steps, and of those that cannot be read the column that is why.
+async fn read_steps(tx: &mut Tx, job_id: Uuid, steps: &[Step]) -> Result<(Vec<StoredStep>, HashMap<Uuid, String>)> {
+    let mut unreadable = HashMap::new();
+    if let Ok(all) = readable(state::load_steps(&mut *tx, job_id).await)? {
+        return Ok((all, unreadable));
+    }
+    let mut stored = Vec::new();
+    for step in steps {
+        match readable(state::load_some_steps(tx, &[(job_id, step.id)]).await)? {
+            Ok(found) => stored.extend(found),
+            Err(column) => drop(unreadable.insert(step.id, column)),
+        }
+    }
+    Ok((stored, unreadable))
+}
+
+async fn compare(tx: &mut Tx, FoundJob { stored, unreadable }: FoundJob) -> Result<Comparison> {
     let mut steps = configurations::load_steps(&mut *tx, &[stored.job_configuration_id]).await?;
     let steps = steps.remove(&stored.job_configuration_id).unwrap_or_default();
-    let stored_steps = state::load_steps(&mut *tx, stored.id).await?;
+    let (stored_steps, mut unreadable_steps) = read_steps(&mut *tx, stored.id, &steps).await?;
     let Recomputed { job, steps: mut summaries, mut differences } = recompute(tx, &stored, &steps).await?;
-    differences.extend(differing_fields("state", &stored, &job)?);
+    match unreadable {
+        Some(column) => differences.push(unreadable_field("state", &column, Some(&job))?),
+        None => differences.extend(differing_fields("state", &stored, &job)?),
+    }
     let (mut differing, mut superfluous) = (Vec::new(), Vec::new());
     for step in &steps {
         let name = format!("step {}", step.tag);
         let before = stored_steps.iter().find(|s| s.step_configuration_id == step.id);
         let after = summaries.remove(&step.id).map(|summary| StoredStep::new(stored.id, step.id, &summary));
+        if let Some(column) = unreadable_steps.remove(&step.id) {
+            differences.push(unreadable_field(&name, &column, after.as_ref())?);
+            match after {
+                Some(after) => differing.push(after),
+                None => superfluous.push(step.id),
+            }
+            continue;
+        }
         match (before, after) {
             (None, None) => {}
-            (Some(before), None) => {
+            (Some(_), None) => {
                 differences.push(format!("{name}: is stored, but no event names it"));
-                superfluous.push(before.clone());
+                superfluous.push(step.id);
             }
             (None, Some(after)) => {
                 differences.push(format!("{name}: is not stored, but events name it"));
@@ -119,6 +173,15 @@ fn differing_fields(name: &str, stored: &impl Serialize, computed: &impl Seriali
     Ok(differing
         .map(|(column, value)| format!("{name}: {column} is {value}, events say {}", computed[column]))
         .collect())
+}
+
+/// A line for a column of which what is stored cannot be read.
+fn unreadable_field(name: &str, column: &str, computed: Option<&impl Serialize>) -> Result<String> {
+    let said = match computed {
+        Some(computed) => serde_json::to_value(computed).map_err(Error::internal)?[column].to_string(),
+        None => "nothing of it".to_owned(),
+    };
+    Ok(format!("{name}: {column} cannot be read, events say {said}"))
 }
 
 /// What the events of a job say.
@@ -172,11 +235,11 @@ fn fact(event: &Event, step: Option<&Step>) -> Result<Fact> {
     })
 }
 
-async fn delete_step(tx: &mut Tx, step: &StoredStep) -> sqlx::Result<()> {
+async fn delete_step(tx: &mut Tx, job_id: Uuid, step_id: Uuid) -> sqlx::Result<()> {
     on!(tx, |c| {
         sqlx::query("delete from job_steps where job_id = $1 and step_configuration_id = $2")
-            .bind(step.job_id)
-            .bind(step.step_configuration_id)
+            .bind(job_id)
+            .bind(step_id)
             .execute(c)
             .await
             .map(drop)

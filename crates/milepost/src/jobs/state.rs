@@ -22,6 +22,14 @@ const STEP_COLUMNS: &str = "job_id, step_configuration_id, status, started_at, s
     finished_sequence, attempts, errors, fraction, latest_at, latest_sequence, latest_is_error, outcome_at,
     outcome_sequence, outcome_is_error";
 
+/// The same of a job as it was before its first event, whatever is stored.
+const JOB_COLUMNS_BEFORE_EVENTS: &str = "id, job_configuration_id, created_at, 'pending' as status,
+    cast(0 as bigint) as points_done, cast(0 as bigint) as points_total, cast(0 as bigint) as weight_done_millionths,
+    cast(0 as bigint) as weight_total, cast(0 as bigint) as steps_total, cast(0 as bigint) as steps_finished,
+    cast(0 as bigint) as steps_in_error, null as started_at, null as finished_at, null as last_event_at,
+    cast(0 as bigint) as last_sequence, null as last_step_at, null as last_complete_at, null as outcome_at,
+    null as outcome_sequence, null as outcome_is_error, anonymised_at, retiring";
+
 /// The derived columns of a job, and what its state depends on.
 #[derive(Debug, Clone, PartialEq, Serialize, sqlx::FromRow)]
 pub struct StoredJob {
@@ -200,6 +208,16 @@ fn outcome(at: Option<DateTime<Utc>>, sequence: Option<i64>, is_error: Option<bo
 pub async fn find_job(tx: &mut Tx, id: Uuid) -> sqlx::Result<Option<StoredJob>> {
     on!(tx, |c| {
         sqlx::query_as(sql!("select {JOB_COLUMNS} from jobs where id = $1")).bind(id).fetch_optional(c).await
+    })
+}
+
+/// Reads a job as it was before its first event: what is stored of its state may be unreadable.
+pub async fn find_job_before_events(tx: &mut Tx, id: Uuid) -> sqlx::Result<Option<StoredJob>> {
+    on!(tx, |c| {
+        sqlx::query_as(sql!("select {JOB_COLUMNS_BEFORE_EVENTS} from jobs where id = $1"))
+            .bind(id)
+            .fetch_optional(c)
+            .await
     })
 }
 

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use milepost::db::Db;
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tokio::time::sleep;
 
 use crate::migrations::fill;
-use crate::support::{Database, DatabaseKind, Milepost, Output, TestServer};
+use crate::support::{Database, DatabaseKind, Milepost, Output, TestServer, hex};
 
 /// A database with a row in each table, and a folder for backups.
 struct Site {
@@ -74,11 +75,48 @@ async fn a_backup_holds_every_row_and_stands_alone() {
     let site = Site::new().await;
     let file = site.file("backup.db");
     let said = site.backup_to(&file).run().await.expect_success();
-    assert!(said.contains("1 jobs, 3 events, the last of 2026-01-01 01:30:00Z; "), "{said}");
-    assert_eq!(site.files(), ["backup.db"]);
-    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(said.contains("1 job, 3 events, the last of 2026-01-01 01:30:00Z; "), "{said}");
+    assert_eq!(site.files(), ["backup.db", "backup.db.sha256"]);
+    for name in site.files() {
+        assert_eq!(std::fs::metadata(site.file(&name)).unwrap().permissions().mode() & 0o777, 0o600);
+    }
     assert_eq!(as_database(&file).rows().await, site.database.rows().await);
-    assert_eq!(site.files(), ["backup.db"], "it can be read where nothing can be written");
+    assert_eq!(site.files(), ["backup.db", "backup.db.sha256"], "it can be read where nothing can be written");
+}
+
+#[tokio::test]
+async fn a_backup_of_which_a_byte_has_changed_is_not_restored() {
+    let site = Site::new().await;
+    let file = site.file("backup.db");
+    let said = site.backup_to(&file).run().await.expect_success();
+    let whole = std::fs::read(&file).unwrap();
+    let sum = hex(&Sha256::digest(&whole));
+    assert_eq!(std::fs::read_to_string(site.file("backup.db.sha256")).unwrap(), format!("{sum}  backup.db\n"));
+    assert!(said.contains(&format!("Its SHA-256 is {sum}, also in {}.sha256", file.display())), "{said}");
+
+    let hash_and_names = b"hashCX";
+    let mut changed = whole.clone();
+    let place = changed.windows(hash_and_names.len()).position(|part| part == hash_and_names).unwrap();
+    changed[place] = b'b';
+    std::fs::write(&file, &changed).unwrap();
+    let target = Database::fresh(DatabaseKind::Sqlite).await;
+    let said = restore(&file, &target).await.expect_failure();
+    assert!(said.contains("backup.db cannot be used: it has been changed since it was made: its SHA-256"), "{said}");
+    assert_eq!(names(target.folder().unwrap()), Vec::<String>::new());
+
+    std::fs::write(&file, &whole).unwrap();
+    std::fs::write(site.file("backup.db.sha256"), "soon\n").unwrap();
+    let said = restore(&file, &target).await.expect_failure();
+    assert!(said.contains("backup.db.sha256 cannot be used: it is no checksum"), "{said}");
+    // As `sha256sum --binary`, or another program, writes it for a file that had another name then.
+    std::fs::write(site.file("backup.db.sha256"), format!("{} *older.db\n", sum.to_uppercase())).unwrap();
+    let said = restore(&file, &target).await.expect_success();
+    assert!(said.contains(&format!("Its SHA-256 is the one in {}.sha256.", file.display())), "{said}");
+
+    std::fs::remove_file(site.file("backup.db.sha256")).unwrap();
+    std::fs::write(&file, &changed).unwrap();
+    let said = restore(&file, &Database::fresh(DatabaseKind::Sqlite).await).await.expect_success();
+    assert!(said.contains(&format!("there is no {}.sha256", file.display())), "{said}");
 }
 
 #[tokio::test]
@@ -89,14 +127,15 @@ async fn a_backup_writes_over_nothing() {
     std::fs::write(&file, "precious").unwrap();
     let link = site.file("link");
     std::os::unix::fs::symlink(site.file("nowhere"), &link).unwrap();
-    for taken in [&file, &link] {
-        let said = site.backup_to(taken).run().await.expect_failure();
-        assert!(said.contains(&format!("{} exists already", taken.display())), "{said}");
+    std::fs::write(site.file("backup.db.sha256"), "precious").unwrap();
+    for (target, taken) in [(&file, "taken"), (&link, "link"), (&site.file("backup.db"), "backup.db.sha256")] {
+        let said = site.backup_to(target).run().await.expect_failure();
+        assert!(said.contains(&format!("{} exists already", site.file(taken).display())), "{said}");
     }
     let said = site.backup_to(&site.file("missing/backup.db")).run().await.expect_failure();
     assert!(said.contains("cannot write") && said.contains("No such file"), "{said}");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "precious");
-    assert_eq!(site.files(), ["link", "taken"]);
+    assert_eq!(site.files(), ["backup.db.sha256", "link", "taken"]);
     assert_eq!(site.database.rows().await, before);
 }
 
@@ -160,16 +199,17 @@ async fn a_backup_killed_at_any_moment_leaves_no_half_file() {
         let is_done = backup.kill();
         killed_while_writing |= site.files().iter().any(|name| name.ends_with(".partial"));
         if file.exists() {
+            assert!(site.file("backup.db.sha256").exists(), "a file of that name has a checksum beside it");
             assert_eq!(as_database(&file).rows().await, before, "a file of that name is whole");
         }
         if is_done {
             break;
         }
-        // A folder with all that there was, or the file that was just finished.
+        // A folder with all that there was, or the files that were just finished.
         for name in site.files() {
             let _ = std::fs::remove_dir_all(site.file(&name));
+            let _ = std::fs::remove_file(site.file(&name));
         }
-        let _ = std::fs::remove_file(&file);
         delay += Duration::from_millis(15);
     }
     assert!(killed_while_writing, "it was never killed while it wrote");
@@ -189,8 +229,10 @@ async fn a_backup_that_is_told_to_stop_clears_up() {
             break assert_eq!(site.files(), Vec::<String>::new());
         }
         // It was faster than we.
-        assert_eq!((code, site.files()), (Some(0), vec!["backup.db".to_owned()]));
-        std::fs::remove_file(site.file("backup.db")).unwrap();
+        assert_eq!((code, site.files()), (Some(0), vec!["backup.db".to_owned(), "backup.db.sha256".to_owned()]));
+        for name in site.files() {
+            std::fs::remove_file(site.file(&name)).unwrap();
+        }
     }
 }
 
@@ -201,7 +243,7 @@ async fn a_restored_database_holds_every_row_but_the_sessions() {
     let file = site.backed_up().await;
     let target = Database::fresh(DatabaseKind::Sqlite).await;
     let said = restore(&file, &target).await.expect_success();
-    assert!(said.contains("1 jobs, 3 events, the last of 2026-01-01 01:30:00Z; "), "{said}");
+    assert!(said.contains("1 job, 3 events, the last of 2026-01-01 01:30:00Z; "), "{said}");
     assert!(said.contains("All sessions in it have ended"), "{said}");
     assert_eq!(names(target.folder().unwrap()), ["milepost.db"]);
     let mode = std::fs::metadata(target.folder().unwrap().join("milepost.db")).unwrap().permissions().mode();
@@ -248,7 +290,11 @@ async fn a_backup_of_an_older_schema_is_restored_as_it_is_and_migrated_by_the_se
     assert_eq!(as_database(&file).rows().await, site.database.rows().await);
     let target = Database::fresh(DatabaseKind::Sqlite).await;
     let said = restore(&file, &target).await.expect_success();
-    assert!(said.contains("migration 0003") && said.contains(" migrations are missing; `milepost serve`"), "{said}");
+    assert!(
+        said.contains("migration 0003")
+            && said.contains("`milepost serve` or `milepost migrate` applies 4 missing migrations."),
+        "{said}"
+    );
     assert_eq!(target.rows().await["events"], site.database.rows().await["events"]);
     let server = TestServer::start_over(target, |_| {}).await;
     server.expect_hours_as_counted().await;
@@ -260,8 +306,11 @@ async fn a_restore_writes_over_nothing() {
     let file = site.backed_up().await;
     let before = site.database.rows().await;
     let said = restore(&file, &site.database).await.expect_failure();
-    assert!(said.contains("milepost.db exists already"), "{said}");
+    assert!(said.contains("milepost.db exists already") && said.contains("move the database away"), "{said}");
     assert_eq!(site.database.rows().await, before);
+    std::fs::write(site.database.folder().unwrap().join("milepost.db-wal"), "").unwrap();
+    let said = restore(&file, &site.database).await.expect_failure();
+    assert!(said.contains("milepost.db exists already"), "it is about the database: {said}");
     for companion in ["milepost.db-wal", "milepost.db-shm", "milepost.db-journal"] {
         let target = Database::fresh(DatabaseKind::Sqlite).await;
         std::fs::write(target.folder().unwrap().join(companion), "").unwrap();
@@ -319,6 +368,24 @@ async fn what_is_no_sound_backup_is_not_restored() {
     expect_refused(&open, "it is no backup").await;
 
     restore(&file, &Database::fresh(DatabaseKind::Sqlite).await).await.expect_success();
+}
+
+#[tokio::test]
+async fn a_folder_that_may_not_be_written_to_is_told_so() {
+    let site = Site::new().await;
+    let file = site.backed_up().await;
+    for mode in [0o000, 0o500] {
+        let closed = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(closed.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+        let target = closed.path().join("new.db");
+        let said = site.backup_to(&target).with_rights_that_count().run().await.expect_failure();
+        assert!(said.contains(&format!("cannot write {}: Permission denied", target.display())), "{said}");
+        let database = as_database(&target);
+        let restore = Milepost::on(&database, &["restore", file.to_str().unwrap()]).with_rights_that_count();
+        let said = restore.run().await.expect_failure();
+        assert!(said.contains(&format!("cannot write {}: Permission denied", target.display())), "{said}");
+        std::fs::set_permissions(closed.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+    }
 }
 
 #[tokio::test]

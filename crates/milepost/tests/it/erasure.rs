@@ -139,8 +139,8 @@ on_both! {
         }
 
         let said = erase(&server, &["user", "--email", &world.person.email, "--yes"]).await;
-        assert_eq!(said, "Erased the account, 1 sessions and 2 keys.\nErased 2 customer links.\n\
-            Anonymised 2 jobs; what they count for stays.\n2 of them were not finished: events for them are refused from now on.\n\
+        assert_eq!(said, "Erased the account, 1 session and 2 keys.\nErased 2 customer links.\n\
+            Anonymised 2 jobs; what they count for stays.\nOf these 2 had not finished: events for them are refused from now on.\n\
             The database's files are rewritten. Backups made before still hold what was erased.\n");
         for stream in &mut streams {
             stream.expect_end().await;

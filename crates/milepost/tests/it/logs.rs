@@ -75,5 +75,21 @@ async fn a_filter_or_format_that_is_none_stops_the_start() {
     let database = Database::fresh(DatabaseKind::Sqlite).await;
     let start = || Milepost::on(&database, &["serve"]);
     start().env("MILEPOST_LOG", "milepost=loud").run().await.expect_complaint("bad setting: MILEPOST_LOG");
+    for wrong in ["inof", "milepost", "info milepost=debug", "milepost=", "7up"] {
+        let migrate = Milepost::on(&database, &["migrate"]).env("MILEPOST_LOG", wrong);
+        migrate.run().await.expect_complaint("is no level; write error, warn, info, debug");
+    }
     start().argument("--log-format=xml").run().await.expect_complaint("bad setting: log_format");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_has_no_level_of_its_own_is_logged_as_usual() {
+    for level in ["", "milepots=debug", "info"] {
+        let database = Database::fresh(DatabaseKind::Sqlite).await;
+        let server = Milepost::on(&database, &["serve"]).env("MILEPOST_LOG", level).serve().await.unwrap();
+        let log = server.stop().await;
+        let said: Vec<&str> = log.lines().filter(|line| line.contains(" INFO ")).collect();
+        assert!(said.first().is_some_and(|line| line.contains("milepost is ready")), "{level:?}: {log}");
+        assert!(said.last().is_some_and(|line| line.ends_with("milepost has stopped")), "{level:?}: {log}");
+    }
 }

@@ -400,6 +400,92 @@ async fn a_bad_setting_stops_the_start_and_is_named() {
 }
 
 #[tokio::test]
+async fn what_is_wrong_with_a_setting_is_said_in_words() {
+    let serve = |arguments: &[&str]| Milepost::new(["serve"].iter().chain(arguments));
+    for (argument, said) in [
+        (
+            "--max-connections=0",
+            "max_connections: \"0\" is no whole number from 1 to 1000000 (from --max-connections)",
+        ),
+        ("--signup=never", "signup: \"never\" is not invitation or open (from --signup)"),
+        ("--public-url=milepost", "public_url: is no address such as https://milepost.example.org"),
+        ("--database-url=postgres://u:p#w@h/d", "in a password, the characters @ : / ? # % are written %40"),
+        ("--retention=1m", "retention: \"1m\" is less than a day; m is for minutes, write days such as 30d"),
+        ("--session-idle=2d", "session_idle: 2d is longer than session_lifetime, 1d, after which"),
+        (
+            "--remembered-session-idle=91d",
+            "remembered_session_idle: 91d is longer than remembered_session_lifetime, 90d",
+        ),
+        ("--event-burst=499", "event_burst: 499 is less than event_rate, 500"),
+    ] {
+        let complaint = serve(&[argument]).run().await.expect_failure();
+        assert!(complaint.starts_with("milepost: bad setting: ") && complaint.contains(said), "{complaint}");
+        assert!(!complaint.contains('`') && complaint.lines().count() == 1, "{complaint}");
+    }
+    let file = serve(&[]).file("milepost.toml", "lisen = 1\nsignup = 7\n").run().await.expect_failure();
+    assert!(
+        file.contains("lisen: there is no such setting, but listen, database_url, ") && !file.contains('`'),
+        "{file}"
+    );
+    let variable = serve(&[]).env("MILEPOST_SIGNUP", "never").run().await.expect_failure();
+    assert!(variable.contains("(from the environment variable MILEPOST_SIGNUP)"), "{variable}");
+    let variable = serve(&[]).env("DATABASE_URL", "mysql://h").run().await.expect_failure();
+    assert!(variable.contains("(from the environment variable DATABASE_URL)"), "{variable}");
+}
+
+#[tokio::test]
+async fn settings_that_are_not_given_fit_those_that_are() {
+    let fitting = ["--session-lifetime=10m", "--remembered-session-lifetime=7d", "--event-rate=3000"];
+    Milepost::new(["serve", "--database-url=sqlite://x.db"].iter().chain(&fitting)).serve().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_settings_file_that_cannot_be_read_stops_the_start() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("set.toml");
+    std::fs::write(&file, "").unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o000)).unwrap();
+    let serve = Milepost::new(["serve", "--config", file.to_str().unwrap()]).with_rights_that_count();
+    let said = serve.run().await.expect_failure();
+    assert!(said.contains(&format!("config: cannot read {}: Permission denied", file.display())), "{said}");
+    let said = Milepost::new(["serve", "--config", folder.path().to_str().unwrap()]).run().await.expect_failure();
+    assert!(said.contains("Is a directory"), "{said}");
+}
+
+#[tokio::test]
+async fn a_variable_that_is_no_setting_is_told() {
+    let database = Database::fresh(DatabaseKind::Sqlite).await;
+    let start = Milepost::on(&database, &["serve"]).env("MILEPOST_LISTEM", "[::]:1").env("MILEPOST_URL", "http://x");
+    let server = start.serve().await.unwrap();
+    let warnings: Vec<&str> = server.greeting.lines().filter(|line| line.contains("WARN")).collect();
+    assert!(
+        matches!(warnings[..], [one] if one.contains("there is no setting MILEPOST_LISTEM")),
+        "{}",
+        server.greeting
+    );
+    let said = Milepost::on(&database, &["rebuild"]).env("MILEPOST_RETENTON", "1d").run().await;
+    assert!(said.code == Some(0) && said.stderr.contains("there is no setting MILEPOST_RETENTON"), "{said:?}");
+}
+
+#[tokio::test]
+async fn an_address_that_is_taken_is_told_with_its_setting() {
+    let database = Database::fresh(DatabaseKind::Sqlite).await;
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    for (arguments, setting) in [
+        (vec!["serve", "--listen", &address], "listen"),
+        (vec!["serve", "--listen", "127.0.0.1:0", "--metrics-listen", &address], "metrics_listen"),
+    ] {
+        let said = Milepost::on(&database, &arguments).run().await.expect_failure();
+        assert!(
+            said.contains(&format!("cannot listen on {address} (the setting {setting}): Address already in use")),
+            "{said}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn flags_beat_variables_which_beat_the_file_which_beats_the_defaults() {
     /// The databases it made in its folder.
     async fn chosen(command: Milepost) -> Vec<String> {

@@ -108,6 +108,52 @@ on_both! {
         assert_eq!(check().await.expect_success(), "2 jobs recomputed, 0 differences found.\n");
     }
 
+    async fn a_rebuild_mends_what_cannot_be_read(server: TestServer) {
+        let (alice, job) = jobs_with_events(&server).await;
+        let right = shown(&alice, &job).await;
+        let id = server.database.id(&job);
+        let mut statements = vec![
+            format!("update job_steps set metadata = '{{\"Density\": 31.5}}' where job_id = {id} and step_configuration_id = {}", step("load")),
+            format!("update job_steps set metadata = '7' where job_id = {id} and step_configuration_id = {}", step("measure")),
+        ];
+        let mut expected = vec![
+            "step load: metadata cannot be read, events say {\"".to_owned(),
+            "step measure: metadata cannot be read, events say {}".to_owned(),
+        ];
+        if server.database.kind == DatabaseKind::Sqlite {
+            // PostgreSQL keeps times only where times belong.
+            statements.push(format!("update jobs set last_event_at = 'yesterday', points_done = 7 where id = {id}"));
+            statements.push(format!("insert into job_steps select x'01', job_id, job_configuration_id, {}, status, 'today',
+                started_sequence, finished_at, finished_sequence, attempts, errors, fraction, latest_at, latest_sequence,
+                latest_is_error, outcome_at, outcome_sequence, outcome_is_error, '', created_at, updated_at
+                from job_steps where job_id = {id} and step_configuration_id = {}", step("send"), step("load")));
+            expected.push("state: last_event_at cannot be read, events say \"20".to_owned());
+            expected.push("step send: started_at cannot be read, events say nothing of it".to_owned());
+        }
+        tamper(&server, &statements).await;
+        let reported = |text: &str| {
+            for difference in &expected {
+                assert!(text.contains(&format!("job {job}: {difference}")), "{difference}\n{text}");
+            }
+            assert_eq!(text.lines().count(), expected.len() + 1, "{text}");
+        };
+        let check = || Milepost::on(&server.database, &["rebuild", "--check"]).run();
+        let found = check().await;
+        assert!(found.stderr.contains("what is stored differs from what the events say"), "{found:?}");
+        reported(&found.stdout);
+        reported(&Milepost::on(&server.database, &["rebuild"]).run().await.expect_success());
+        assert_eq!(shown(&alice, &job).await, right);
+        assert_eq!(check().await.expect_success(), "2 jobs recomputed, 0 differences found.\n");
+    }
+
+    async fn what_keeps_a_job_from_being_recomputed_is_told_with_the_job(server: TestServer) {
+        let (_, job) = jobs_with_events(&server).await;
+        let id = server.database.id(&job);
+        tamper(&server, &[format!("update events set event_metadata = '[7]' where job_id = {id} and sequence = 3")]).await;
+        let said = Milepost::on(&server.database, &["rebuild"]).run().await.expect_failure();
+        assert!(said.contains(&format!("milepost: job {job}: ")), "{said}");
+    }
+
     async fn a_rebuild_runs_while_events_are_posted(server: TestServer) {
         let (alice, _) = jobs_with_events(&server).await;
         let posting = tokio::spawn(async move {

@@ -325,13 +325,20 @@ on_both! {
             Milepost::on(&server.database, &all).run()
         };
         let said = retire(&["--retention-action", "delete", "--dry-run"]).await.expect_success();
-        assert!(said.starts_with("alice@provider.example  1 jobs with 5 events, the oldest finished "), "{said}");
-        assert!(said.ends_with("\n1 jobs with 5 events would be deleted.\n"), "{said}");
+        assert!(said.starts_with("alice@provider.example  1 job with 5 events, the oldest finished "), "{said}");
+        assert!(said.ends_with("\n1 job with 5 events would be deleted.\n"), "{said}");
         assert_eq!(rows(&server, "jobs").await, 2);
-        assert_eq!(retire(&[]).await.expect_success(), "1 jobs anonymised.\n");
-        assert_eq!(retire(&["--retention-action", "delete"]).await.expect_success(), "1 jobs deleted.\n");
+        for action in ["anonymise", "delete"] {
+            retire(&["--retention-action", action]).await.expect_complaint("use --yes");
+        }
+        assert_eq!(rows(&server, "jobs").await, 2);
+        assert_eq!(retire(&["--yes"]).await.expect_success(), "1 job anonymised.\n");
+        assert_eq!(retire(&["--retention-action", "delete", "--yes"]).await.expect_success(), "1 job deleted.\n");
+        assert_eq!(retire(&["--retention-action", "delete"]).await.expect_success(), "0 jobs deleted.\n");
         assert_eq!(rows(&server, "jobs").await, 1);
         let forever = Milepost::on(&server.database, &["retire"]).run().await;
         forever.expect_complaint("jobs are kept for ever");
+        let minute = Milepost::on(&server.database, &["retire", "--retention", "1m", "--yes"]).run().await;
+        minute.expect_complaint("retention: \"1m\" is less than a day; m is for minutes");
     }
 }

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::mem;
+use std::os::unix::fs::PermissionsExt;
 
-use milepost::db::{Db, OpenError};
+use milepost::db::{DatabaseUrl, Db, OpenError};
 use serde_json::json;
 use sqlx::error::ErrorKind;
 
-use crate::support::{Database, DatabaseKind, Person, Raw, TestServer, on_both};
+use crate::support::{Database, DatabaseKind, Milepost, Person, Raw, TestServer, eventually, on_both, status_of};
 
 /// The entities of the specification and their columns; every one has `id`, `created_at` and `updated_at` besides.
 const ENTITIES: [(&str, &str); 10] = [
@@ -269,12 +270,108 @@ async fn postgres_without_fsync_is_refused() {
     Db::open(&database.url.parse().unwrap()).await.unwrap().close().await;
     raw.execute("alter system set fsync = off").await.unwrap();
     raw.execute("select pg_reload_conf()").await.unwrap();
-    crate::support::eventually("fsync is off", || async {
+    eventually("fsync is off", || async {
         database.raw().await.texts("select current_setting('fsync')").await == ["off"]
     })
     .await;
     let error = Db::open(&database.url.parse().unwrap()).await.unwrap_err();
     assert!(matches!(error, OpenError::Unsafe { .. }) && error.to_string().contains("fsync is off"), "{error}");
+}
+
+#[tokio::test]
+async fn a_database_of_another_program_is_left_alone() {
+    for kind in [DatabaseKind::Sqlite, DatabaseKind::Postgres] {
+        for table in ["recipes", "users"] {
+            let database = Database::fresh(kind).await;
+            if let Some(folder) = database.folder() {
+                std::fs::write(folder.join("milepost.db"), "").unwrap();
+            }
+            database.raw().await.execute(&format!("create table {table} (id integer)")).await.unwrap();
+            let before = database.rows().await;
+            for command in [&["serve"][..], &["migrate"]] {
+                let said = Milepost::on(&database, command).run().await.expect_failure();
+                let reason = format!(
+                    ": it has a table {table}, so it is another program's: give Milepost a database of its own"
+                );
+                assert!(said.contains("cannot migrate") && said.contains(&reason), "{said}");
+            }
+            assert_eq!(database.rows().await, before);
+        }
+    }
+}
+
+#[tokio::test]
+async fn why_a_database_cannot_be_opened_is_said_in_words() {
+    let database = Database::fresh(DatabaseKind::Postgres).await;
+    let missing = database.url.replacen("/t", "/no", 1);
+    let said = Milepost::new(["serve", "--database-url", &missing]).run().await.expect_failure();
+    assert!(said.ends_with("\" does not exist; create it first\n"), "{said}");
+    let folder = tempfile::tempdir().unwrap();
+    let text = folder.path().join("text");
+    std::fs::write(&text, "This is no database, but a text that is longer than the head of one.").unwrap();
+    for (file, reason) in [
+        (text.as_path(), "file is not a database; it is something else; name another file\n"),
+        (
+            folder.path(),
+            "unable to open database file; is it a file, and may this user write to it and to its folder?\n",
+        ),
+        (&folder.path().join("none/milepost.db"), ": No such file or directory (os error 2)\n"),
+    ] {
+        let said = Milepost::on(&Database::of_file(file), &["serve"]).run().await.expect_failure();
+        assert!(said.ends_with(reason) && !said.contains("code"), "{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_may_only_be_read_is_refused_and_not_ready() {
+    let (database, db) = migrated(DatabaseKind::Sqlite).await;
+    db.close().await;
+    let file = database.folder().unwrap().join("milepost.db");
+    let allow = |mode: u32| std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+    let serve = || Milepost::on(&database, &["serve"]).with_rights_that_count();
+    allow(0o400);
+    let said = serve().argument("--listen=127.0.0.1:0").run().await.expect_failure();
+    assert!(said.contains("milepost.db: the file cannot be written: Permission denied"), "{said}");
+    allow(0o600);
+    let server = serve().serve().await.unwrap();
+    assert_eq!(status_of(&server.url, "/readyz").await, 200);
+    allow(0o400);
+    assert_eq!(status_of(&server.url, "/readyz").await, 503);
+    assert_eq!(status_of(&server.url, "/livez").await, 200);
+    allow(0o600);
+    assert_eq!(status_of(&server.url, "/readyz").await, 200);
+    std::fs::rename(&file, file.with_extension("away")).unwrap();
+    assert_eq!(status_of(&server.url, "/readyz").await, 503);
+}
+
+#[tokio::test]
+async fn a_connection_that_cannot_write_is_refused() {
+    let (database, db) = migrated(DatabaseKind::Sqlite).await;
+    db.expect_writable().await.unwrap();
+    db.close().await;
+    let DatabaseUrl::Sqlite(options) = database.url.parse().unwrap() else { unreachable!("it was made so") };
+    let db = Db::open(&DatabaseUrl::Sqlite(options.read_only(true))).await.unwrap();
+    let refused = db.expect_writable().await.unwrap_err().to_string();
+    assert!(
+        refused.contains("attempt to write a readonly database; this user has to be able to write to it"),
+        "{refused}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_postgres_that_takes_nothing_is_refused_and_not_ready() {
+    let server = TestServer::start(DatabaseKind::Postgres).await;
+    assert_eq!(status_of(&server.url, "/readyz").await, 200);
+    let mut raw = server.database.raw().await;
+    let name = raw.texts("select cast(current_database() as text)").await.remove(0);
+    // As a replica does, or a server that became one; those who are connected would not notice.
+    raw.execute(&format!("alter database {name} set default_transaction_read_only = on")).await.unwrap();
+    raw.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()")
+        .await
+        .unwrap();
+    eventually("it is not ready", || async { status_of(&server.url, "/readyz").await == 503 }).await;
+    let said = Milepost::on(&server.database, &["serve"]).run().await.expect_failure();
+    assert!(said.contains("it is a replica, or set to read only"), "{said}");
 }
 
 /// The plan of a query, one line a step.

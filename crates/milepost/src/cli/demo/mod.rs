@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use url::form_urlencoded;
 
 use super::serve::{StopSignals, listen};
+use super::terminal::say;
 use super::{Failure, Outcome};
 use crate::app::App;
 use crate::audit::Actor;
@@ -119,7 +120,7 @@ async fn act(app: &App, clock: &Clock, settings: &Settings, url: String) -> Outc
     sign_in(&url, &provider).await?.post("/customers", json!({"email": INVITED})).await?;
     jobs.replay_last_day(clock, now).await?;
     clock.set_offset(TimeDelta::zero());
-    introduce(settings, &provider, &jobs.customers, &key);
+    introduce(settings, &provider, &jobs.customers, &key)?;
     jobs.keep_busy().await
 }
 
@@ -180,25 +181,25 @@ fn text(value: &Value) -> String {
 }
 
 /// Says where everything is.
-fn introduce(settings: &Settings, provider: &DemoUser, customers: &[DemoUser], key: &str) {
+fn introduce(settings: &Settings, provider: &DemoUser, customers: &[DemoUser], key: &str) -> Outcome {
     let url = settings.public_url.as_str().trim_end_matches('/');
     let people =
         || [("Provider", provider)].into_iter().chain(customers.iter().map(|customer| ("Customer", customer)));
-    println!("\nMilepost is running. Open one of these and sign in:\n");
+    say!("\nMilepost is running. Open one of these and sign in:\n")?;
     for (role, user) in people() {
-        println!("  {role}    {}", sign_in_link(url, user));
+        say!("  {role}    {}", sign_in_link(url, user))?;
     }
-    println!("\nThe same by hand, at {url}\n");
+    say!("\nThe same by hand, at {url}\n")?;
     for (role, user) in people() {
-        println!("  {role}    {:<32}password {}", user.email, user.password);
+        say!("  {role}    {:<32}password {}", user.email, user.password)?;
     }
-    println!("\nFor programs\n");
-    println!("  API key     {key}");
-    println!("  API reader  {url}/api/docs/\n");
-    println!("Watch a job that is under way, in another terminal:\n");
+    say!("\nFor programs\n")?;
+    say!("  API key     {key}")?;
+    say!("  API reader  {url}/api/docs/\n")?;
+    say!("Watch a job that is under way, in another terminal:\n")?;
     let job = case_id(PAST_JOBS);
-    println!("  MILEPOST_URL={url} MILEPOST_API_KEY={key} {} watch {job}\n", own_command());
-    println!("Everything is in a temporary file that is gone with Ctrl-C.");
+    say!("  MILEPOST_URL={url} MILEPOST_API_KEY={key} {} watch {job}\n", own_command())?;
+    say!("Everything is in a temporary file that is gone with Ctrl-C.")
 }
 
 /// The address of the form for signing in, filled in. What is behind the `#` stays in the browser.

@@ -78,6 +78,28 @@ on_both! {
         assert_eq!(table.lines().count(), 1);
     }
 
+    async fn a_line_names_whose_log_it_is_in(server: TestServer) {
+        let alice = server.provider("alice").await;
+        server.milepost(&["export", "user", "--email", &alice.email], "").await.expect_success();
+        let mut raw = server.database.raw().await;
+        let (id, whose) = (server.database.id("00000000-0000-7000-8000-000000000001"), server.database.id(&alice.id));
+        raw.execute(&format!(
+            "insert into audit_log values ({id}, {whose}, '2001-01-01T00:00:00+00:00', 'jobs_retired', 'server', null, null,
+                 null, null, null, null, '{{\"jobs\": 7}}')"
+        ))
+        .await
+        .unwrap();
+        for action in ["data_exported", "jobs_retired"] {
+            let table = server.milepost(&["audit", "--action", action], "").await.expect_success();
+            assert!(table.contains("  of=alice@provider.example"), "{table}");
+            let json = audit(&server, &["--action", action]).await;
+            assert_eq!((&json[0]["tenant_id"], &json[0]["tenant_email"]), (&json!(alice.id), &json!(alice.email)));
+        }
+        // Nobody's but the actor's own, or the subject's.
+        let own = server.milepost(&["audit", "--action", "account_created,sign_in"], "").await.expect_success();
+        assert!(!own.contains(" of="), "{own}");
+    }
+
     async fn a_long_log_is_read_to_its_end(server: TestServer) {
         // More than two pages, all at one time.
         let mut raw = server.database.raw().await;

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -82,20 +83,36 @@ impl Milepost {
         self
     }
 
-    /// Lets it open only so many files.
-    pub fn with_open_files(mut self, files: u32) -> Self {
-        let mut command = Command::new("sh");
-        command.arg("-c").arg(format!("ulimit -n {files} && exec \"$0\" \"$@\""));
-        command.arg(self.command.get_program()).args(self.command.get_args()).current_dir(self.folder.path());
+    /// The same, run by another program.
+    fn by(self, program: &str, arguments: &[&str]) -> Self {
+        let mut command = Command::new(program);
+        command.args(arguments).arg(self.command.get_program()).args(self.command.get_args());
+        command.current_dir(self.folder.path()).stdin(Stdio::null());
         for (name, value) in self.command.get_envs() {
             match value {
                 Some(value) => command.env(name, value),
                 None => command.env_remove(name),
             };
         }
-        command.stdin(Stdio::null());
-        self.command = command;
-        self
+        Self { command, folder: self.folder }
+    }
+
+    /// Lets it open only so many files.
+    pub fn with_open_files(self, files: u32) -> Self {
+        self.by("sh", &["-c", &format!("ulimit -n {files} && exec \"$0\" \"$@\"")])
+    }
+
+    /// Takes from it what root may do with files of whatever rights; anybody else has no such right.
+    pub fn with_rights_that_count(self) -> Self {
+        let is_root = std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
+        if is_root {
+            self.by(
+                "setpriv",
+                &["--inh-caps=-dac_override,-dac_read_search", "--bounding-set=-dac_override,-dac_read_search"],
+            )
+        } else {
+            self
+        }
     }
 
     pub fn argument(mut self, argument: &str) -> Self {
@@ -106,25 +123,15 @@ impl Milepost {
     /// Runs it to its end and lists what is in its folder then.
     pub async fn run_and_list_files(self) -> (Output, Vec<String>) {
         let Self { command, folder } = self;
-        let output = finish(command, "").await;
+        let output = finish(command, "", Stdio::piped()).await;
         let names = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
         (output, names.map(|name| name.into_string().unwrap()).collect())
     }
 
     /// The same, but no file may grow beyond so many blocks of 512 bytes.
     pub fn with_files_up_to(self, blocks: u32) -> Self {
-        let mut command = Command::new("sh");
         // Told, not killed: as a full disk would.
-        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
-        command.arg("-c").arg(script).arg(self.command.get_program()).args(self.command.get_args());
-        command.current_dir(self.folder.path()).stdin(Stdio::null());
-        for (name, value) in self.command.get_envs() {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
-        Self { command, folder: self.folder }
+        self.by("sh", &["-c", &format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"")])
     }
 
     /// Starts it and does not wait for it. What it says is lost.
@@ -149,6 +156,13 @@ impl Milepost {
         Talking { running: Running { child, _folder: self.folder }, lines, said: String::new() }
     }
 
+    /// Runs it to its end where nobody reads what it prints, as behind `| head`.
+    pub async fn run_unread(self) -> Output {
+        let (_, unread) = std::io::pipe().unwrap();
+        let Self { command, folder: _folder } = self;
+        finish(command, "", unread.into()).await
+    }
+
     /// Runs it to its end.
     pub async fn run(self) -> Output {
         self.run_with_input("").await
@@ -157,7 +171,7 @@ impl Milepost {
     /// Runs it to its end with text on standard input.
     pub async fn run_with_input(self, input: &str) -> Output {
         let Self { command, folder: _folder } = self;
-        finish(command, input).await
+        finish(command, input, Stdio::piped()).await
     }
 
     /// Starts it as a server on a free port and waits until it says that it is ready. Fails with what it said if it
@@ -194,10 +208,10 @@ impl Milepost {
     }
 }
 
-async fn finish(mut command: Command, input: &str) -> Output {
+async fn finish(mut command: Command, input: &str, stdout: Stdio) -> Output {
     let input = input.to_owned();
     let run = move || {
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(Stdio::piped()).stdout(stdout).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         // A command that reads nothing may have ended before.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
