@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::auth::ProviderId;
 use crate::db::{Db, On, Select, Tx, insert_rows, on, sql};
 use crate::paging::{Cursor, Limit, Page};
-use crate::values::{Name, Tag};
+use crate::values::{Name, Tag, Units};
 
 const COLUMNS: &str = "c.id, c.provider_id, c.tag, c.name, c.version, c.created_at, c.updated_at";
 
@@ -89,7 +89,7 @@ pub(super) async fn insert(
         step_configuration_id: row.1,
         kind: row.3.kind().as_str(),
         name: row.3.name.as_str(),
-        units: row.3.units.as_ref().map(|units| units.as_str()),
+        units: row.3.units.as_ref().map(Units::as_str),
         position: row.2,
         created_at: now,
         updated_at: now,

@@ -89,12 +89,11 @@ pub(super) async fn record(app: &App, admitted: &AdmittedEvent, event: NewEvent)
 async fn try_record(app: &App, sender: Sender, event: &NewEvent, may_be_known: bool) -> Result<Recorded> {
     let (provider, provider_job_id) = (sender.provider, event.provider_job_id.as_str());
     let known = app.known_jobs().find(provider, provider_job_id).filter(|_| may_be_known);
-    let found = match known {
-        Some(known) => Some(known),
-        None => {
-            let _pass = app.gates().lookups.enter(Some(provider.id())).await?;
-            app.known_jobs().load(app, provider, provider_job_id).await?
-        }
+    let found = if known.is_some() {
+        known
+    } else {
+        let _pass = app.gates().lookups.enter(Some(provider.id())).await?;
+        app.known_jobs().load(app, provider, provider_job_id).await?
     };
     let found = found.as_ref().map(|(job, steps)| (job, &**steps));
     let accepted = accept(sender, found, event, app.clock().now())?;
