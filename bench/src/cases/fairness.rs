@@ -66,7 +66,7 @@ pub(super) async fn run(plan: &Plan, database: DatabaseKind) -> Result<()> {
         .collect();
     let verdict = if ratio <= MOST { "kept" } else { "NOT kept" };
     print_row(
-        &format!("fairness, {database}: B's p99, flood to share, median of rounds"),
+        &format!("fairness, {database}: B's p99, flood to share"),
         &[format!("{ratio:.2}"), format!("at most {MOST}: {verdict}"), format!("by round {}", by_round.join(" "))],
     );
     Ok(())
