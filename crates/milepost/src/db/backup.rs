@@ -291,9 +291,10 @@ async fn copy(from: &Path, to: &Partial) -> Result<String, BackupError> {
 /// Checks a copy that nobody else knows yet.
 async fn inspect_file(partial: &Partial) -> Result<Copied, BackupError> {
     let path = partial.file.path();
-    let read_only = SqliteConnectOptions::new().filename(path).read_only(true);
+    // Not read-only: SQLite passes over the conditions of the tables (`check`) then.
+    let options = SqliteConnectOptions::new().filename(path);
     let unreadable = |error: sqlx::Error| unusable(&partial.target, error.to_string());
-    let mut connection = SqliteConnection::connect_with(&read_only).await.map_err(unreadable)?;
+    let mut connection = SqliteConnection::connect_with(&options).await.map_err(unreadable)?;
     let copied = inspect(&mut connection, path).await?;
     connection.close().await.map_err(unreadable)?;
     Ok(copied)

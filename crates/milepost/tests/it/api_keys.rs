@@ -407,6 +407,10 @@ on_both! {
             path = format!("/api-keys?limit=2&cursor={}", page["next"].as_str().unwrap_or_default());
         }
         assert_eq!(seen, made);
+        // Nor is one lost of those that were made at the same time.
+        server.database.raw().await.execute("update api_keys set created_at = '2026-01-01T00:00:00+00:00'").await.unwrap();
+        made.sort_by(|a, b| b.cmp(a));
+        assert_eq!(alice.list_ids("/api-keys", 2).await, made);
         assert_eq!(alice.get("/api-keys?limit=5").await.expect(200)["next"], Value::Null);
         for (query, pointer) in [("limit=0", "/limit"), ("limit=201", "/limit"), ("cursor=x", "/cursor"), ("page=2", "/page")] {
             alice.get(&format!("/api-keys?{query}")).await.expect_problem(422, &[pointer]);

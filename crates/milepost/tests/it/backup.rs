@@ -176,6 +176,20 @@ async fn only_a_database_of_ours_that_this_release_knows_is_backed_up() {
     }
 }
 
+#[tokio::test]
+async fn a_database_that_is_not_sound_is_not_backed_up() {
+    for (damage, reason) in [
+        ("pragma foreign_keys = off; delete from jobs", "refer to rows that are not there"),
+        ("pragma ignore_check_constraints = on; update jobs set status = 'paused'", "it is damaged: CHECK"),
+    ] {
+        let site = Site::new().await;
+        site.database.raw().await.execute(damage).await.unwrap();
+        let said = site.backup_to(&site.file("backup.db")).run().await.expect_failure();
+        assert!(said.contains(reason), "{said}");
+        assert_eq!(site.files(), Vec::<String>::new());
+    }
+}
+
 /// A database large enough that copying it takes a while.
 async fn large_site() -> Site {
     let site = Site::new().await;

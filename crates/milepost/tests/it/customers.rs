@@ -485,6 +485,11 @@ on_both! {
             [&first, &second].iter().flat_map(|page| page["items"].as_array().unwrap()).map(|row| &row["email"]).collect();
         assert_eq!(emails, ["c@customer.example", "b@customer.example", "a@customer.example"]);
         assert_eq!(second["next"], Value::Null);
+        // Nor is one lost of those that were invited at the same time.
+        let mut ids = alice.list_ids("/customers", 200).await;
+        server.database.raw().await.execute("update customers set created_at = '2026-01-01T00:00:00+00:00'").await.unwrap();
+        ids.sort_by(|a, b| b.cmp(a));
+        assert_eq!(alice.list_ids("/customers", 1).await, ids);
         alice.get("/customers?limit=0").await.expect_problem(422, &["/limit"]);
         alice.get("/customers?email=x").await.expect_problem(422, &["/email"]);
     }

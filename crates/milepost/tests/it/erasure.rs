@@ -149,6 +149,8 @@ on_both! {
         assert_eq!((counts(&server).await, world.of_others().await), before);
         expect_nothing_to_rebuild(&server).await;
 
+        let password = format!("select password from users where id = {}", server.database.id(&world.person.id));
+        assert_eq!(server.column::<String>(password).await, ["erased"]);
         world.person.get("/users/me").await.expect_problem(401, &[]);
         with_key.get("/users/me").await.expect_problem(401, &[]);
         let login = json!({"email": world.person.email, "password": PASSWORD});
@@ -243,6 +245,22 @@ on_both! {
         assert_eq!(entry["details"], json!({"provider_id": world.alice.id}));
         assert_eq!(link["details"], json!({"customer_id": world.person.id}));
 
+        // By the account, about it, and in its own log.
+        for (number, [tenant, actor, subject]) in [
+            [of_alice.as_str(), &of_person, "null"],
+            [&of_alice, &of_alice, &of_person],
+            [&of_person, "null", "null"],
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let id = server.database.id(&format!("00000000-0000-7000-8000-00000000000{number}"));
+            let insert = format!(
+                "insert into audit_log (id, tenant_id, created_at, action, actor, actor_id, subject, subject_id, address)
+                 values ({id}, {tenant}, '2026-01-01T00:00:00+00:00', 'sign_in', 'user', {actor}, 'account', {subject}, '192.0.2.8')"
+            );
+            server.database.raw().await.execute(&insert).await.unwrap();
+        }
         erase(&server, &["user", "--email", &world.person.email, "--yes", "--files-later"]).await;
         assert_eq!(addresses(format!("actor_id = {of_person} or tenant_id = {of_person} or subject_id = {of_person}")).await, 0);
     }
@@ -279,6 +297,8 @@ on_both! {
         let token = zaphod.invite(&world.carol.email).await;
         world.carol.post(&format!("/invitations/{token}/accept"), json!({})).await.expect(200);
         let job = job_for(&zaphod, &world.carol.email, "carol", "1").await;
+        // And one for nobody.
+        zaphod.open_job("scan", &format!("{CANARY}-alone")).await;
         let key = zaphod.with_new_key("write").await;
         erase(&server, &["user", "--email", &world.person.email, "--yes", "--files-later"]).await;
         let before = (counts(&server).await, world.of_others().await);

@@ -56,6 +56,9 @@ fn problem(answer: &str, status: u16) -> Value {
         "cache-control: no-store",
         "content-security-policy: default-src 'none'; frame-ancestors 'none'",
         "x-content-type-options: nosniff",
+        "x-frame-options: DENY",
+        "referrer-policy: no-referrer",
+        "cross-origin-resource-policy: same-origin",
     ] {
         assert!(head.lines().any(|line| line == header), "{header}: {head}");
     }

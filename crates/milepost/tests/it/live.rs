@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use milepost::db::Db;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -318,6 +319,14 @@ async fn expect_both_end(mut streams: [Stream; 2]) {
     }
 }
 
+/// A connection that reads, which nobody else has as long as it is held.
+async fn connection(db: &Db) -> Box<dyn Send> {
+    match db {
+        Db::Sqlite { read, .. } => Box::new(read.acquire().await.unwrap()),
+        Db::Postgres(pool) => Box::new(pool.acquire().await.unwrap()),
+    }
+}
+
 on_both! {
     async fn expiring_a_key_ends_its_streams_and_no_others(server: TestServer) {
         let alice = provider_with_scans(&server).await;
@@ -559,6 +568,33 @@ on_both! {
             }
             assert!(count < 2500, "all of the past of {path}");
         }
+    }
+
+    async fn a_key_that_ends_while_its_stream_begins_gets_none(server: TestServer) {
+        let alice = provider_with_scans(&server).await.with_new_key("read").await;
+        // On PostgreSQL the hub listens on one.
+        let connections = match server.database.kind {
+            DatabaseKind::Sqlite => 8,
+            DatabaseKind::Postgres => 15,
+        };
+        let mut held = Vec::new();
+        for _ in 0..connections {
+            held.push(connection(server.app.db()).await);
+        }
+        let opening = tokio::spawn(async move { alice.stream("/jobs/stream", None).await });
+        // It waits for a connection to look up the key, and we stand in the line behind it.
+        sleep(Duration::from_millis(300)).await;
+        let behind = tokio::spawn({
+            let db = server.app.db().clone();
+            async move { connection(&db).await }
+        });
+        sleep(Duration::from_millis(100)).await;
+        held.pop();
+        let behind = behind.await.unwrap();
+        let mut raw = server.database.raw().await;
+        raw.execute("update api_keys set expires_at = '2026-01-01 00:00:00+00:00'").await.unwrap();
+        drop((held, behind));
+        opening.await.unwrap().expect_refusal(401);
     }
 
     async fn a_customer_reading_up_the_past_sees_nothing_more_once_the_job_is_anothers(server: TestServer) {

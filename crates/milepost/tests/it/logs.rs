@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Database, DatabaseKind, Milepost, Person, on_both};
+use crate::support::{Answer, Database, DatabaseKind, Milepost, Person, on_both};
 
 /// Starts a server with this log, signs somebody up and asks for what is there and what is not; gives the log and the
 /// ids of the three answers.
@@ -56,6 +56,31 @@ on_both! {
         assert_eq!(line["span"]["trace_id"], "4bf92f3577b34da6a3ce929d0e0e4736");
         assert_eq!(line_of(&refused)["problem"], "invalid");
         assert!(!log.contains("no-such-job") && !log.contains("secret") && !log.contains("limit"), "{log}");
+    }
+
+    async fn a_defect_is_a_warning_with_its_cause_and_what_comes_in_floods_is_no_line(server: TestServer) {
+        let alice = server.provider("alice").await;
+        let key = alice.make_key(None).await;
+        let database = server.stop().await;
+        let process = Milepost::on(&database, &["serve"]).serve().await.unwrap();
+        let alice = alice.with_key(&key).at_address(&process.url);
+        let id = |answer: &Answer| answer.headers["x-request-id"].to_str().unwrap().to_owned();
+        let wrong = json!({"email": alice.email, "password": "a wrong one"});
+        let mut answers = Vec::new();
+        for _ in 0..11 {
+            answers.push(alice.post("/login", wrong.clone()).await);
+        }
+        assert_eq!([answers[9].status, answers[10].status], [401, 429]);
+        database.raw().await.execute("alter table jobs rename to jobs_in_a_drawer").await.unwrap();
+        let defect = alice.get("/jobs").await;
+        assert_eq!(defect.status, 500);
+        let log = process.stop().await;
+        let line = line_of(&log, &id(&defect)).unwrap();
+        assert!(line.contains(" WARN ") && line.contains("status=500"), "{line}");
+        let cause = log.lines().find(|line| line.contains(&id(&defect)) && line.contains("internal error")).unwrap();
+        assert!(cause.contains(" ERROR ") && cause.contains("jobs"), "{cause}");
+        assert!(line_of(&log, &id(&answers[9])).is_some_and(|line| line.contains(" INFO ")), "{log}");
+        assert_eq!(line_of(&log, &id(&answers[10])), None, "{log}");
     }
 }
 

@@ -1,11 +1,14 @@
 //! How long finished jobs are kept: what is left of them, what they count for, and that nobody is kept waiting.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
 use milepost::audit::Actor;
 use milepost::config::{Retention, RetentionAction};
 use milepost::jobs::retire::{self, Because};
 use milepost::retention::{preview, retire_due};
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use crate::support::{Milepost, Person, TestServer, eventually, on_both};
 
@@ -173,6 +176,28 @@ on_both! {
         carol.get(&path).await.expect_problem(404, &[]);
     }
 
+    async fn an_event_that_waits_while_its_job_is_anonymised_is_refused(server: TestServer) {
+        let clinic = Clinic::open(&server).await;
+        let job = clinic.job("old", true).await;
+        // Whose the event is has been found out by the time it waits for its turn.
+        let gate = &server.app.gates().writes;
+        let mut turns = Vec::new();
+        for _ in 0..gate.load().room.turns {
+            turns.push(gate.enter(None).await.unwrap());
+        }
+        let alice = clinic.alice.clone();
+        let event = json!({"provider_job_id": format!("{CANARY}-old"), "kind": "info", "name": CANARY});
+        let reported = tokio::spawn(async move { alice.post("/events", event).await });
+        sleep(Duration::from_millis(500)).await;
+        let ids = vec![job.parse().unwrap()];
+        retire::mark(&server.app, ids, RetentionAction::Anonymise, Because::OfAnErasure, |_| true).await.unwrap();
+        drop(turns);
+        reported.await.unwrap().expect_problem(404, &["/provider_job_id"]);
+        retire::finish(&server.app).await.unwrap();
+        assert_eq!(server.column::<i64>(format!("select count(*) from events where name = '{CANARY}'")).await, [0]);
+        assert_eq!(clinic.alice.get(&format!("/jobs/{job}")).await.expect(200)["last_sequence"], 5);
+    }
+
     async fn an_anonymised_job_is_deleted_once_that_is_the_setting(server: TestServer) {
         let clinic = Clinic::open(&server).await;
         clinic.job("old", true).await;
@@ -251,6 +276,24 @@ on_both! {
         of_customer.expect_end().await;
         of_provider.expect_end().await;
         feed.expect_access().await;
+    }
+
+    async fn the_customers_stream_of_a_job_that_is_anonymised_ends(server: TestServer) {
+        let clinic = Clinic::open(&server).await;
+        let job = clinic.job("old", true).await;
+        server.clock.set_offset(TimeDelta::days(31));
+        let carol = Person::sign_in(&server.url, &clinic.carol.email).await;
+        let path = format!("/jobs/{job}/stream");
+        let mut of_customer = carol.stream(&path, None).await;
+        let mut of_provider = clinic.alice.stream(&path, None).await;
+        let mut feed = carol.stream("/jobs/stream", None).await;
+        for stream in [&mut of_customer, &mut of_provider, &mut feed] {
+            stream.next().await;
+        }
+        assert_eq!(retire_due(&server.app, Some(ANONYMISE), &Actor::SERVER).await.unwrap(), 1);
+        of_customer.expect_end().await;
+        feed.expect_access().await;
+        of_provider.expect_silence(Duration::from_millis(200)).await;
     }
 
     async fn a_large_job_goes_in_steps_and_whoever_comes_next_goes_on(server: TestServer) {

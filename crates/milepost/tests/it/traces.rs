@@ -72,6 +72,24 @@ on_both! {
         assert_eq!(missing.attribute("error.type").as_deref(), Some("not-found"));
         assert_ne!(missing.trace_id(), TRACE);
     }
+
+    async fn a_commit_that_fails_is_told_from_one_that_does_not(server: TestServer) {
+        let database = server.stop().await;
+        let collector = Collector::start().await;
+        let process = start(&database, &[("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url)]).await;
+        let alice = provider_with_job(&process).await;
+        alice.report("case-17", "info", None).await;
+        database.raw().await.execute("alter table events rename to events_in_a_drawer").await.unwrap();
+        alice.post("/events", json!({"provider_job_id": "case-17", "kind": "info"})).await.expect(500);
+        process.stop().await;
+        let spans = collector.spans();
+        for name in ["commit events", "POST /api/v1/events"] {
+            let mut named: Vec<&Traced> = spans.iter().filter(|traced| traced.span.name == name).collect();
+            named.sort_by_key(|traced| traced.span.start_time_unix_nano);
+            let failed: Vec<bool> = named.iter().map(|traced| traced.has_failed()).collect();
+            assert_eq!(failed, [false, true], "{name}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

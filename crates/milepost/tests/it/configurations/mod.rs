@@ -188,6 +188,12 @@ on_both! {
         let tags: Vec<&Value> = rest["items"].as_array().unwrap().iter().map(|item| &item["tag"]).collect();
         assert_eq!(tags, ["tag2", "tag1"]);
         assert_eq!(rest["next"], Value::Null);
+        // Nor is one lost of those that were registered at the same time.
+        let mut ids = alice.list_ids("/job-configurations", 200).await;
+        let same = "update job_configurations set created_at = '2026-01-01T00:00:00+00:00'";
+        server.database.raw().await.execute(same).await.unwrap();
+        ids.sort_by(|a, b| b.cmp(a));
+        assert_eq!(alice.list_ids("/job-configurations", 2).await, ids);
     }
 
     async fn what_is_not_there_is_an_empty_list_or_not_found(server: TestServer) {

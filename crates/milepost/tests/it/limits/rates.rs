@@ -166,6 +166,20 @@ on_both! {
         }
     }
 
+    async fn a_key_that_was_valid_a_moment_ago_lets_nothing_in(server: TestServer) {
+        let server = limited(server).await;
+        let session = provider_with_job(&server, "alice").await;
+        let key = session.make_key(Some("write")).await;
+        let alice = session.with_key(&key);
+        server.clock.stop();
+        report(&alice).await.expect(201);
+        session.post(&format!("/api-keys/{}/expire", key.id), json!({})).await.expect(200);
+        let before = server.contents().await;
+        report(&alice).await.expect_problem(401, &[]);
+        report_batch(&alice, 1).await.expect_problem(401, &[]);
+        assert_eq!(server.contents().await, before);
+    }
+
     async fn a_key_that_may_not_report_has_no_bucket(server: TestServer) {
         let server = limited(server).await;
         let session = provider_with_job(&server, "alice").await;

@@ -4,12 +4,13 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::http::StatusCode;
+use axum::http;
 use axum::routing::post;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
+use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use prost::Message;
 use tokio::net::TcpListener;
 
@@ -34,6 +35,11 @@ impl Traced {
         hex(&self.span.trace_id)
     }
 
+    /// Whether it ended in an error.
+    pub fn has_failed(&self) -> bool {
+        self.span.status.as_ref().is_some_and(|status| status.code() == StatusCode::Error)
+    }
+
     /// An attribute, as text.
     pub fn attribute(&self, name: &str) -> Option<String> {
         text_of(&self.span.attributes, name)
@@ -51,11 +57,11 @@ fn text_of(attributes: &[KeyValue], name: &str) -> Option<String> {
 
 impl Collector {
     pub async fn start() -> Self {
-        Self::start_that_answers(StatusCode::OK).await
+        Self::start_that_answers(http::StatusCode::OK).await
     }
 
     /// A collector that takes in what comes, but answers with this status.
-    pub async fn start_that_answers(status: StatusCode) -> Self {
+    pub async fn start_that_answers(status: http::StatusCode) -> Self {
         let received = Arc::<Mutex<Vec<Bytes>>>::default();
         let to = received.clone();
         let take_in = move |body: Bytes| async move {

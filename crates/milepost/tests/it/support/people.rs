@@ -128,6 +128,18 @@ impl Person {
         self.send(self.request(Method::GET, path)).await
     }
 
+    /// The ids of all rows of a list, so many to a page.
+    pub async fn list_ids(&self, path: &str, limit: usize) -> Vec<String> {
+        let (mut ids, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = self.get(&format!("{path}?limit={limit}{cursor}")).await.expect(200);
+            ids.extend(page["items"].as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap().to_owned()));
+            let Some(next) = page["next"].as_str() else { return ids };
+            assert!(ids.len() < 1000, "the pages of {path} have no end");
+            cursor = format!("&cursor={next}");
+        }
+    }
+
     pub async fn post(&self, path: &str, body: Value) -> Answer {
         self.send(self.request(Method::POST, path).json(&body)).await
     }
