@@ -82,9 +82,9 @@ impl Load {
         let mut tally = Tally::default();
         let authorization = format!("Bearer {}", self.reporter.key);
         loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
             #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
-            let number = next.fetch_add(1, Ordering::Relaxed) as f64;
-            let due = self.start + Duration::from_secs_f64(number / self.rate);
+            let due = self.start + Duration::from_secs_f64(number as f64 / self.rate);
             // What could not be sent in time is not sent at all: the server was not asked faster than it answers.
             if due.max(Instant::now()) >= self.start + self.length {
                 return tally;
@@ -96,7 +96,8 @@ impl Load {
             } else {
                 due
             };
-            let answer = connection.post("/api/v1/events", ("authorization", &authorization), self.event()).await;
+            let answer =
+                connection.post("/api/v1/events", ("authorization", &authorization), self.event(number)).await;
             match answer.map(|answer| answer.status) {
                 Ok(StatusCode::CREATED) => {
                     tally.accepted += 1;
@@ -108,9 +109,9 @@ impl Load {
         }
     }
 
-    fn event(&self) -> Bytes {
+    fn event(&self, number: u64) -> Bytes {
         let metadata = json!({"Density": 12.5, "Comment": "as measured"});
-        let job = &self.reporter.job;
+        let job = format!("bench-{}", number % self.reporter.jobs);
         json!({"provider_job_id": job, "kind": "info", "tag": "load", "event_metadata": metadata}).to_string().into()
     }
 }

@@ -51,12 +51,13 @@ pub(crate) struct Server {
     folder: TempDir,
 }
 
-/// A provider's program: its key and its job.
+/// A provider's program: its key and its jobs.
 #[derive(Debug, Clone)]
 pub(crate) struct Reporter {
     pub(crate) address: SocketAddr,
     pub(crate) key: String,
-    pub(crate) job: &'static str,
+    /// How many jobs it has under way, `bench-0` and on.
+    pub(crate) jobs: u64,
 }
 
 impl Server {
@@ -82,8 +83,8 @@ impl Server {
         }
     }
 
-    /// A provider with a key and a job under way.
-    pub(crate) async fn provider(&self, name: &str) -> Result<Reporter> {
+    /// A provider with a key and so many jobs under way.
+    pub(crate) async fn provider(&self, name: &str, jobs: u64) -> Result<Reporter> {
         let email = format!("{name}@provider.example");
         self.add_user(name, &email)?;
         let mut connection = Connection::to(self.address);
@@ -93,7 +94,7 @@ impl Server {
         let cookie = cookie.split(';').next().unwrap_or_default();
         let made = connection.post_json("/api/v1/api-keys", ("cookie", cookie), &json!({"note": "bench"})).await?;
         let key = made.json()?["key"].as_str().ok_or("no key")?.to_owned();
-        let reporter = Reporter { address: self.address, key, job: "bench-1" };
+        let reporter = Reporter { address: self.address, key, jobs };
         let authorization = format!("Bearer {}", reporter.key);
         let key = ("authorization", authorization.as_str());
         let fields = json!([{"name": "Density", "kind": "number", "units": "HU"}, {"name": "Comment"}]);
@@ -101,7 +102,10 @@ impl Server {
         let configuration =
             json!({"tag": "bench", "name": "Bench", "version": "1.0.0", "step_configurations": steps});
         connection.post_json("/api/v1/job-configurations", key, &configuration).await?;
-        connection.post_json("/api/v1/jobs", key, &json!({"tag": "bench", "provider_job_id": reporter.job})).await?;
+        for number in 0..jobs {
+            let job = json!({"tag": "bench", "provider_job_id": format!("bench-{number}")});
+            connection.post_json("/api/v1/jobs", key, &job).await?;
+        }
         Ok(reporter)
     }
 

@@ -32,8 +32,8 @@ struct Condition {
 
 pub(super) async fn run(plan: &Plan, database: DatabaseKind) -> Result<()> {
     let server = Server::start(plan, database, &[]).await?;
-    let ada = server.provider("ada").await?;
-    let ben = server.provider("ben").await?;
+    let ada = server.provider("ada", 1).await?;
+    let ben = server.provider("ben", 1).await?;
     let mut conditions = [Condition::default(), Condition::default()];
     for round in 0..plan.rounds {
         for turn in 0..2 {

@@ -1,6 +1,7 @@
 //! What can be measured, a file each.
 
 mod fairness;
+mod grouping;
 
 use std::path::PathBuf;
 
@@ -26,14 +27,17 @@ pub(crate) struct Plan {
 pub(crate) enum Case {
     /// What a provider notices of another that reports ten times as much as it may
     Fairness,
+    /// What committing together gains: events a second, one a request, durable
+    Grouping,
 }
 
 impl Case {
-    pub(crate) const ALL: [Self; 1] = [Self::Fairness];
+    pub(crate) const ALL: [Self; 2] = [Self::Fairness, Self::Grouping];
 
     pub(crate) async fn run(self, plan: &Plan, database: DatabaseKind) -> Result<()> {
         match self {
             Self::Fairness => fairness::run(plan, database).await,
+            Self::Grouping => grouping::run(plan, database).await,
         }
     }
 }

@@ -169,6 +169,7 @@ async fn post_event(
 ) -> Result<Response> {
     event.idempotency_key = idempotency_key(&headers, event.idempotency_key)?;
     let Recorded { event, is_new } = record::record(&app, &admitted, event).await?;
+    admitted.vouch(&app);
     Ok((recorded_status(is_new), Json(event)).into_response())
 }
 

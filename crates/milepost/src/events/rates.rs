@@ -3,12 +3,12 @@
 //! A key, and a session likewise, has a bucket that holds `event_burst` events and fills at `event_rate` a second. Each
 //! process has buckets of its own.
 //!
-//! A key that was valid within the past second is known here. While it is over its limit it is refused without asking the
-//! database: what is refused must cost little, or the limit would protect nothing. Otherwise its event is let in, and the
-//! transaction that writes the event looks at the key again, as does whoever refuses the event: a key that has just
-//! expired records nothing and learns nothing. Nobody can do anything by that with a key that is not theirs: it is known
-//! by the SHA-256 of the whole key, and only once the database has vouched for it. After a second everybody is looked up,
-//! so that a key that has expired answers 401 again however fast it asks.
+//! A key that was valid within the past minute is known here, and its events are let in: the transaction that writes an
+//! event looks at the key again, as does whoever refuses it, so that a key that has just expired records nothing and
+//! learns nothing. One that was valid within the past second and is over its limit is refused without asking the database:
+//! what is refused must cost little, or the limit would protect nothing. After a second it is looked up, so that a key that
+//! has expired answers 401 again however fast it asks. Nobody can do anything by that with a key that is not theirs: it is
+//! known by the SHA-256 of the whole key, and only once the database has vouched for it.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -31,8 +31,10 @@ use crate::config::Limits;
 use crate::error::{Error, Result};
 use crate::sources::Clock;
 
-/// For how long the database's word on a key counts here.
+/// For how long the database's word on a key is enough to refuse it.
 const VOUCHED: Duration = Duration::from_secs(1);
+/// For how long it is known whose a key is.
+const KNOWN: Duration = Duration::from_mins(1);
 /// The places that an event takes at the gate, and a batch, whose body may be sixteen times as large.
 const EVENT_PLACES: u32 = 1;
 const BATCH_PLACES: u32 = 16;
@@ -69,7 +71,7 @@ impl Reporter {
     }
 }
 
-/// Whose what was shown is, by its hash. Those whose second is over are cleared away once a second.
+/// Whose what was shown is, by its hash. What is too old is cleared away once a second.
 #[derive(Debug, Default)]
 struct KnownKeys {
     by_hash: HashMap<Vec<u8>, Known>,
@@ -79,7 +81,8 @@ struct KnownKeys {
 #[derive(Debug)]
 struct Known {
     reporter: Reporter,
-    until: Duration,
+    /// When the database vouched for it.
+    at: Duration,
 }
 
 impl EventRates {
@@ -107,9 +110,12 @@ impl EventRates {
         }
     }
 
-    fn find(&self, shown: &[u8]) -> Option<Reporter> {
+    /// Whose it is, and whether the database has just vouched for it.
+    fn find(&self, shown: &[u8]) -> Option<(Reporter, bool)> {
         let now = self.buckets.clock().now();
-        self.known().by_hash.get(shown).filter(|known| known.until > now).map(|known| known.reporter.clone())
+        let known = self.known();
+        let Known { reporter, at } = known.by_hash.get(shown).filter(|known| now < known.at + KNOWN)?;
+        Some((reporter.clone(), now < *at + VOUCHED))
     }
 
     fn remember(&self, shown: Vec<u8>, reporter: Reporter) {
@@ -117,9 +123,9 @@ impl EventRates {
         let mut known = self.known();
         if now >= known.cleared + VOUCHED {
             known.cleared = now;
-            known.by_hash.retain(|_, known| known.until > now);
+            known.by_hash.retain(|_, known| now < known.at + KNOWN);
         }
-        known.by_hash.insert(shown, Known { reporter, until: now + VOUCHED });
+        known.by_hash.insert(shown, Known { reporter, at: now });
     }
 
     fn known(&self) -> MutexGuard<'_, KnownKeys> {
@@ -136,11 +142,29 @@ impl EventRates {
 /// A provider whose event is let in: there is a place for it, and it is taken out of the bucket.
 #[derive(Debug)]
 pub(super) struct AdmittedEvent {
-    pub(super) provider: ProviderId,
-    /// The key by which it is let in without asking the database, which is therefore asked before anything is told.
-    pub(super) vouched_key: Option<Uuid>,
+    reporter: Reporter,
+    /// The hash of the key, where it is let in without asking the database: that is asked before anything is told.
+    known_by: Option<Vec<u8>>,
     /// Held until it is answered.
     _place: Place,
+}
+
+impl AdmittedEvent {
+    pub(super) fn provider(&self) -> ProviderId {
+        self.reporter.provider
+    }
+
+    /// The key that is yet to be looked at.
+    pub(super) fn known_key(&self) -> Option<Uuid> {
+        self.known_by.as_ref().map(|_| self.reporter.viewer.credential().id())
+    }
+
+    /// Notes that its event was recorded, and so its key is valid.
+    pub(super) fn vouch(self, app: &App) {
+        if let Some(shown) = self.known_by {
+            app.event_rates().remember(shown, self.reporter);
+        }
+    }
 }
 
 impl FromRequestParts<App> for AdmittedEvent {
@@ -152,17 +176,23 @@ impl FromRequestParts<App> for AdmittedEvent {
             app.event_rates().spend(reporter, 1)?;
             Ok(place)
         };
-        let known = find_known(parts, app);
-        if let Some(reporter) = &known
-            && let Credential::Key { id, .. } = reporter.viewer.credential()
+        let shown = credentials::shown_hash(&parts.headers, app.settings());
+        let known = shown.as_deref().and_then(|shown| app.event_rates().find(shown));
+        if let Some((reporter, is_vouched)) = &known
+            && let credential @ Credential::Key { .. } = reporter.viewer.credential()
         {
-            let place = take(reporter)?;
-            reporter.viewer.enter(parts);
-            note_use(app, reporter.viewer.credential(), None, app.clock().now());
-            return Ok(Self { provider: reporter.provider, vouched_key: Some(id), _place: place });
+            match take(reporter) {
+                Ok(place) => {
+                    reporter.viewer.enter(parts);
+                    note_use(app, credential, None, app.clock().now());
+                    return Ok(Self { reporter: reporter.clone(), known_by: shown, _place: place });
+                }
+                Err(refusal) if *is_vouched => return Err(refusal),
+                Err(_) => {}
+            }
         }
-        let (reporter, place) = admit(parts, app, known, take).await?;
-        Ok(Self { provider: reporter.provider, vouched_key: None, _place: place })
+        let (reporter, place) = admit(parts, app, known, shown, take).await?;
+        Ok(Self { reporter, known_by: None, _place: place })
     }
 }
 
@@ -179,8 +209,9 @@ impl FromRequestParts<App> for AdmittedBatch {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
         let take = |reporter: &Reporter| app.gates().writes.take(Some(reporter.provider.id()), BATCH_PLACES);
-        let known = find_known(parts, app);
-        let (reporter, place) = admit(parts, app, known, take).await?;
+        let shown = credentials::shown_hash(&parts.headers, app.settings());
+        let known = shown.as_deref().and_then(|shown| app.event_rates().find(shown));
+        let (reporter, place) = admit(parts, app, known, shown, take).await?;
         Ok(Self { reporter, _place: place })
     }
 }
@@ -196,26 +227,26 @@ impl AdmittedBatch {
     }
 }
 
-/// Whose key or session a request shows, if the database has vouched for it lately.
-fn find_known(parts: &Parts, app: &App) -> Option<Reporter> {
-    app.event_rates().find(&credentials::shown_hash(&parts.headers, app.settings())?)
-}
-
-/// Lets somebody in by `take`, before the database is asked who they are if that is known. It is asked in any case.
+/// Lets somebody in by `take`, before the database is asked who they are if it has just vouched for what they show. It is
+/// asked in any case.
 async fn admit<T>(
     parts: &mut Parts,
     app: &App,
-    known: Option<Reporter>,
+    known: Option<(Reporter, bool)>,
+    shown: Option<Vec<u8>>,
     take: impl Fn(&Reporter) -> Result<T>,
 ) -> Result<(Reporter, T)> {
-    let taken = known.as_ref().map(&take).transpose()?;
-    let looking = match known {
-        Some(reporter) => Some(app.gates().lookups.enter(Some(reporter.provider.id())).await?),
-        None => None,
-    };
+    let mut taken = None;
+    let mut looking = None;
+    if let Some((reporter, is_vouched)) = known {
+        if is_vouched {
+            taken = Some(take(&reporter)?);
+        }
+        looking = Some(app.gates().lookups.enter(Some(reporter.provider.id())).await?);
+    }
     let reporter = Reporter::of(Viewer::from_request_parts(parts, app).await?)?;
     drop(looking);
-    if let Some(shown) = credentials::shown_hash(&parts.headers, app.settings()) {
+    if let Some(shown) = shown {
         app.event_rates().remember(shown, reporter.clone());
     }
     let taken = match taken {

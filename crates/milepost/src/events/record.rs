@@ -40,7 +40,7 @@ pub struct Recorded {
 pub(super) struct Accepted {
     provider: ProviderId,
     /// The key to look at before it is written.
-    pub(super) vouched_key: Option<Uuid>,
+    pub(super) known_key: Option<Uuid>,
     pub(super) job_id: Uuid,
     pub(super) provider_job_id: String,
     pub(super) kind: EventKind,
@@ -65,7 +65,7 @@ pub(super) struct NamedStep {
 
 /// Records an event that was sent by itself.
 pub(super) async fn record(app: &App, admitted: &AdmittedEvent, event: NewEvent) -> Result<Recorded> {
-    let sender = Sender { provider: admitted.provider, vouched_key: admitted.vouched_key };
+    let sender = Sender { provider: admitted.provider(), known_key: admitted.known_key() };
     let mut recorded = try_record(app, sender, &event, true).await;
     // What was known of the job may be out of date: another one may have its id by now.
     if matches!(recorded, Err(Error::ReferenceNotFound(_))) {
@@ -75,7 +75,7 @@ pub(super) async fn record(app: &App, admitted: &AdmittedEvent, event: NewEvent)
         Ok(Recorded { event, is_new }) => app.metrics().count_event(event, *is_new),
         // Why it is refused is nothing for a key that has ended.
         Err(error) if error.problem().status < 500 => {
-            if let Some(key) = sender.vouched_key
+            if let Some(key) = sender.known_key
                 && credentials::valid_keys(app.db(), [key], app.clock().now()).await?.is_empty()
             {
                 return Err(INVALID_KEY);
@@ -110,7 +110,7 @@ pub(super) async fn record_batch(
 ) -> Vec<Result<Recorded>> {
     let now = app.clock().now();
     // Who sends a batch has been looked up.
-    let sender = Sender { provider, vouched_key: None };
+    let sender = Sender { provider, known_key: None };
     let resolved = match resolve(app, provider, &events).await {
         Ok(resolved) => resolved,
         Err(error) => return fail_all(&error, events.len()),
@@ -194,7 +194,7 @@ async fn resolve(app: &App, provider: ProviderId, events: &[Result<NewEvent>]) -
 #[derive(Debug, Clone, Copy)]
 struct Sender {
     provider: ProviderId,
-    vouched_key: Option<Uuid>,
+    known_key: Option<Uuid>,
 }
 
 /// Checks an event against its job's configuration.
@@ -228,7 +228,7 @@ fn accept(
     };
     Ok(Accepted {
         provider: sender.provider,
-        vouched_key: sender.vouched_key,
+        known_key: sender.known_key,
         job_id: job.id,
         provider_job_id: job.provider_job_id.clone(),
         kind: event.kind,

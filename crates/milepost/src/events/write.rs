@@ -55,7 +55,7 @@ pub(super) async fn write(app: &App, events: &[&Accepted]) -> Result<Vec<Result<
 
 /// The keys that are valid, of those that are yet to be looked at.
 async fn valid_keys(tx: &mut Tx, events: &[&Accepted], now: DateTime<Utc>) -> sqlx::Result<HashSet<Uuid>> {
-    let mut ids: Vec<Uuid> = events.iter().filter_map(|event| event.vouched_key).collect();
+    let mut ids: Vec<Uuid> = events.iter().filter_map(|event| event.known_key).collect();
     ids.sort_unstable();
     ids.dedup();
     if ids.is_empty() { Ok(HashSet::new()) } else { credentials::valid_keys(tx, ids, now).await }
@@ -95,7 +95,7 @@ async fn sort(
         // Not there: it was deleted or anonymised just now.
         let is_open = jobs.get(&event.job_id).is_some_and(|job| !job.is_anonymised());
         answers.push(match before {
-            _ if event.vouched_key.is_some_and(|key| !valid_keys.contains(&key)) => Some(Err(INVALID_KEY)),
+            _ if event.known_key.is_some_and(|key| !valid_keys.contains(&key)) => Some(Err(INVALID_KEY)),
             _ if !is_open => Some(Err(no_such_job(&event.provider_job_id))),
             Some(before) => Some(repeat(event, &before.event, before.request_hash.as_deref().unwrap_or_default())),
             None => {

@@ -219,7 +219,7 @@ on_both! {
             server.nobody().post("/users", new_account(address, "another password")).await.expect_problem(409, &[]);
         }
         let run = server.milepost(&user_add("aLiCe@provider.example"), "another password\n").await;
-        run.expect_complaint("There is an account with this e-mail address");
+        run.expect_complaint("there is an account alice@provider.example already");
         assert_eq!(sign_in(&server, &alice.email, PASSWORD).await.expect(200)["first_name"], "alice");
 
         // Of two who sign up at once, one gets the account.
