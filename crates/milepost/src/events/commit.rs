@@ -162,45 +162,46 @@ async fn write_groups(app: App) {
     }
 }
 
-/// Writes a group and answers those who wait for it.
+/// Writes a group and answers those who wait for it. Whoever does not wait any more was told that nothing is recorded, or
+/// nothing at all, and so nothing is.
 async fn write_group(app: App, group: Vec<Submission>) {
-    let mut timely = Vec::with_capacity(group.len());
-    for submission in group {
-        if submission.answer.is_closed() {
-            // Whoever sent it is gone, and was told nothing.
-        } else if submission.since.elapsed() > PATIENCE {
-            let answers = submission.events.iter().map(|_| Err(refuse(Work::Writes, Refusal::ServerFull))).collect();
-            let _ = submission.answer.send(answers);
-        } else {
-            timely.push(submission);
+    let (mut timely, late): (Vec<Submission>, Vec<Submission>) =
+        group.into_iter().partition(|submission| submission.since.elapsed() <= PATIENCE);
+    for Submission { events, answer, .. } in late {
+        let _ = answer.send(events.iter().map(|_| Err(refuse(Work::Writes, Refusal::ServerFull))).collect());
+    }
+    let answers = loop {
+        timely.retain(|submission| !submission.answer.is_closed());
+        if timely.is_empty() {
+            return;
         }
-    }
-    let events: Vec<&Accepted> = timely.iter().flat_map(|submission| &submission.events).collect();
-    if events.is_empty() {
-        return;
-    }
-    let mut answers = write_or_retry(&app, &events).await.into_iter();
+        let events: Vec<&Accepted> = timely.iter().flat_map(|submission| &submission.events).collect();
+        let are_awaited = || timely.iter().all(|submission| !submission.answer.is_closed());
+        match write(&app, &events, are_awaited).await {
+            Ok(Some(answers)) => break answers,
+            Ok(None) => {}
+            Err(error) if events.len() == 1 || matches!(error, Error::Unavailable(_)) => {
+                break fail_all(&error, events.len());
+            }
+            Err(error) => {
+                tracing::warn!(%error, events = events.len(), "a group of events failed; writing them one by one");
+                break write_one_by_one(&app, &events).await;
+            }
+        }
+    };
+    let mut answers = answers.into_iter();
     for Submission { events, answer, .. } in timely {
-        // Who does not wait any more asks again.
         let _ = answer.send(answers.by_ref().take(events.len()).collect());
     }
 }
 
-/// Writes a group; if it fails for a reason of its own, one by one, so that an event that cannot be written fails
-/// alone. Where the database goes away, nothing that comes behind is written.
-async fn write_or_retry(app: &App, events: &[&Accepted]) -> Vec<Result<Recorded>> {
-    let error = match write(app, events).await {
-        Ok(answers) => return answers,
-        Err(error) => error,
-    };
-    if events.len() == 1 || matches!(error, Error::Unavailable(_)) {
-        return fail_all(&error, events.len());
-    }
-    tracing::warn!(%error, events = events.len(), "a group of events failed; writing them one by one");
+/// Writes events each by itself, so that one that cannot be written fails alone. Where the database goes away, nothing that
+/// comes behind is written.
+async fn write_one_by_one(app: &App, events: &[&Accepted]) -> Vec<Result<Recorded>> {
     let mut answers = Vec::with_capacity(events.len());
     for event in events {
-        match write(app, std::slice::from_ref(event)).await {
-            Ok(answer) => answers.extend(answer),
+        match write(app, std::slice::from_ref(event), || true).await {
+            Ok(answer) => answers.extend(answer.into_iter().flatten()),
             Err(error @ Error::Unavailable(_)) => {
                 answers.extend(fail_all(&error, events.len() - answers.len()));
                 break;

@@ -18,8 +18,13 @@ use crate::jobs::state::{self, StepRow, StoredJob, StoredStep};
 use crate::progress::{Fact, Moment, StepSummary};
 use crate::values::Fraction;
 
-/// Writes a group in one transaction and answers each event, in their order. An error: nothing was written.
-pub(super) async fn write(app: &App, events: &[&Accepted]) -> Result<Vec<Result<Recorded>>> {
+/// Writes a group in one transaction and answers each event, in their order. An error: nothing was written; nor was it
+/// where there is no answer, because somebody did not await theirs any more.
+pub(super) async fn write(
+    app: &App,
+    events: &[&Accepted],
+    are_awaited: impl Fn() -> bool,
+) -> Result<Option<Vec<Result<Recorded>>>> {
     let begun = Instant::now();
     let mut tx = app.db().begin().await?;
     let mut job_ids: Vec<Uuid> = events.iter().map(|event| event.job_id).collect();
@@ -38,6 +43,9 @@ pub(super) async fn write(app: &App, events: &[&Accepted]) -> Result<Vec<Result<
         }
         hours::count(app, &mut tx, &new_events.events).await?;
         queries::insert(&mut tx, &new_events.events).await?;
+        if !are_awaited() {
+            return Ok(None);
+        }
         tx.commit().await?;
         app.metrics().count_commit(new_events.len(), begun.elapsed().as_secs_f64());
     }
@@ -50,7 +58,7 @@ pub(super) async fn write(app: &App, events: &[&Accepted]) -> Result<Vec<Result<
         }
     }
     let unanswered = || Err(Error::internal("an event got no answer"));
-    Ok(answers.into_iter().map(|answer| answer.unwrap_or_else(unanswered)).collect())
+    Ok(Some(answers.into_iter().map(|answer| answer.unwrap_or_else(unanswered)).collect()))
 }
 
 /// The keys that are valid, of those that are yet to be looked at.
