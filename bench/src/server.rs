@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -158,7 +159,8 @@ fn find_address(mut said: impl BufRead + Send + 'static) -> Result<SocketAddr> {
 fn create_database() -> Result<String> {
     let cluster = std::env::var("MILEPOST_TEST_POSTGRES_URL")
         .map_err(|_| "PostgreSQL is missing: run this by scripts/with-postgres, or with --database sqlite")?;
-    let name = format!("bench_{}", std::process::id());
+    static MADE: AtomicU32 = AtomicU32::new(0);
+    let name = format!("bench_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
     let create = format!("create database {name}");
     if !Command::new("psql").args(["--quiet", "--command", &create, &cluster]).status()?.success() {
         return Err("psql could not create a database".into());
