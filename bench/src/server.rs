@@ -157,9 +157,9 @@ fn find_address(mut said: impl BufRead + Send + 'static) -> Result<SocketAddr> {
 
 /// A new database in the cluster, made with PostgreSQL's own client.
 fn create_database() -> Result<String> {
+    static MADE: AtomicU32 = AtomicU32::new(0);
     let cluster = std::env::var("MILEPOST_TEST_POSTGRES_URL")
         .map_err(|_| "PostgreSQL is missing: run this by scripts/with-postgres, or with --database sqlite")?;
-    static MADE: AtomicU32 = AtomicU32::new(0);
     let name = format!("bench_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
     let create = format!("create database {name}");
     if !Command::new("psql").args(["--quiet", "--command", &create, &cluster]).status()?.success() {
