@@ -141,7 +141,8 @@ pub struct Load {
 /// The gates of a server. A process has its own: several over one database each take on so much.
 #[derive(Debug)]
 pub struct Gates {
-    /// For what providers write. Of events a place stands for 64 KiB of body, and is taken before that is read.
+    /// For what providers write. Of events a place stands for 64 KiB of body, and is taken before that is read; they wait
+    /// for no turn here, but for the group that they are written with.
     pub writes: Gate,
     /// For finding out whose events they are and of which jobs: of the few connections that read, a provider that floods
     /// takes two.

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -18,7 +18,7 @@ use crate::db::{On, Select, Tx, on, record_access_change, sql};
 use crate::error::{Error, Result};
 use crate::http::{Json, OptionalJson, PathId, Query, optional_word};
 use crate::paging::{Cursor, Page, Paging};
-use crate::values::{Instant, Note};
+use crate::values::{Instant, Note, read_whole_number};
 
 /// The routes of this slice.
 pub fn routes() -> OpenApiRouter<App> {
@@ -85,8 +85,18 @@ struct NewKey {
 #[serde(deny_unknown_fields)]
 struct Rotation {
     /// For how many seconds the old key goes on; 24 hours if absent.
-    #[schema(minimum = 0, maximum = 31_622_400)]
-    overlap: Option<u32>,
+    #[schema(value_type = Option<u32>, minimum = 0, maximum = 31_622_400)]
+    overlap: Option<Overlap>,
+}
+
+/// Seconds.
+#[derive(Debug)]
+struct Overlap(u32);
+
+impl<'de> Deserialize<'de> for Overlap {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        read_whole_number(deserializer, MAX_OVERLAP).map(Self)
+    }
 }
 
 /// Make a key
@@ -193,10 +203,7 @@ async fn rotate_key(
     PathId(id): PathId,
     OptionalJson(rotation): OptionalJson<Rotation>,
 ) -> Result<Response> {
-    let overlap = rotation.overlap.unwrap_or(OVERLAP);
-    if overlap > MAX_OVERLAP {
-        return Err(Error::invalid("/overlap", format!("must be at most {MAX_OVERLAP} seconds")));
-    }
+    let Overlap(overlap) = rotation.overlap.unwrap_or(Overlap(OVERLAP));
     let now = app.clock().now();
     let mut tx = app.db().begin().await?;
     let old = find_key(&mut tx, account.user_id, id).await?.ok_or(Error::NotFound)?;

@@ -281,13 +281,18 @@ impl Points {
 
 impl<'de> Deserialize<'de> for Points {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let points = read_number(deserializer)?;
-        if points.fract() == 0.0 && (0.0..=1_000_000.0).contains(&points) {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole and within 0..=1e6")]
-            return Ok(Self(points as u32));
-        }
-        Err(serde::de::Error::custom(format!("must be a whole number from 0 to 1000000, is {points}")))
+        read_whole_number(deserializer, 1_000_000).map(Self)
     }
+}
+
+/// Reads a whole number up to `most`, which may be written as `2.0`, as JSON Schema has it.
+pub(crate) fn read_whole_number<'de, D: Deserializer<'de>>(deserializer: D, most: u32) -> Result<u32, D::Error> {
+    let number = read_number(deserializer)?;
+    if number.fract() == 0.0 && (0.0..=f64::from(most)).contains(&number) {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole and within 0..=u32::MAX")]
+        return Ok(number as u32);
+    }
+    Err(serde::de::Error::custom(format!("must be a whole number from 0 to {most}, is {number}")))
 }
 
 /// Reads a JSON number, and calls it that where there is none.

@@ -70,7 +70,7 @@ pub(super) struct AuditFilter {
     #[param(value_type = Option<u8>, minimum = 1, maximum = 200)]
     pub(super) limit: Limit,
     /// The `next` of the page before.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, pattern = r"^(0|[1-9a-f][0-9a-f]{0,13})-(0|[1-9a-f][0-9a-f]{0,31})$")]
     pub(super) cursor: Option<Cursor>,
 }
 

@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Deserializer};
 use url::Url;
 
-use super::DEFAULT_LISTEN;
+use super::given::DEFAULT_LISTEN;
 
 /// A time that something may take, in words: `30m`, `14d`. From a second to ten years.
 #[derive(Clone, Copy)]

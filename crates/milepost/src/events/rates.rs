@@ -85,6 +85,14 @@ struct Known {
     at: Duration,
 }
 
+/// Somebody known by what they show.
+#[derive(Debug)]
+struct Familiar {
+    reporter: Reporter,
+    /// Whether the database has vouched for them just now.
+    is_vouched: bool,
+}
+
 impl EventRates {
     /// Full buckets of the size and rate that are set.
     #[must_use]
@@ -110,12 +118,12 @@ impl EventRates {
         }
     }
 
-    /// Whose it is, and whether the database has just vouched for it.
-    fn find(&self, shown: &[u8]) -> Option<(Reporter, bool)> {
+    /// Who shows that, if it is known.
+    fn find(&self, shown: &[u8]) -> Option<Familiar> {
         let now = self.buckets.clock().now();
         let known = self.known();
         let Known { reporter, at } = known.by_hash.get(shown).filter(|known| now < known.at + KNOWN)?;
-        Some((reporter.clone(), now < *at + VOUCHED))
+        Some(Familiar { reporter: reporter.clone(), is_vouched: now < *at + VOUCHED })
     }
 
     fn remember(&self, shown: Vec<u8>, reporter: Reporter) {
@@ -143,8 +151,10 @@ impl EventRates {
 #[derive(Debug)]
 pub(super) struct AdmittedEvent {
     reporter: Reporter,
-    /// The hash of the key, where it is let in without asking the database: that is asked before anything is told.
-    known_by: Option<Vec<u8>>,
+    /// Let in without asking the database: that is asked before anything is told.
+    is_unasked: bool,
+    /// The hash of the key, where it is time that the database vouches for it again.
+    to_vouch: Option<Vec<u8>>,
     /// Held until it is answered.
     _place: Place,
 }
@@ -156,12 +166,12 @@ impl AdmittedEvent {
 
     /// The key that is yet to be looked at.
     pub(super) fn known_key(&self) -> Option<Uuid> {
-        self.known_by.as_ref().map(|_| self.reporter.viewer.credential().id())
+        self.is_unasked.then(|| self.reporter.viewer.credential().id())
     }
 
     /// Notes that its event was recorded, and so its key is valid.
     pub(super) fn vouch(self, app: &App) {
-        if let Some(shown) = self.known_by {
+        if let Some(shown) = self.to_vouch {
             app.event_rates().remember(shown, self.reporter);
         }
     }
@@ -176,23 +186,23 @@ impl FromRequestParts<App> for AdmittedEvent {
             app.event_rates().spend(reporter, 1)?;
             Ok(place)
         };
-        let shown = credentials::shown_hash(&parts.headers, app.settings());
-        let known = shown.as_deref().and_then(|shown| app.event_rates().find(shown));
-        if let Some((reporter, is_vouched)) = &known
+        let (shown, familiar) = recognise(parts, app);
+        if let Some(Familiar { reporter, is_vouched }) = &familiar
             && let credential @ Credential::Key { .. } = reporter.viewer.credential()
         {
             match take(reporter) {
                 Ok(place) => {
                     reporter.viewer.enter(parts);
                     note_use(app, credential, None, app.clock().now());
-                    return Ok(Self { reporter: reporter.clone(), known_by: shown, _place: place });
+                    let to_vouch = shown.filter(|_| !is_vouched);
+                    return Ok(Self { reporter: reporter.clone(), is_unasked: true, to_vouch, _place: place });
                 }
                 Err(refusal) if *is_vouched => return Err(refusal),
                 Err(_) => {}
             }
         }
-        let (reporter, place) = admit(parts, app, known, shown, take).await?;
-        Ok(Self { reporter, known_by: None, _place: place })
+        let (reporter, place) = admit(parts, app, shown, familiar, take).await?;
+        Ok(Self { reporter, is_unasked: false, to_vouch: None, _place: place })
     }
 }
 
@@ -209,9 +219,8 @@ impl FromRequestParts<App> for AdmittedBatch {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
         let take = |reporter: &Reporter| app.gates().writes.take(Some(reporter.provider.id()), BATCH_PLACES);
-        let shown = credentials::shown_hash(&parts.headers, app.settings());
-        let known = shown.as_deref().and_then(|shown| app.event_rates().find(shown));
-        let (reporter, place) = admit(parts, app, known, shown, take).await?;
+        let (shown, familiar) = recognise(parts, app);
+        let (reporter, place) = admit(parts, app, shown, familiar, take).await?;
         Ok(Self { reporter, _place: place })
     }
 }
@@ -227,18 +236,25 @@ impl AdmittedBatch {
     }
 }
 
+/// The hash of what a request shows, and who that is if it is known.
+fn recognise(parts: &Parts, app: &App) -> (Option<Vec<u8>>, Option<Familiar>) {
+    let shown = credentials::shown_hash(&parts.headers, app.settings());
+    let familiar = shown.as_deref().and_then(|shown| app.event_rates().find(shown));
+    (shown, familiar)
+}
+
 /// Lets somebody in by `take`, before the database is asked who they are if it has just vouched for what they show. It is
 /// asked in any case.
 async fn admit<T>(
     parts: &mut Parts,
     app: &App,
-    known: Option<(Reporter, bool)>,
     shown: Option<Vec<u8>>,
+    familiar: Option<Familiar>,
     take: impl Fn(&Reporter) -> Result<T>,
 ) -> Result<(Reporter, T)> {
     let mut taken = None;
     let mut looking = None;
-    if let Some((reporter, is_vouched)) = known {
+    if let Some(Familiar { reporter, is_vouched }) = familiar {
         if is_vouched {
             taken = Some(take(&reporter)?);
         }

@@ -2,6 +2,7 @@
 //! configuration and checked; what passes is handed to `commit.rs`, which answers when it is durable.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::Instant;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -66,10 +67,12 @@ pub(super) struct NamedStep {
 /// Records an event that was sent by itself.
 pub(super) async fn record(app: &App, admitted: &AdmittedEvent, event: NewEvent) -> Result<Recorded> {
     let sender = Sender { provider: admitted.provider(), known_key: admitted.known_key() };
-    let mut recorded = try_record(app, sender, &event, true).await;
+    let known = app.known_jobs().find(sender.provider, event.provider_job_id.as_str());
+    let was_known = known.is_some();
+    let mut recorded = try_record(app, sender, &event, known).await;
     // What was known of the job may be out of date: another one may have its id by now.
-    if matches!(recorded, Err(Error::ReferenceNotFound(_))) {
-        recorded = try_record(app, sender, &event, false).await;
+    if was_known && matches!(recorded, Err(Error::ReferenceNotFound(_))) {
+        recorded = try_record(app, sender, &event, None).await;
     }
     match &recorded {
         Ok(Recorded { event, is_new }) => app.metrics().count_event(event, *is_new),
@@ -86,23 +89,27 @@ pub(super) async fn record(app: &App, admitted: &AdmittedEvent, event: NewEvent)
     recorded
 }
 
-async fn try_record(app: &App, sender: Sender, event: &NewEvent, may_be_known: bool) -> Result<Recorded> {
-    let (provider, provider_job_id) = (sender.provider, event.provider_job_id.as_str());
-    let known = app.known_jobs().find(provider, provider_job_id).filter(|_| may_be_known);
+/// Records an event of a job that is known, or is looked up.
+async fn try_record(
+    app: &App,
+    sender: Sender,
+    event: &NewEvent,
+    known: Option<(KnownJob, Arc<[Step]>)>,
+) -> Result<Recorded> {
     let found = if known.is_some() {
         known
     } else {
-        let _pass = app.gates().lookups.enter(Some(provider.id())).await?;
-        app.known_jobs().load(app, provider, provider_job_id).await?
+        let _pass = app.gates().lookups.enter(Some(sender.provider.id())).await?;
+        app.known_jobs().load(app, sender.provider, event.provider_job_id.as_str()).await?
     };
     let found = found.as_ref().map(|(job, steps)| (job, &**steps));
     let accepted = accept(sender, found, event, app.clock().now())?;
-    let answers = commit(app, provider, vec![accepted]).await;
+    let answers = commit(app, sender.provider, vec![accepted]).await;
     answers.into_iter().next().unwrap_or_else(|| Err(Error::internal("an event got no answer")))
 }
 
-/// Records the events of a batch and answers each, in their order. What was refused before comes through as it is. A large batch is
-/// handed on in parts, one after the other, so that others come between them.
+/// Records the events of a batch and answers each, in their order. What was refused before comes through as it is. A large
+/// batch is handed on in parts, one after the other, so that others come between them.
 pub(super) async fn record_batch(
     app: &App,
     provider: ProviderId,

@@ -79,24 +79,23 @@ struct Sorted {
     repeating: Vec<(usize, usize)>,
 }
 
-async fn sort(
+async fn sort<'a>(
     tx: &mut Tx,
     jobs: &HashMap<Uuid, StoredJob>,
     valid_keys: &HashSet<Uuid>,
-    events: &[&Accepted],
+    events: &[&'a Accepted],
 ) -> sqlx::Result<Sorted> {
-    let key_of = |event: &Accepted| event.idempotency_key.clone().map(|key| (event.job_id, key));
-    let keys: Vec<(Uuid, &str)> =
-        events.iter().filter_map(|event| Some((event.job_id, event.idempotency_key.as_deref()?))).collect();
-    let recorded: HashMap<(Uuid, String), StoredEvent> = queries::find_by_keys(tx, &keys)
-        .await?
-        .into_iter()
-        .filter_map(|stored| Some(((stored.event.job_id, stored.event.idempotency_key.clone()?), stored)))
+    let key_of = |event: &'a Accepted| Some((event.job_id, event.idempotency_key.as_deref()?));
+    let keys: Vec<(Uuid, &str)> = events.iter().copied().filter_map(key_of).collect();
+    let recorded = queries::find_by_keys(tx, &keys).await?;
+    let recorded: HashMap<(Uuid, &str), &StoredEvent> = recorded
+        .iter()
+        .filter_map(|stored| Some(((stored.event.job_id, stored.event.idempotency_key.as_deref()?), stored)))
         .collect();
     let mut answers = Vec::with_capacity(events.len());
     let mut fresh: BTreeMap<Uuid, Vec<usize>> = BTreeMap::new();
     let mut repeating = Vec::new();
-    let mut firsts: HashMap<(Uuid, String), usize> = HashMap::new();
+    let mut firsts: HashMap<(Uuid, &str), usize> = HashMap::new();
     for (index, event) in events.iter().enumerate() {
         let key = key_of(event);
         let before = key.as_ref().and_then(|key| recorded.get(key));

@@ -280,7 +280,7 @@ on_both! {
         assert!(ends >= TimeDelta::hours(24) && ends < TimeDelta::hours(25), "{ends}");
 
         // A second rotation ends the old key at once; a third has nothing left to replace.
-        let now = rotated(alice.post(&path, json!({"overlap": 0})).await);
+        let now = rotated(alice.post(&path, json!({"overlap": 0.0})).await); // a whole number, as JSON Schema has it
         alice.with_key(&old).get("/jobs").await.expect_problem(401, &[]);
         alice.post(&path, json!({})).await.expect_problem(409, &[]);
         for key in [&new, &now] {

@@ -26,6 +26,13 @@ impl Noted {
         Self { server: noting, alice, carol, job }
     }
 
+    async fn another_provider_of_carol(&self, server: &TestServer) -> Person {
+        let bob = server.provider("bob").await;
+        let token = bob.invite(&self.carol.email).await;
+        self.carol.post(&format!("/invitations/{token}/accept"), json!({})).await.expect(200);
+        Person::sign_in(&self.server.url, &bob.email).await
+    }
+
     fn paths(&self) -> [(String, &'static str); 3] {
         let job = &self.job;
         [
@@ -70,10 +77,7 @@ on_both! {
 
     async fn the_feed_of_all_jobs_is_noted_by_each_provider(server: TestServer) {
         let noted = Noted::beside(&server).await;
-        let bob = server.provider("bob").await;
-        let token = bob.invite(&noted.carol.email).await;
-        noted.carol.post(&format!("/invitations/{token}/accept"), json!({})).await.expect(200);
-        let bob = Person::sign_in(&noted.server.url, &bob.email).await;
+        let bob = noted.another_provider_of_carol(&server).await;
         let (mut of_alice, mut of_bob) = (Log::of(&noted.alice).await, Log::of(&bob).await);
         read(&noted.carol, "/jobs/stream").await;
         for log in [&mut of_alice, &mut of_bob] {
@@ -89,10 +93,7 @@ on_both! {
 
     async fn an_export_is_noted_by_each_provider_whose_jobs_are_in_it(server: TestServer) {
         let noted = Noted::beside(&server).await;
-        let bob = server.provider("bob").await;
-        let token = bob.invite(&noted.carol.email).await;
-        noted.carol.post(&format!("/invitations/{token}/accept"), json!({})).await.expect(200);
-        let bob = Person::sign_in(&noted.server.url, &bob.email).await;
+        let bob = noted.another_provider_of_carol(&server).await;
         let (mut of_alice, mut of_bob) = (Log::of(&noted.alice).await, Log::of(&bob).await);
         noted.carol.get("/users/me/export").await.expect(200);
         for log in [&mut of_alice, &mut of_bob] {
