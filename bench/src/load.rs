@@ -24,6 +24,9 @@ pub(crate) struct Load {
     /// How many requests may be under way at once; what is due beyond waits, and its time counts.
     pub(crate) connections: usize,
     pub(crate) start: Instant,
+    /// What is sent in this time at the beginning does not count.
+    pub(crate) lead: Duration,
+    /// How long it counts, after that.
     pub(crate) length: Duration,
 }
 
@@ -86,9 +89,11 @@ impl Load {
             #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
             let due = self.start + Duration::from_secs_f64(number as f64 / self.rate);
             // What could not be sent in time is not sent at all: the server was not asked faster than it answers.
-            if due.max(Instant::now()) >= self.start + self.length {
+            let sent = due.max(Instant::now());
+            if sent >= self.start + self.lead + self.length {
                 return tally;
             }
+            let counts = sent >= self.start + self.lead;
             // Timers are exact to a millisecond, which is no fault of the server's. Waiting for a connection is.
             let from = if Instant::now() < due {
                 sleep_until(due).await;
@@ -99,6 +104,7 @@ impl Load {
             let answer =
                 connection.post("/api/v1/events", ("authorization", &authorization), self.event(number)).await;
             match answer.map(|answer| answer.status) {
+                _ if !counts => {}
                 Ok(StatusCode::CREATED) => {
                     tally.accepted += 1;
                     tally.latencies.push(from.elapsed().as_secs_f64());

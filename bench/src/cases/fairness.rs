@@ -17,6 +17,8 @@ const SHARE: f64 = 500.0;
 const FLOOD: f64 = 10.0;
 /// What the other reports, events a second.
 const MODEST: f64 = 100.0;
+/// Until a key that floods has emptied its bucket: from then on it gets its rate and no more.
+const LEAD: Duration = Duration::from_secs(1);
 /// Until the bucket of a key that was emptied is full again, and a bit.
 const REFILL: Duration = Duration::from_millis(4_500);
 /// How much the 99th percentile of the other may rise.
@@ -42,8 +44,9 @@ pub(super) async fn run(plan: &Plan, database: DatabaseKind) -> Result<()> {
             let length = Duration::from_secs(plan.seconds);
             let start = Instant::now() + Duration::from_millis(200);
             let rate = if is_flood { SHARE * FLOOD } else { SHARE };
-            let adas = Load { reporter: ada.clone(), rate, connections: 300, start, length }.begin();
-            let bens = Load { reporter: ben.clone(), rate: MODEST, connections: 32, start, length }.begin();
+            let adas = Load { reporter: ada.clone(), rate, connections: 300, start, lead: LEAD, length }.begin();
+            let bens =
+                Load { reporter: ben.clone(), rate: MODEST, connections: 32, start, lead: LEAD, length }.begin();
             let condition = &mut conditions[usize::from(is_flood)];
             let modest = bens.finish().await?;
             condition.p99s.push(percentile(&modest.latencies, 0.99));

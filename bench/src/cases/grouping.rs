@@ -39,7 +39,10 @@ pub(super) async fn run(plan: &Plan, database: DatabaseKind) -> Result<()> {
             let (length, start) = (Duration::from_secs(plan.seconds), Instant::now() + Duration::from_millis(200));
             let reporter = condition.reporter.clone();
             let tally =
-                Load { reporter, rate: RATE, connections: CONNECTIONS, start, length }.begin().finish().await?;
+                Load { reporter, rate: RATE, connections: CONNECTIONS, start, lead: Duration::from_secs(1), length }
+                    .begin()
+                    .finish()
+                    .await?;
             #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
             condition.rates.push(tally.accepted as f64 / length.as_secs_f64());
             condition.tally.add(tally);

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Router, routing};
 use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
+use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::decompression::RequestDecompressionLayer;
 use utoipa::OpenApi;
@@ -227,16 +228,20 @@ pub(crate) fn router(app: App) -> Router {
         .route("/metrics", routing::get(page::read_beside))
         .fallback(ui::answer)
         .method_not_allowed_fallback(|| async { Error::MethodNotAllowed })
-        .layer(CatchPanicLayer::custom(|_| Error::internal("a handler panicked").into_response()))
-        // What is compressed in another way comes through as it is, and is refused by whoever reads it.
-        .layer(RequestDecompressionLayer::new().pass_through_unaccepted(true))
-        .layer(middleware::from_fn_with_state(app.clone(), refuse_other_origins))
-        .layer(middleware::from_fn(require_one_host))
-        .layer(middleware::from_fn_with_state(app.clone(), require_https))
-        .layer(middleware::from_fn_with_state(app.clone(), answer_in_time))
-        .layer(middleware::from_fn_with_state(app.clone(), watch_request))
-        .layer(middleware::from_fn_with_state(app.clone(), find_caller))
-        .layer(middleware::from_fn_with_state(app.clone(), complete_answer))
+        .layer(
+            // The outermost first, all in one layer: a route that is asked copies all layers that were put on it singly.
+            ServiceBuilder::new()
+                .layer(middleware::from_fn_with_state(app.clone(), complete_answer))
+                .layer(middleware::from_fn_with_state(app.clone(), find_caller))
+                .layer(middleware::from_fn_with_state(app.clone(), watch_request))
+                .layer(middleware::from_fn_with_state(app.clone(), answer_in_time))
+                .layer(middleware::from_fn_with_state(app.clone(), require_https))
+                .layer(middleware::from_fn(require_one_host))
+                .layer(middleware::from_fn_with_state(app.clone(), refuse_other_origins))
+                // What is compressed in another way comes through as it is, and is refused by whoever reads it.
+                .layer(RequestDecompressionLayer::new().pass_through_unaccepted(true))
+                .layer(CatchPanicLayer::custom(|_| Error::internal("a handler panicked").into_response())),
+        )
         .with_state(app)
 }
 

@@ -289,7 +289,11 @@ impl<'de> Deserialize<'de> for Points {
 pub(crate) fn read_whole_number<'de, D: Deserializer<'de>>(deserializer: D, most: u32) -> Result<u32, D::Error> {
     let number = read_number(deserializer)?;
     if number.fract() == 0.0 && (0.0..=f64::from(most)).contains(&number) {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole and within 0..=u32::MAX")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "whole and within 0..=u32::MAX"
+        )]
         return Ok(number as u32);
     }
     Err(serde::de::Error::custom(format!("must be a whole number from 0 to {most}, is {number}")))

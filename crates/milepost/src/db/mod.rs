@@ -68,7 +68,7 @@ impl PoolState {
 #[derive(Debug)]
 pub struct Tx {
     pub(crate) connection: TxConnection,
-    /// Whether it wrote to a log, so that readers of the logs are told when it commits.
+    /// Whether it wrote to a log, so that readers of the logs are to be told when it commits.
     announces: bool,
 }
 
@@ -227,12 +227,7 @@ impl Tx {
                     committed.notify_one();
                 }
             }
-            TxConnection::Postgres(mut tx) => {
-                if self.announces {
-                    sqlx::query("select pg_notify($1, '')").bind(CHANNEL).execute(&mut *tx).await?;
-                }
-                tx.commit().await?;
-            }
+            TxConnection::Postgres(tx) => tx.commit().await?,
         }
         Ok(())
     }
@@ -252,13 +247,15 @@ pub enum Log {
 /// here to the commit all others wait, which is what makes the positions follow the order of the commits.
 pub async fn take_positions(tx: &mut Tx, log: Log, count: i64) -> sqlx::Result<i64> {
     tx.announces = true;
-    on!(tx, |c| {
-        sqlx::query_scalar("update log_positions set position = position + $2 where log = $1 returning position")
-            .bind(log)
-            .bind(count)
-            .fetch_one(c)
-            .await
-    })
+    let update = "update log_positions set position = position + $2 where log = $1 returning position";
+    match &mut tx.connection {
+        TxConnection::Sqlite(tx, _) => sqlx::query_scalar(update).bind(log).bind(count).fetch_one(&mut **tx).await,
+        // Its readers are told with the commit.
+        TxConnection::Postgres(tx) => {
+            let update = sql!("{update}, pg_notify($3, '')");
+            sqlx::query_scalar(update).bind(log).bind(count).bind(CHANNEL).fetch_one(&mut **tx).await
+        }
+    }
 }
 
 /// Where a log has got to: everything up to here is committed.

@@ -33,6 +33,11 @@ pub(super) const LOCK_TIMEOUT: &str = "set lock_timeout = '5s'";
 /// What remains of SQLite's log once everything in it is in the file, in bytes. It grows beyond this while somebody
 /// reads for long, as a backup does.
 const WAL_KEPT: &str = "16777216";
+/// When SQLite folds its log into the file, in pages of 4 KiB: rarely, so that a page that is written again and again is
+/// folded in once, but before the log is larger than what is kept.
+const CHECKPOINT: &str = "4000";
+/// For how long a connection to PostgreSQL is taken to be good after it was used.
+const GOOD_FOR: Duration = Duration::from_secs(1);
 /// Prepared statements kept by each connection; some texts vary with the filters or the size of a batch.
 const STATEMENT_CACHE: usize = 512;
 
@@ -279,12 +284,16 @@ async fn try_open_sqlite(options: SqliteConnectOptions) -> sqlx::Result<Db> {
         .pragma("secure_delete", "on")
         .busy_timeout(BUSY_TIMEOUT)
         .pragma("journal_size_limit", WAL_KEPT)
+        .pragma("wal_autocheckpoint", CHECKPOINT)
+        // Otherwise a statement of many rows makes a file in /tmp, so that it can be taken back alone.
+        .pragma("temp_store", "memory")
         .statement_cache_capacity(STATEMENT_CACHE);
     let write = SqlitePoolOptions::new()
         .max_connections(1)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .idle_timeout(None)
         .max_lifetime(None)
+        .test_before_acquire(false)
         // A full disk makes SQLite roll back by itself, which the driver does not notice: such a connection would refuse
         // every transaction from then on.
         .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
@@ -293,6 +302,7 @@ async fn try_open_sqlite(options: SqliteConnectOptions) -> sqlx::Result<Db> {
     let read = SqlitePoolOptions::new()
         .max_connections(SQLITE_READERS)
         .acquire_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire(false)
         .connect_with(options.read_only(true))
         .await?;
     Ok(Db::Sqlite { read, write, committed: Arc::new(Notify::new()) })
@@ -318,6 +328,16 @@ async fn open_postgres(options: PgConnectOptions) -> sqlx::Result<Db> {
     let pool = PgPoolOptions::new()
         .max_connections(POSTGRES_CONNECTIONS)
         .acquire_timeout(ACQUIRE_TIMEOUT)
+        // A connection that was used just now is good still; to ask it first would double what a short query takes.
+        .test_before_acquire(false)
+        .before_acquire(|connection, last| {
+            Box::pin(async move {
+                if last.idle_for < GOOD_FOR {
+                    return Ok(true);
+                }
+                connection.ping().await.map(|()| true)
+            })
+        })
         .after_connect(|connection, _| {
             Box::pin(async {
                 // Whoever waits for a lock keeps a connection from the others.
