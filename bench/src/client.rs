@@ -12,6 +12,10 @@ use tokio::net::TcpStream;
 
 use crate::Result;
 
+/// The media type of an event by itself, and of a batch.
+pub(crate) const JSON: &str = "application/json";
+pub(crate) const LINES: &str = "application/x-ndjson";
+
 /// A connection to a server; opened when it is needed, and again after it broke.
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -43,12 +47,18 @@ impl Connection {
         Ok(())
     }
 
-    pub(crate) async fn post(&mut self, path: &str, credential: (&str, &str), body: Bytes) -> Result<Answer> {
+    pub(crate) async fn post(
+        &mut self,
+        path: &str,
+        credential: (&str, &str),
+        media_type: &str,
+        body: Bytes,
+    ) -> Result<Answer> {
         let request = Request::builder()
             .method(Method::POST)
             .uri(path)
             .header(header::HOST, self.address.to_string())
-            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::CONTENT_TYPE, media_type)
             .header(credential.0, credential.1)
             .body(Full::new(body))?;
         if self.sender.as_ref().is_none_or(SendRequest::is_closed) {
@@ -63,7 +73,7 @@ impl Connection {
 
     /// Posts what must be accepted.
     pub(crate) async fn post_json(&mut self, path: &str, credential: (&str, &str), body: &Value) -> Result<Answer> {
-        let answer = self.post(path, credential, body.to_string().into()).await?;
+        let answer = self.post(path, credential, JSON, body.to_string().into()).await?;
         if answer.status.is_success() {
             return Ok(answer);
         }
@@ -72,6 +82,11 @@ impl Connection {
 }
 
 impl Answer {
+    /// Whether an event of a batch was refused.
+    pub(crate) fn has_problems(&self) -> bool {
+        String::from_utf8_lossy(&self.body).contains("\"problem\":{")
+    }
+
     pub(crate) fn json(&self) -> Result<Value> {
         Ok(serde_json::from_slice(&self.body)?)
     }

@@ -11,16 +11,21 @@ use serde_json::json;
 use tokio::runtime;
 use tokio::time::{Instant, sleep_until};
 
-use crate::client::Connection;
+use crate::client::{Connection, JSON, LINES};
 use crate::server::Reporter;
 use crate::{Failure, Result};
+
+/// More than any server takes: whoever gets an answer sends the next at once.
+pub(crate) const AS_FAST_AS_ANSWERED: f64 = 1e6;
 
 /// Events of one provider, at a constant rate.
 #[derive(Debug, Clone)]
 pub(crate) struct Load {
     pub(crate) reporter: Reporter,
-    /// Events a second, one a request.
+    /// Requests a second.
     pub(crate) rate: f64,
+    /// Events of a request: one by itself, several as lines of a batch.
+    pub(crate) batch: u64,
     /// How many requests may be under way at once; what is due beyond waits, and its time counts.
     pub(crate) connections: usize,
     pub(crate) start: Instant,
@@ -33,11 +38,15 @@ pub(crate) struct Load {
 /// What became of the requests.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
+    /// Requests.
     pub(crate) accepted: u64,
+    /// Refused with 429 or 503: too much.
     pub(crate) too_many: u64,
     pub(crate) failed: u64,
     /// Of the accepted ones, from when each was due until it was answered, in seconds.
     pub(crate) latencies: Vec<f64>,
+    /// Of those refused for being too many.
+    pub(crate) refusals: Vec<f64>,
 }
 
 impl Tally {
@@ -50,6 +59,7 @@ impl Tally {
         self.too_many += other.too_many;
         self.failed += other.failed;
         self.latencies.extend(other.latencies);
+        self.refusals.extend(other.refusals);
     }
 }
 
@@ -68,10 +78,11 @@ impl Load {
     async fn run(self) -> Result<Tally> {
         let next = Arc::new(AtomicU64::new(0));
         let mut connections = Vec::new();
+        let body = self.batch_body();
         for _ in 0..self.connections {
             let mut connection = Connection::to(self.reporter.address);
             connection.open().await?;
-            connections.push(tokio::spawn(self.clone().send(connection, next.clone())));
+            connections.push(tokio::spawn(self.clone().send(connection, next.clone(), body.clone())));
         }
         let mut tally = Tally::default();
         for connection in connections {
@@ -81,7 +92,7 @@ impl Load {
     }
 
     /// Sends whatever is due next, until the end.
-    async fn send(self, mut connection: Connection, next: Arc<AtomicU64>) -> Tally {
+    async fn send(self, mut connection: Connection, next: Arc<AtomicU64>, batch: Bytes) -> Tally {
         let mut tally = Tally::default();
         let authorization = format!("Bearer {}", self.reporter.key);
         loop {
@@ -101,24 +112,37 @@ impl Load {
             } else {
                 due
             };
-            let answer =
-                connection.post("/api/v1/events", ("authorization", &authorization), self.event(number)).await;
+            let (path, media_type, body) = match self.batch {
+                1 => ("/api/v1/events", JSON, self.event(number).into()),
+                _ => ("/api/v1/events/batch", LINES, batch.clone()),
+            };
+            let answer = connection.post(path, ("authorization", &authorization), media_type, body).await;
+            let is_whole = answer.as_ref().is_ok_and(|answer| self.batch == 1 || !answer.has_problems());
             match answer.map(|answer| answer.status) {
                 _ if !counts => {}
+                _ if !is_whole => tally.failed += 1,
                 Ok(StatusCode::CREATED) => {
                     tally.accepted += 1;
                     tally.latencies.push(from.elapsed().as_secs_f64());
                 }
-                Ok(StatusCode::TOO_MANY_REQUESTS) => tally.too_many += 1,
+                Ok(StatusCode::OK) if self.batch > 1 => tally.accepted += 1,
+                Ok(StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) => {
+                    tally.too_many += 1;
+                    tally.refusals.push(from.elapsed().as_secs_f64());
+                }
                 _ => tally.failed += 1,
             }
         }
     }
 
-    fn event(&self, number: u64) -> Bytes {
+    fn batch_body(&self) -> Bytes {
+        (0..self.batch).fold(String::new(), |lines, number| lines + &self.event(number) + "\n").into()
+    }
+
+    fn event(&self, number: u64) -> String {
         let metadata = json!({"Density": 12.5, "Comment": "as measured"});
         let job = format!("bench-{}", number % self.reporter.jobs);
-        json!({"provider_job_id": job, "kind": "info", "tag": "load", "event_metadata": metadata}).to_string().into()
+        json!({"provider_job_id": job, "kind": "info", "tag": "load", "event_metadata": metadata}).to_string()
     }
 }
 

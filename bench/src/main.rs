@@ -6,12 +6,15 @@
 mod cases;
 mod client;
 mod load;
+mod memory;
+mod postgres;
 mod report;
 mod server;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 
 use cases::{Case, Plan};
 use server::DatabaseKind;
@@ -37,14 +40,42 @@ struct Arguments {
     /// How often the conditions take turns
     #[arg(long, default_value_t = 5)]
     rounds: u32,
-    /// How long a condition lasts each time, in seconds
-    #[arg(long, default_value_t = 8)]
-    seconds: u64,
+    /// How long a condition lasts each time, in seconds [default: by the scale]
+    #[arg(long)]
+    seconds: Option<u64>,
+    /// How long it all takes
+    #[arg(long, env = "SCALE", default_value = "small")]
+    scale: Scale,
+    /// Be the reference that answers from memory, with so many jobs
+    #[arg(long, hide = true, value_name = "JOBS")]
+    from_memory: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Scale {
+    /// Within a quarter of an hour: 4 seconds a condition, 20 seconds of overload
+    Small,
+    /// 15 seconds a condition, 2 minutes of overload
+    Full,
+}
+
+impl Scale {
+    /// The seconds of a condition, and of overload.
+    fn seconds(self) -> (u64, u64) {
+        match self {
+            Self::Small => (4, 20),
+            Self::Full => (15, 120),
+        }
+    }
 }
 
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
+    if let Some(jobs) = arguments.from_memory {
+        return memory::serve(jobs).await;
+    }
+    let (seconds, overload) = arguments.scale.seconds();
     let or_all = |named: Vec<DatabaseKind>| if named.is_empty() { DatabaseKind::ALL.to_vec() } else { named };
     let cases = if arguments.cases.is_empty() { Case::ALL.to_vec() } else { arguments.cases };
     let plan = Plan {
@@ -57,13 +88,15 @@ async fn main() -> Result<()> {
             .canonicalize()
             .map_err(|error| format!("{}: {error}", arguments.folder.display()))?,
         rounds: arguments.rounds.max(1),
-        seconds: arguments.seconds.max(1),
+        seconds: arguments.seconds.unwrap_or(seconds).max(1),
+        overload: Duration::from_secs(overload),
     };
     report::print_machine();
+    let mut figures = Vec::new();
     for database in or_all(arguments.database) {
         for case in &cases {
-            case.run(&plan, database).await?;
+            figures.extend(case.run(&plan, database).await?);
         }
     }
-    Ok(())
+    report::write_table(&figures, &plan.folder.join("bench.md"))
 }

@@ -1,6 +1,56 @@
 //! How measurements are written: a line for each condition.
 
+use std::fmt::Write as _;
+use std::path::Path;
 use std::thread::available_parallelism;
+
+use crate::Result;
+
+/// What a figure has to be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Reach {
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+/// A figure of a case, from every round.
+#[derive(Debug)]
+pub(crate) struct Figure {
+    case: String,
+    /// What it is: a ratio to what, or a quantity in which unit.
+    what: &'static str,
+    rounds: Vec<f64>,
+    reach: Reach,
+}
+
+impl Figure {
+    pub(crate) fn new(case: impl Into<String>, what: &'static str, rounds: Vec<f64>, reach: Reach) -> Self {
+        Self { case: case.into(), what, rounds, reach }
+    }
+
+    fn row(&self) -> String {
+        let Self { case, what, rounds, reach } = self;
+        let median = percentile(rounds, 0.5);
+        let (is_reached, wanted) = match reach {
+            Reach::AtLeast(least) => (median >= *least, format!("at least {least}")),
+            Reach::AtMost(most) => (median <= *most, format!("at most {most}")),
+        };
+        let verdict = if is_reached { "reached" } else { "**not reached**" };
+        let (from, to) = (percentile(rounds, 0.0), percentile(rounds, 1.0));
+        format!("| {case} | {what} | {median:.2} | {from:.2} to {to:.2} | {} | {wanted} | {verdict} |", rounds.len())
+    }
+}
+
+/// Prints all figures as one table and writes it to a file.
+pub(crate) fn write_table(figures: &[Figure], file: &Path) -> Result<()> {
+    let mut table =
+        String::from("| case | figure | median | spread | rounds | wanted | |\n| - | - | - | - | - | - | - |\n");
+    for figure in figures {
+        writeln!(table, "{}", figure.row())?;
+    }
+    println!("\n{table}\nThe table is in {} as well.", file.display());
+    Ok(std::fs::write(file, table)?)
+}
 
 /// What was measured where: numbers of another machine, or of a busy one, are other numbers.
 pub(crate) fn print_machine() {

@@ -14,9 +14,9 @@ use hyper::header;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::Result;
 use crate::cases::Plan;
 use crate::client::Connection;
+use crate::{Result, memory};
 
 const PASSWORD: &str = "measured twice, cut once";
 const START_LIMIT: Duration = Duration::from_mins(1);
@@ -64,12 +64,29 @@ pub(crate) struct Reporter {
 impl Server {
     /// Starts a server with these settings beside the usual ones.
     pub(crate) async fn start(plan: &Plan, database: DatabaseKind, settings: &[&str]) -> Result<Self> {
+        Self::start_on(plan, database, settings, None).await
+    }
+
+    /// The same, on one processor only.
+    pub(crate) async fn start_on(
+        plan: &Plan,
+        database: DatabaseKind,
+        settings: &[&str],
+        processor: Option<usize>,
+    ) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("milepost-bench-").tempdir_in(&plan.folder)?;
         let database_url = match database {
             DatabaseKind::Sqlite => format!("sqlite://{}", folder.path().join("milepost.db").display()),
             DatabaseKind::Postgres => create_database()?,
         };
-        let mut command = command(&plan.server, folder.path());
+        let mut command = match processor {
+            None => command(&plan.server, folder.path()),
+            Some(number) => {
+                let mut command = command(Path::new("taskset"), folder.path());
+                command.args(["--cpu-list", &number.to_string()]).arg(&plan.server);
+                command
+            }
+        };
         command.args(["serve", "--listen", "127.0.0.1:0", "--database-url", &database_url]).args(settings);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         let said = BufReader::new(child.stderr.take().ok_or("the server has no standard error")?);
@@ -110,6 +127,18 @@ impl Server {
         Ok(reporter)
     }
 
+    /// Its database.
+    pub(crate) fn database_url(&self) -> &str {
+        &self.database_url
+    }
+
+    /// What of it is in memory, in MiB.
+    pub(crate) fn resident(&self) -> Result<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+        Ok(line.trim().trim_end_matches(" kB").parse::<f64>()? / 1024.0)
+    }
+
     fn add_user(&self, name: &str, email: &str) -> Result<()> {
         let mut command = command(&self.program, self.folder.path());
         command.args(["user", "add", "--role", "provider", "--email", email, "--first-name", name]);
@@ -121,6 +150,34 @@ impl Server {
 }
 
 impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The reference that answers from memory, in a process of its own.
+#[derive(Debug)]
+pub(crate) struct MemoryServer {
+    child: Child,
+    pub(crate) reporter: Reporter,
+}
+
+impl MemoryServer {
+    pub(crate) async fn start(jobs: u64) -> Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        let mut child = command
+            .args(["--from-memory", &jobs.to_string()])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let said = BufReader::new(child.stderr.take().ok_or("the reference has no standard error")?);
+        let address = tokio::task::spawn_blocking(move || find_address(said)).await??;
+        Ok(Self { child, reporter: Reporter { address, key: memory::KEY.to_owned(), jobs } })
+    }
+}
+
+impl Drop for MemoryServer {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -145,6 +202,9 @@ fn find_address(mut said: impl BufRead + Send + 'static) -> Result<SocketAddr> {
     std::thread::spawn(move || {
         let mut line = String::new();
         while said.read_line(&mut line).is_ok_and(|length| length > 0) {
+            if line.contains("ERROR") || line.starts_with("milepost: ") {
+                eprint!("{line}");
+            }
             if let Some((_, rest)) = line.split_once("url=http://") {
                 let address = rest.split(|c: char| c == '/' || c.is_whitespace()).next().unwrap_or_default();
                 let _ = found.send(address.to_owned());

@@ -1,13 +1,18 @@
 //! What can be measured, a file each.
 
+mod batches;
 mod fairness;
-mod grouping;
+mod idle;
+mod overload;
+mod singles;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::ValueEnum;
 
 use crate::Result;
+use crate::report::Figure;
 use crate::server::DatabaseKind;
 
 /// What is the same for all cases.
@@ -21,23 +26,34 @@ pub(crate) struct Plan {
     pub(crate) rounds: u32,
     /// How long a condition lasts each time.
     pub(crate) seconds: u64,
+    /// How long the server is asked for more than it can take.
+    pub(crate) overload: Duration,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Case {
+    /// Events a second, one a request, durable, beside what the database can do and what memory can
+    Singles,
+    /// Events a second in batches of 1,000
+    Batches,
     /// What a provider notices of another that reports ten times as much as it may
     Fairness,
-    /// What committing together gains: events a second, one a request, durable
-    Grouping,
+    /// Three times as much as the server can take
+    Overload,
+    /// A server that nobody asks for anything
+    Idle,
 }
 
 impl Case {
-    pub(crate) const ALL: [Self; 2] = [Self::Fairness, Self::Grouping];
+    pub(crate) const ALL: [Self; 5] = [Self::Idle, Self::Singles, Self::Batches, Self::Fairness, Self::Overload];
 
-    pub(crate) async fn run(self, plan: &Plan, database: DatabaseKind) -> Result<()> {
+    pub(crate) async fn run(self, plan: &Plan, database: DatabaseKind) -> Result<Vec<Figure>> {
         match self {
+            Self::Singles => singles::run(plan, database).await,
+            Self::Batches => batches::run(plan, database).await,
             Self::Fairness => fairness::run(plan, database).await,
-            Self::Grouping => grouping::run(plan, database).await,
+            Self::Overload => overload::run(plan, database).await,
+            Self::Idle => idle::run(plan, database).await,
         }
     }
 }

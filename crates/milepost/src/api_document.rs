@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use clap::ValueEnum;
 use utoipa::Modify;
 use utoipa::openapi::path::{Operation, ParameterIn};
 use utoipa::openapi::schema::{
@@ -10,6 +11,7 @@ use utoipa::openapi::schema::{
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Content, ContentBuilder, OpenApi, Ref, RefOr, ResponseBuilder};
 
+use crate::audit::Action;
 use crate::error::{PROBLEM_JSON, Problem};
 
 /// The beginning of the document.
@@ -56,8 +58,23 @@ pub fn complete(document: &mut OpenApi) {
     for (path, operation) in operations(document) {
         add_problems(path, operation);
         take_no_null(operation);
+        name_actions(operation);
     }
     require_what_is_answered(document);
+}
+
+/// Says which words the audit log's `action` takes.
+fn name_actions(operation: &mut Operation) {
+    for parameter in operation.parameters.iter_mut().flatten().filter_map(inline) {
+        if parameter.name != "action" {
+            continue;
+        }
+        if let Some(RefOr::T(Schema::Object(schema))) = &mut parameter.schema {
+            let names = Action::value_variants().iter().filter_map(Action::to_possible_value);
+            let names = names.map(|name| name.get_name().to_owned()).collect::<Vec<_>>().join("|");
+            schema.pattern = Some(format!("^({names})(,({names}))*$"));
+        }
+    }
 }
 
 fn operations(document: &mut OpenApi) -> impl Iterator<Item = (&str, &mut Operation)> {

@@ -5252,9 +5252,9 @@ export interface operations {
                 /** @description What was done to this account, session, key, customer or job. */
                 subject_id?: string;
                 /** @description Entries of this time or later. */
-                from?: string;
+                from?: components["schemas"]["Instant"];
                 /** @description Entries before this time. */
-                to?: string;
+                to?: components["schemas"]["Instant"];
                 /** @description Rows of a page, 1–200. */
                 limit?: number;
                 /** @description The `next` of the page before. */

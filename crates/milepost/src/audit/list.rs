@@ -60,10 +60,10 @@ pub(super) struct AuditFilter {
     /// What was done to this account, session, key, customer or job.
     pub(super) subject_id: Option<Uuid>,
     /// Entries of this time or later.
-    #[param(value_type = Option<DateTime<Utc>>)]
+    #[param(value_type = Option<Instant>)]
     pub(super) from: Option<Instant>,
     /// Entries before this time.
-    #[param(value_type = Option<DateTime<Utc>>)]
+    #[param(value_type = Option<Instant>)]
     pub(super) to: Option<Instant>,
     /// Rows of a page, 1–200.
     #[serde(default)]
