@@ -44,8 +44,8 @@ test-rust: ## Run the Rust tests; ARGS='live::' runs some of them
 test-examples: ## Run the example programs against both databases
 	scripts/with-postgres scripts/test-examples
 
-test-api: ## Attack the API with schemathesis, as everybody, on both databases
-	scripts/with-postgres scripts/attack scripts/attack_api.py long
+test-api: ## Attack the API with schemathesis, on both databases; ARGS='provider' as some of those who may come
+	scripts/with-postgres scripts/attack scripts/attack_api.py long $(ARGS)
 
 test-api-short: ## The same, a few requests of each kind
 	scripts/with-postgres scripts/attack scripts/attack_api.py short

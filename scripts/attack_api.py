@@ -1,6 +1,6 @@
 """Lets schemathesis loose on a running server as everybody who may come, and says what it found.
 
-Usage: attack_api.py DATABASE URL FOLDER short|long
+Usage: attack_api.py DATABASE URL FOLDER short|long [WHO…]
 Called by scripts/attack. What is asked for is in schemathesis.toml; here is who asks.
 """
 
@@ -102,7 +102,7 @@ def cookie_named(document: dict[str, Any], url: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    database, url, folder, form = sys.argv[1:]
+    database, url, folder, form, *only = sys.argv[1:]
     root = Path(folder)
     schema = root / "openapi.json"
     document = requests.get(f"{url}/api/openapi.json", timeout=30).json()
@@ -124,7 +124,7 @@ def main() -> None:
     }
     known = known_ids(alice)
     failed = []
-    for who, short, long, phases in RUNS:
+    for who, short, long, phases in [run for run in RUNS if not only or run[0] in only]:
         configuration = root / f"{who}.toml"
         peers_text = PEERS.format(path=peers) if who == "write-key" else ""
         configuration.write_text(CONFIGURATION.read_text() + peers_text + known)

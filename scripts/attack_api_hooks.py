@@ -4,6 +4,7 @@ what is called ends it."""
 from __future__ import annotations
 
 import os
+import time
 from typing import Any
 
 import requests
@@ -12,7 +13,12 @@ import schemathesis
 
 def sign_in() -> str:
     credentials = {"email": os.environ["ATTACK_EMAIL"], "password": os.environ["ATTACK_PASSWORD"]}
-    answer = requests.post(f"{os.environ['ATTACK_URL']}/api/v1/login", json=credentials, timeout=30)
+    while True:
+        answer = requests.post(f"{os.environ['ATTACK_URL']}/api/v1/login", json=credentials, timeout=30)
+        if answer.status_code != 429:
+            break
+        # What is generated guesses at passwords from the same address.
+        time.sleep(int(answer.headers["Retry-After"]))
     answer.raise_for_status()
     return answer.headers["Set-Cookie"].split(";")[0]
 
