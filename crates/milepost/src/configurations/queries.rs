@@ -67,7 +67,8 @@ pub(super) async fn insert(
     }
     let steps: Vec<(Uuid, i64, &NewStep)> =
         (0..).zip(&sent.step_configurations).map(|(position, step)| (app.clock().new_id(), position, step)).collect();
-    insert_rows!(tx, "step_configurations", steps, "", |row| {
+    let mut batch = tx.batch();
+    insert_rows!(batch, "step_configurations", steps, "", |row| {
         id: row.0,
         job_configuration_id: id,
         tag: row.2.tag.as_str(),
@@ -84,7 +85,7 @@ pub(super) async fn insert(
         })
         .map(|(step_id, position, field)| (app.clock().new_id(), *step_id, position, field))
         .collect();
-    insert_rows!(tx, "metadata_configurations", fields, "", |row| {
+    insert_rows!(batch, "metadata_configurations", fields, "", |row| {
         id: row.0,
         step_configuration_id: row.1,
         kind: row.3.kind().as_str(),
@@ -94,6 +95,7 @@ pub(super) async fn insert(
         created_at: now,
         updated_at: now,
     });
+    batch.run(tx).await?;
     Ok(true)
 }
 

@@ -1,15 +1,25 @@
-//! Many rows in one statement. A statement reads them from `v`, whose columns are named where the rows are given:
+//! Many rows in one statement, and several such statements in one message. A statement reads its rows from `v`, whose
+//! columns are named where the rows are given:
 //!
 //! ```text
-//! insert_rows!(tx, "users", people, "", |person| { id: person.id, name: person.name.as_str() })
-//! write_rows!(tx, "update users set name = v.name from v where users.id = v.id", people, |person| { … })
+//! let mut batch = tx.batch();
+//! add_rows!(batch, "update users set name = v.name from v where users.id = v.id", people, |person| { … });
+//! insert_rows!(batch, "addresses", addresses, "", |address| { user_id: address.user_id, street: address.street() });
+//! batch.run(&mut tx).await?;
 //! fetch_for_rows!(tx, "select users.id from users join v on v.name = users.name", names, |name| { … })
 //! ```
 //!
-//! PostgreSQL takes a column as an array, so that the statement is the same for any number of rows and stays prepared.
+//! PostgreSQL takes a column as an array, so that the statement is the same for any number of rows and stays prepared; the
+//! statements of a batch are one, each a part of its `with`.
+//!
 //! SQLite takes a list of `values`, so that another number of rows is another statement: rows go by powers of two, which
-//! makes few statements to run and few to keep prepared. A statement costs two switches to and from the driver's thread,
-//! which is more than a row costs.
+//! makes few statements to run and few to keep prepared. A message costs two switches to and from the driver's thread,
+//! which is more than a row costs: statements of a single row go together in one.
+
+use sqlx::postgres::PgArguments;
+use sqlx::{Arguments, AssertSqlSafe, Encode, Postgres, QueryBuilder, Sqlite, Type};
+
+use super::{CHANNEL, Log, Tx, TxConnection};
 
 /// The most rows of a statement on SQLite.
 const SQLITE_ROWS: usize = 64;
@@ -24,39 +34,131 @@ pub(crate) fn sqlite_chunks<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
     })
 }
 
-/// Runs a statement that reads rows from `v` and gives none.
-macro_rules! write_rows {
-    ($tx:expr, $statement:expr, $rows:expr, |$row:ident| { $($column:ident: $value:expr),+ $(,)? }) => {{
-        use $crate::db::{TxConnection, bulk};
-        let rows = &$rows[..];
-        let columns = [$(stringify!($column)),+].join(", ");
-        match &mut $tx.connection {
-            TxConnection::Sqlite(tx, _) => {
-                for chunk in bulk::sqlite_chunks(rows) {
-                    $crate::db::bulk::sqlite_query!(query, columns, $statement, chunk, |$row| { $($value),+ });
+/// Statements that are written together; nothing is before [`Batch::run`].
+pub(crate) enum Batch {
+    /// Messages, one after the other.
+    Sqlite(Vec<Message>),
+    /// The parts of a `with`.
+    Postgres {
+        /// Each with the name that others call it by.
+        parts: Vec<String>,
+        /// The values of all of them.
+        arguments: PgArguments,
+    },
+}
+
+/// Statements that go to SQLite at once.
+pub(crate) struct Message {
+    pub(crate) query: QueryBuilder<Sqlite>,
+    /// Whether all of its statements are of a single row.
+    is_small: bool,
+}
+
+impl Batch {
+    pub(super) fn of(tx: &Tx) -> Self {
+        match tx.connection {
+            TxConnection::Sqlite(..) => Self::Sqlite(Vec::new()),
+            TxConnection::Postgres(_) => Self::Postgres { parts: Vec::new(), arguments: PgArguments::default() },
+        }
+    }
+
+    /// Takes the next `count` positions of the log of events. Statements that are added from here on find the last of them
+    /// in `positions.position`; one that reads from `positions` waits as all others do until this is committed.
+    pub(crate) fn take_positions(&mut self, tx: &mut Tx, count: i64) {
+        tx.announces = true;
+        match self {
+            Self::Sqlite(messages) => {
+                let query = next_message(messages, 1);
+                query.push("update log_positions set position = position + ").push_bind(count);
+                query.push(" where log = ").push_bind(Log::Events);
+            }
+            Self::Postgres { parts, arguments } => {
+                let [count, log, channel] =
+                    [bound(arguments, count), bound(arguments, Log::Events), bound(arguments, CHANNEL)];
+                // Its readers are told with the commit.
+                parts.push(format!(
+                    "positions as (update log_positions set position = position + {count} where log = {log}
+                     returning position, pg_notify({channel}, ''))"
+                ));
+            }
+        }
+    }
+
+    /// Writes all of it.
+    pub(crate) async fn run(self, tx: &mut Tx) -> sqlx::Result<()> {
+        match (self, &mut tx.connection) {
+            (Self::Sqlite(messages), TxConnection::Sqlite(tx, _)) => {
+                for Message { mut query, .. } in messages {
                     query.build().execute(&mut **tx).await?;
                 }
             }
-            TxConnection::Postgres(tx) => {
+            (Self::Postgres { parts, arguments }, TxConnection::Postgres(tx)) if !parts.is_empty() => {
+                let sql = format!("with {} select 1", parts.join(", "));
+                sqlx::query_with(AssertSqlSafe(sql), arguments).execute(&mut **tx).await?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Where the next statement of so many rows goes.
+pub(crate) fn next_message(messages: &mut Vec<Message>, rows: usize) -> &mut QueryBuilder<Sqlite> {
+    let is_small = rows == 1;
+    match messages.pop_if(|last| last.is_small && is_small) {
+        Some(mut last) => {
+            last.query.push("; ");
+            messages.push(last);
+        }
+        None => messages.push(Message { query: QueryBuilder::new(""), is_small }),
+    }
+    let last = messages.len() - 1;
+    &mut messages[last].query
+}
+
+/// Binds a value and gives what stands for it.
+pub(crate) fn bound<'q, T>(arguments: &mut PgArguments, value: T) -> String
+where
+    T: Encode<'q, Postgres> + Type<Postgres>,
+{
+    // What cannot be encoded is missing then, which PostgreSQL says.
+    let _ = arguments.add(value);
+    format!("${}", arguments.len())
+}
+
+/// Adds a statement that reads rows from `v` and gives none.
+macro_rules! add_rows {
+    ($batch:expr, $statement:expr, $rows:expr, |$row:ident| { $($column:ident: $value:expr),+ $(,)? }) => {{
+        use $crate::db::{Batch, bulk};
+        let rows = &$rows[..];
+        let columns = [$(stringify!($column)),+].join(", ");
+        match &mut $batch {
+            Batch::Sqlite(messages) => {
+                for chunk in bulk::sqlite_chunks(rows) {
+                    let query = bulk::next_message(messages, chunk.len());
+                    query.push(bulk::SQLITE_POSITIONS);
+                    $crate::db::bulk::push_rows!(query, columns, $statement, chunk, |$row| { $($value),+ });
+                }
+            }
+            Batch::Postgres { parts, arguments } => {
                 if !rows.is_empty() {
-                    let sql = bulk::postgres_sql(&columns, $statement);
-                    let query = ::sqlx::query(::sqlx::AssertSqlSafe(sql));
-                    $(let query = query.bind($crate::db::bulk::column!(rows, |$row| $value));)+
-                    query.execute(&mut **tx).await?;
+                    let arrays =
+                        [$(bulk::bound(arguments, $crate::db::bulk::column!(rows, |$row| $value))),+].join(", ");
+                    parts.push(bulk::postgres_part(parts.len(), &columns, &arrays, $statement));
                 }
             }
         }
     }};
 }
-pub(crate) use write_rows;
+pub(crate) use add_rows;
 
-/// Inserts rows into a table; what comes behind the rows, such as `on conflict …`, is the third argument.
+/// Adds the insertion of rows into a table; what comes behind the rows, such as `on conflict …`, is the third argument.
 macro_rules! insert_rows {
-    ($tx:expr, $table:expr, $rows:expr, $rest:expr, |$row:ident| { $($column:ident: $value:expr),+ $(,)? }) => {{
+    ($batch:expr, $table:expr, $rows:expr, $rest:expr, |$row:ident| { $($column:ident: $value:expr),+ $(,)? }) => {{
         let columns = [$(stringify!($column)),+].join(", ");
         // Without a condition SQLite takes `on conflict` for part of a join.
         let statement = format!("insert into {} ({columns}) select * from v where true {}", $table, $rest);
-        $crate::db::write_rows!($tx, &statement, $rows, |$row| { $($column: $value),+ })
+        $crate::db::add_rows!($batch, &statement, $rows, |$row| { $($column: $value),+ })
     }};
 }
 pub(crate) use insert_rows;
@@ -71,16 +173,18 @@ macro_rules! fetch_for_rows {
         match &mut $tx.connection {
             TxConnection::Sqlite(tx, _) => {
                 for chunk in bulk::sqlite_chunks(rows) {
-                    $crate::db::bulk::sqlite_query!(query, columns, $statement, chunk, |$row| { $($value),+ });
+                    let mut query = ::sqlx::QueryBuilder::<::sqlx::Sqlite>::new("with ");
+                    $crate::db::bulk::push_rows!(query, columns, $statement, chunk, |$row| { $($value),+ });
                     found.extend(query.build_query_as().fetch_all(&mut **tx).await?);
                 }
             }
             TxConnection::Postgres(tx) => {
                 if !rows.is_empty() {
-                    let sql = bulk::postgres_sql(&columns, $statement);
-                    let query = ::sqlx::query_as(::sqlx::AssertSqlSafe(sql));
-                    $(let query = query.bind($crate::db::bulk::column!(rows, |$row| $value));)+
-                    found = query.fetch_all(&mut **tx).await?;
+                    let mut arguments = ::sqlx::postgres::PgArguments::default();
+                    let arrays =
+                        [$(bulk::bound(&mut arguments, $crate::db::bulk::column!(rows, |$row| $value))),+].join(", ");
+                    let sql = bulk::postgres_rows(&columns, &arrays, $statement);
+                    found = ::sqlx::query_as_with(::sqlx::AssertSqlSafe(sql), arguments).fetch_all(&mut **tx).await?;
                 }
             }
         }
@@ -103,23 +207,30 @@ macro_rules! column {
 }
 pub(crate) use column;
 
-/// The statement for some rows on SQLite.
-macro_rules! sqlite_query {
-    ($query:ident, $columns:expr, $statement:expr, $chunk:expr, |$row:ident| { $($value:expr),+ }) => {
-        let mut $query = ::sqlx::QueryBuilder::<::sqlx::Sqlite>::new(format!("with v ({}) as (", $columns));
+/// What SQLite's statements begin with: where the positions stand that were taken.
+pub(crate) const SQLITE_POSITIONS: &str =
+    "with positions as (select position from log_positions where log = 'events'), ";
+
+/// The rows of a statement on SQLite, and the statement.
+macro_rules! push_rows {
+    ($query:expr, $columns:expr, $statement:expr, $chunk:expr, |$row:ident| { $($value:expr),+ }) => {
+        $query.push(format!("v ({}) as (", $columns));
         $query.push_values($chunk, |mut values, $row| {
             $(values.push_bind($value);)+
         });
         $query.push(") ").push($statement);
     };
 }
-pub(crate) use sqlite_query;
+pub(crate) use push_rows;
 
-/// A statement whose `v` comes from as many arrays as it has columns.
-pub(crate) fn postgres_sql(columns: &str, statement: &str) -> String {
-    let count = columns.split(',').count();
-    let arrays: Vec<String> = (1..=count).map(|number| format!("${number}")).collect();
-    format!("with v ({columns}) as (select * from unnest({})) {statement}", arrays.join(", "))
+/// A statement whose `v` comes from arrays, one for each column.
+pub(crate) fn postgres_rows(columns: &str, arrays: &str, statement: &str) -> String {
+    format!("with v ({columns}) as (select * from unnest({arrays})) {statement}")
+}
+
+/// The same as a part of a larger one.
+pub(crate) fn postgres_part(number: usize, columns: &str, arrays: &str, statement: &str) -> String {
+    format!("part_{number} as ({})", postgres_rows(columns, arrays, statement))
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 pub use backup::{BackupError, Copied, back_up, restore};
-pub(crate) use bulk::{fetch_for_rows, insert_rows, write_rows};
+pub(crate) use bulk::{Batch, add_rows, fetch_for_rows, insert_rows};
 pub use migrations::{Applied, MigrationStatus, PendingMigration};
 pub(crate) use open::in_words;
 pub use open::{DatabaseUrl, OpenError};
@@ -218,6 +218,11 @@ impl Tx {
         }
     }
 
+    /// Statements that are yet to be written together.
+    pub(crate) fn batch(&self) -> Batch {
+        Batch::of(self)
+    }
+
     /// Makes all of it durable, then tells the readers of the logs if it wrote to one.
     pub async fn commit(self) -> sqlx::Result<()> {
         match self.connection {
@@ -281,6 +286,7 @@ pub async fn record_access_changes(
     let Ok(count @ 1..) = i64::try_from(subjects.len()) else { return Ok(()) };
     let first = take_positions(tx, Log::Access, count).await? - count + 1;
     let rows: Vec<(i64, Uuid)> = (first..).zip(subjects).collect();
-    insert_rows!(tx, "access_changes", rows, "", |row| { position: row.0, subject_id: row.1, created_at: now });
-    Ok(())
+    let mut batch = tx.batch();
+    insert_rows!(batch, "access_changes", rows, "", |row| { position: row.0, subject_id: row.1, created_at: now });
+    batch.run(tx).await
 }

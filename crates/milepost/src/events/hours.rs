@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::StoredEvent;
 use crate::app::App;
 use crate::auth::ProviderId;
-use crate::db::{Db, Tx, insert_rows, on, sql};
+use crate::db::{Batch, Db, Tx, add_rows, on, sql};
 use crate::error::Result;
 use crate::progress::EventKind;
 
@@ -31,8 +31,8 @@ pub fn hour_of(time: DateTime<Utc>) -> DateTime<Utc> {
     time.duration_trunc(TimeDelta::hours(1)).unwrap_or(time)
 }
 
-/// Counts new events. To be called when the transaction has taken their positions: it is then the only one that counts.
-pub(super) async fn count(app: &App, tx: &mut Tx, events: &[StoredEvent]) -> sqlx::Result<()> {
+/// Counts new events, whose positions the batch has taken: it is then the only one that counts.
+pub(super) fn count(app: &App, batch: &mut Batch, events: &[StoredEvent]) {
     let mut hours: BTreeMap<(Uuid, DateTime<Utc>), EventHour> = BTreeMap::new();
     for StoredEvent { event, provider_id, .. } in events {
         let hour = hour_of(event.created_at);
@@ -42,15 +42,19 @@ pub(super) async fn count(app: &App, tx: &mut Tx, events: &[StoredEvent]) -> sql
     }
     let counted: Vec<(Uuid, EventHour)> =
         hours.into_iter().map(|((provider_id, _), counted)| (provider_id, counted)).collect();
-    add(app, tx, &counted).await
+    add(app, batch, "v, positions", &counted);
 }
 
-/// Adds to what is counted of hours of providers.
-async fn add(app: &App, tx: &mut Tx, hours: &[(Uuid, EventHour)]) -> sqlx::Result<()> {
+/// Adds to what is counted of hours of providers. Read from `v, positions` it happens once positions are taken.
+fn add(app: &App, batch: &mut Batch, from: &str, hours: &[(Uuid, EventHour)]) {
     let now = app.clock().now();
-    let or_add = "on conflict (provider_id, hour) do update set events = event_hours.events + excluded.events,
-         errors = event_hours.errors + excluded.errors, updated_at = excluded.updated_at";
-    insert_rows!(tx, "event_hours", hours, or_add, |row| {
+    let add = format!(
+        "insert into event_hours (id, provider_id, hour, events, errors, created_at, updated_at)
+         select v.* from {from} where true
+         on conflict (provider_id, hour) do update set events = event_hours.events + excluded.events,
+         errors = event_hours.errors + excluded.errors, updated_at = excluded.updated_at"
+    );
+    add_rows!(*batch, &add, hours, |row| {
         id: app.clock().new_id(),
         provider_id: row.0,
         hour: row.1.hour,
@@ -59,7 +63,6 @@ async fn add(app: &App, tx: &mut Tx, hours: &[(Uuid, EventHour)]) -> sqlx::Resul
         created_at: now,
         updated_at: now,
     });
-    Ok(())
 }
 
 /// The events of a job behind one sequence up to another, by the hour that counted them.
@@ -148,7 +151,9 @@ pub async fn mend(app: &App, provider_id: Uuid) -> Result<Vec<String>> {
         (provider_id, EventHour { hour: d.hour, events, errors })
     };
     let missing: Vec<(Uuid, EventHour)> = differing.iter().map(missing).collect();
-    add(app, &mut tx, &missing).await?;
+    let mut batch = tx.batch();
+    add(app, &mut batch, "v", &missing);
+    batch.run(&mut tx).await?;
     delete_empty(&mut tx, provider_id).await?;
     tx.commit().await?;
     Ok(differing.iter().flat_map(Difference::lines).collect())

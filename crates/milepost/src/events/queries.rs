@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::Event;
 use crate::auth::Tenant;
-use crate::db::{Db, On, Order, Select, Tx, Value as Bound, fetch_for_rows, insert_rows};
+use crate::db::{Batch, Db, On, Order, Select, Tx, Value as Bound, add_rows, fetch_for_rows};
 use crate::paging::{Cursor, Limit};
 use crate::progress::EventKind;
 use crate::values::{Fraction, restore_number};
@@ -88,9 +88,16 @@ struct EventRow {
     updated_at: DateTime<Utc>,
 }
 
-/// Writes events; the rows of their jobs are locked by the transaction.
-pub(super) async fn insert(tx: &mut Tx, events: &[StoredEvent]) -> sqlx::Result<()> {
-    insert_rows!(tx, "events", events, "", |stored| {
+/// Writes events, at the positions that the batch has taken for all of them; the rows of their jobs are locked by the
+/// transaction.
+pub(super) fn insert(batch: &mut Batch, events: &[StoredEvent]) {
+    let insert = "insert into events (id, provider_id, job_id, kind, name, step_configuration_id, event_metadata,
+             sequence, position, occurred_at, fraction, idempotency_key, request_hash, created_at, updated_at)
+         select v.id, v.provider_id, v.job_id, v.kind, v.name, v.step_configuration_id, v.event_metadata,
+             v.sequence, positions.position + v.position, v.occurred_at, v.fraction, v.idempotency_key,
+             v.request_hash, v.created_at, v.updated_at
+         from v, positions";
+    add_rows!(*batch, insert, events, |stored| {
         id: stored.event.id,
         provider_id: stored.provider_id,
         job_id: stored.event.job_id,
@@ -107,7 +114,6 @@ pub(super) async fn insert(tx: &mut Tx, events: &[StoredEvent]) -> sqlx::Result<
         created_at: stored.event.created_at,
         updated_at: stored.event.created_at,
     });
-    Ok(())
 }
 
 /// The events that carry these idempotency keys, each of its job.

@@ -1,6 +1,7 @@
 //! The transaction that makes a group of events durable: lock their jobs in the order of their ids, find what was
 //! recorded before under the same keys, fold the rest into the state, write the state, take positions in the log, count
-//! the events by hours, write them, commit. A statement each, however many events there are.
+//! the events by hours, write them, commit. A statement each, however many events there are, and of what is written on
+//! PostgreSQL a single one.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Instant;
@@ -12,7 +13,7 @@ use super::record::{Accepted, Recorded, no_such_job};
 use super::{Event, StoredEvent, hours, queries};
 use crate::app::App;
 use crate::auth::credentials::{self, INVALID_KEY};
-use crate::db::{Log, Tx, take_positions};
+use crate::db::{Batch, Tx};
 use crate::error::{Error, Result};
 use crate::jobs::state::{self, StepRow, StoredJob, StoredStep};
 use crate::progress::{Fact, Moment, StepSummary};
@@ -34,15 +35,18 @@ pub(super) async fn write(
         state::lock_jobs(&mut tx, job_ids).await?.into_iter().map(|job| (job.id, job)).collect();
     let keys = valid_keys(&mut tx, events, app.clock().now()).await?;
     let Sorted { mut answers, fresh, repeating } = sort(&mut tx, &jobs, &keys, events).await?;
-    let mut new_events = fold(app, &mut tx, &jobs, events, fresh).await?;
+    let mut batch = tx.batch();
+    let mut new_events = fold(app, &mut tx, &mut batch, &jobs, events, fresh).await?;
     if !new_events.is_empty() {
         let count = i64::try_from(new_events.len()).map_err(Error::internal)?;
-        let first = take_positions(&mut tx, Log::Events, count).await? - count + 1;
-        for (position, event) in (first..).zip(&mut new_events.events) {
+        batch.take_positions(&mut tx, count);
+        // Counted from the last position that is taken.
+        for (position, event) in (1 - count..).zip(&mut new_events.events) {
             event.position = position;
         }
-        hours::count(app, &mut tx, &new_events.events).await?;
-        queries::insert(&mut tx, &new_events.events).await?;
+        hours::count(app, &mut batch, &new_events.events);
+        queries::insert(&mut batch, &new_events.events);
+        batch.run(&mut tx).await?;
         if !are_awaited() {
             return Ok(None);
         }
@@ -146,10 +150,11 @@ impl NewEvents {
     }
 }
 
-/// Gives new events their sequences and times, and writes the state that follows.
+/// Gives new events their sequences and times, and has the state that follows written.
 async fn fold(
     app: &App,
     tx: &mut Tx,
+    batch: &mut Batch,
     jobs: &HashMap<Uuid, StoredJob>,
     events: &[&Accepted],
     fresh: BTreeMap<Uuid, Vec<usize>>,
@@ -195,19 +200,19 @@ async fn fold(
         }
         changed.push(job.with(totals, &summary));
     }
-    save(app, tx, jobs, &changed, steps, now).await?;
+    save(app, batch, jobs, &changed, steps, now);
     Ok(new_events)
 }
 
-async fn save(
+fn save(
     app: &App,
-    tx: &mut Tx,
+    batch: &mut Batch,
     jobs: &HashMap<Uuid, StoredJob>,
     changed: &[StoredJob],
     steps: BTreeMap<(Uuid, Uuid), StepSummary>,
     now: DateTime<Utc>,
-) -> sqlx::Result<()> {
-    state::save_jobs(tx, changed, now).await?;
+) {
+    state::save_jobs(batch, changed, now);
     let rows: Vec<StepRow> = steps
         .into_iter()
         .filter_map(|((job_id, step_id), summary)| {
@@ -218,5 +223,5 @@ async fn save(
             })
         })
         .collect();
-    state::save_steps(tx, &rows, now).await
+    state::save_steps(batch, &rows, now);
 }

@@ -55,7 +55,8 @@ pub async fn mend(app: &App, job_id: Uuid) -> Result<Vec<String>> {
     if differences.is_empty() {
         return Ok(differences);
     }
-    state::save_jobs(&mut tx, std::slice::from_ref(&job), now).await?;
+    let mut batch = tx.batch();
+    state::save_jobs(&mut batch, std::slice::from_ref(&job), now);
     for step_id in superfluous {
         delete_step(&mut tx, job_id, step_id).await?;
     }
@@ -64,7 +65,8 @@ pub async fn mend(app: &App, job_id: Uuid) -> Result<Vec<String>> {
         job_configuration_id: job.job_configuration_id,
         step,
     });
-    state::save_steps(&mut tx, &rows.collect::<Vec<_>>(), now).await?;
+    state::save_steps(&mut batch, &rows.collect::<Vec<_>>(), now);
+    batch.run(&mut tx).await?;
     tx.commit().await?;
     Ok(differences)
 }

@@ -8,7 +8,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::config::RetentionAction;
-use crate::db::{On, Select, Tx, fetch_for_rows, insert_rows, on, sql, write_rows};
+use crate::db::{Batch, On, Select, Tx, add_rows, fetch_for_rows, insert_rows, on, sql};
 use crate::progress::{
     JobStatus, JobSummary, Measurement, Moment, Outcome, ReportedStepStatus, StepSummary, Tally, Totals,
 };
@@ -263,7 +263,7 @@ pub async fn load_step_states(tx: &mut Tx, job_ids: impl IntoIterator<Item = Uui
 }
 
 /// Writes the derived columns of jobs.
-pub async fn save_jobs(tx: &mut Tx, jobs: &[StoredJob], now: DateTime<Utc>) -> sqlx::Result<()> {
+pub(crate) fn save_jobs(batch: &mut Batch, jobs: &[StoredJob], now: DateTime<Utc>) {
     let update = "update jobs set status = v.status, points_done = v.points_done, points_total = v.points_total,
              weight_done_millionths = v.weight_done_millionths, weight_total = v.weight_total,
              steps_total = v.steps_total, steps_finished = v.steps_finished, steps_in_error = v.steps_in_error,
@@ -272,7 +272,7 @@ pub async fn save_jobs(tx: &mut Tx, jobs: &[StoredJob], now: DateTime<Utc>) -> s
              outcome_at = v.outcome_at, outcome_sequence = v.outcome_sequence,
              outcome_is_error = v.outcome_is_error, updated_at = v.updated_at
          from v where jobs.id = v.id";
-    write_rows!(tx, update, jobs, |job| {
+    add_rows!(*batch, update, jobs, |job| {
         id: job.id,
         status: job.status.as_str(),
         points_done: job.points_done,
@@ -293,7 +293,6 @@ pub async fn save_jobs(tx: &mut Tx, jobs: &[StoredJob], now: DateTime<Utc>) -> s
         outcome_is_error: job.outcome_is_error,
         updated_at: now,
     });
-    Ok(())
 }
 
 /// The summary of a step as a row.
@@ -308,7 +307,7 @@ pub struct StepRow {
 }
 
 /// Writes the summaries of steps.
-pub async fn save_steps(tx: &mut Tx, rows: &[StepRow], now: DateTime<Utc>) -> sqlx::Result<()> {
+pub(crate) fn save_steps(batch: &mut Batch, rows: &[StepRow], now: DateTime<Utc>) {
     let or_update = "on conflict (job_id, step_configuration_id) do update set
          status = excluded.status, started_at = excluded.started_at, started_sequence = excluded.started_sequence,
          finished_at = excluded.finished_at, finished_sequence = excluded.finished_sequence,
@@ -317,7 +316,7 @@ pub async fn save_steps(tx: &mut Tx, rows: &[StepRow], now: DateTime<Utc>) -> sq
          latest_is_error = excluded.latest_is_error, outcome_at = excluded.outcome_at,
          outcome_sequence = excluded.outcome_sequence, outcome_is_error = excluded.outcome_is_error,
          metadata = excluded.metadata, updated_at = excluded.updated_at";
-    insert_rows!(tx, "job_steps", rows, or_update, |row| {
+    insert_rows!(*batch, "job_steps", rows, or_update, |row| {
         id: row.id,
         job_id: row.step.job_id,
         job_configuration_id: row.job_configuration_id,
@@ -340,5 +339,4 @@ pub async fn save_steps(tx: &mut Tx, rows: &[StepRow], now: DateTime<Utc>) -> sq
         created_at: now,
         updated_at: now,
     });
-    Ok(())
 }
