@@ -101,7 +101,7 @@ screenshots: $(WEB_INSTALLED) ## Take every page into docs/screenshots
 
 bench: bench-load bench-web ## Measure: the server under load, and an event from the request to the screen
 
-bench-load: ## Measure the server under load; ARGS='fairness --database sqlite' measures some of it
+bench-load: ## Measure the server under load; SCALE=full takes longer, ARGS='fairness --database sqlite' is some of it
 	cargo build --release --locked --workspace
 	scripts/with-postgres target/release/milepost-bench $(ARGS)
 
