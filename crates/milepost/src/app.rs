@@ -75,20 +75,21 @@ impl App {
     /// The state of a server over a migrated database.
     pub fn new(db: Db, settings: Settings, clock: Clock) -> Result<Self> {
         let metrics = Metrics::new(settings.database_url.kind())?;
-        Self::observed(db, settings, clock, metrics, Traces::default())
+        Ok(Self::observed(db, settings, clock, metrics, Traces::default()))
     }
 
     /// The same, counting here and tracing there.
-    pub fn observed(db: Db, settings: Settings, clock: Clock, metrics: Metrics, traces: Traces) -> Result<Self> {
+    #[must_use]
+    pub fn observed(db: Db, settings: Settings, clock: Clock, metrics: Metrics, traces: Traces) -> Self {
         let closing = CancellationToken::new();
         let hub = Hub::new(closing.clone(), metrics.clone());
         let gates = Gates::new(&db, &settings.limits);
-        let passwords = Passwords::new(gates.passwords.clone())?;
+        let passwords = Passwords::new(gates.passwords.clone());
         let event_rates = EventRates::new(&settings.limits, clock.clone());
         let commits = Commits::new(&db, &settings.limits);
         let uses = Uses::default();
         let stopping = CancellationToken::new();
-        Ok(Self(Arc::new(Inner {
+        Self(Arc::new(Inner {
             db,
             settings,
             clock,
@@ -103,7 +104,7 @@ impl App {
             traces,
             stopping,
             closing,
-        })))
+        }))
     }
 
     /// The database.

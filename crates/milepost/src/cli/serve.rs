@@ -60,7 +60,7 @@ impl Serve {
             None => None,
         };
         let (url, database) = (settings.public_url.clone(), settings.database_url.clone());
-        let app = App::observed(db, settings, Clock::default(), metrics, traces.clone())?;
+        let app = App::observed(db, settings, Clock::default(), metrics, traces.clone());
         if let Some(listener) = for_metrics {
             tracing::info!(address = %listener.local_addr()?, "metrics are ready");
             tokio::spawn(page::serve(listener, app.clone()));

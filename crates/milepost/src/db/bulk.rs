@@ -34,7 +34,8 @@ pub(crate) fn sqlite_chunks<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
     })
 }
 
-/// Statements that are written together; nothing is before [`Batch::run`].
+/// Statements that are written together; nothing is before [`Batch::run`]. On PostgreSQL they run in no order and see
+/// nothing of each other but `positions`, so no two may touch the same row; foreign keys are checked after all of them.
 pub(crate) enum Batch {
     /// Messages, one after the other.
     Sqlite(Vec<Message>),
@@ -63,7 +64,7 @@ impl Batch {
     }
 
     /// Takes the next `count` positions of the log of events. Statements that are added from here on find the last of them
-    /// in `positions.position`; one that reads from `positions` waits as all others do until this is committed.
+    /// in `positions`. From when it runs to the commit all others wait that take positions.
     pub(crate) fn take_positions(&mut self, tx: &mut Tx, count: i64) {
         tx.announces = true;
         match self {
@@ -121,9 +122,11 @@ pub(crate) fn bound<'q, T>(arguments: &mut PgArguments, value: T) -> String
 where
     T: Encode<'q, Postgres> + Type<Postgres>,
 {
-    // What cannot be encoded is missing then, which PostgreSQL says.
-    let _ = arguments.add(value);
-    format!("${}", arguments.len())
+    match arguments.add(value) {
+        Ok(()) => format!("${}", arguments.len()),
+        // What cannot be encoded: PostgreSQL refuses a statement with such a parameter.
+        Err(_) => "$0".to_owned(),
+    }
 }
 
 /// Adds a statement that reads rows from `v` and gives none.

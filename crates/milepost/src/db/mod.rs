@@ -147,9 +147,7 @@ impl Db {
             Self::Sqlite { write, committed, .. } => {
                 TxConnection::Sqlite(write.begin_with("begin immediate").await?, committed.clone())
             }
-            Self::Postgres(pool) => {
-                TxConnection::Postgres(pool.begin_with("begin isolation level read committed").await?)
-            }
+            Self::Postgres(pool) => begin_postgres(pool, "begin isolation level read committed").await?,
         };
         Ok(Tx { connection, announces: false })
     }
@@ -158,9 +156,7 @@ impl Db {
     pub async fn begin_reading(&self) -> sqlx::Result<Tx> {
         let connection = match self {
             Self::Sqlite { read, committed, .. } => TxConnection::Sqlite(read.begin().await?, committed.clone()),
-            Self::Postgres(pool) => {
-                TxConnection::Postgres(pool.begin_with("begin isolation level repeatable read read only").await?)
-            }
+            Self::Postgres(pool) => begin_postgres(pool, "begin isolation level repeatable read read only").await?,
         };
         Ok(Tx { connection, announces: false })
     }
@@ -195,6 +191,14 @@ impl Db {
             Self::Postgres(pool) => pool.close().await,
         }
     }
+}
+
+/// Begins in a task of its own, which comes to its end if whoever asked gives up: the driver would leave a connection in the
+/// transaction that was just being begun, and the next one to get it would go on in there.
+async fn begin_postgres(pool: &PgPool, statement: &'static str) -> sqlx::Result<TxConnection> {
+    let pool = pool.clone();
+    let begun = tokio::spawn(async move { pool.begin_with(statement).await }).await;
+    begun.unwrap_or(Err(sqlx::Error::WorkerCrashed)).map(TxConnection::Postgres)
 }
 
 impl Tx {

@@ -33,9 +33,6 @@ pub(super) const LOCK_TIMEOUT: &str = "set lock_timeout = '5s'";
 /// What remains of SQLite's log once everything in it is in the file, in bytes. It grows beyond this while somebody
 /// reads for long, as a backup does.
 const WAL_KEPT: &str = "16777216";
-/// When SQLite folds its log into the file, in pages of 4 KiB: rarely, so that a page that is written again and again is
-/// folded in once, but before the log is larger than what is kept.
-const CHECKPOINT: &str = "4000";
 /// For how long a connection to PostgreSQL is taken to be good after it was used.
 const GOOD_FOR: Duration = Duration::from_secs(1);
 /// Prepared statements kept by each connection; some texts vary with the filters or the size of a batch.
@@ -284,9 +281,6 @@ async fn try_open_sqlite(options: SqliteConnectOptions) -> sqlx::Result<Db> {
         .pragma("secure_delete", "on")
         .busy_timeout(BUSY_TIMEOUT)
         .pragma("journal_size_limit", WAL_KEPT)
-        .pragma("wal_autocheckpoint", CHECKPOINT)
-        // Otherwise a statement of many rows makes a file in /tmp, so that it can be taken back alone.
-        .pragma("temp_store", "memory")
         .statement_cache_capacity(STATEMENT_CACHE);
     let write = SqlitePoolOptions::new()
         .max_connections(1)

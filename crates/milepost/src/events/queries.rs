@@ -94,9 +94,9 @@ pub(super) fn insert(batch: &mut Batch, events: &[StoredEvent]) {
     let insert = "insert into events (id, provider_id, job_id, kind, name, step_configuration_id, event_metadata,
              sequence, position, occurred_at, fraction, idempotency_key, request_hash, created_at, updated_at)
          select v.id, v.provider_id, v.job_id, v.kind, v.name, v.step_configuration_id, v.event_metadata,
-             v.sequence, positions.position + v.position, v.occurred_at, v.fraction, v.idempotency_key,
-             v.request_hash, v.created_at, v.updated_at
-         from v, positions";
+             v.sequence, (select position from positions) + v.position, v.occurred_at, v.fraction,
+             v.idempotency_key, v.request_hash, v.created_at, v.updated_at
+         from v";
     add_rows!(*batch, insert, events, |stored| {
         id: stored.event.id,
         provider_id: stored.provider_id,

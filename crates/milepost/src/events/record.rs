@@ -70,8 +70,8 @@ pub(super) async fn record(app: &App, admitted: &AdmittedEvent, event: NewEvent)
     let known = app.known_jobs().find(sender.provider, event.provider_job_id.as_str());
     let was_known = known.is_some();
     let mut recorded = try_record(app, sender, &event, known).await;
-    // What was known of the job may be out of date: another one may have its id by now.
-    if was_known && matches!(recorded, Err(Error::ReferenceNotFound(_))) {
+    // What was known of the job may be out of date: another one, of another configuration, may have its id by now.
+    if was_known && matches!(recorded, Err(Error::ReferenceNotFound(_) | Error::Invalid(_))) {
         recorded = try_record(app, sender, &event, None).await;
     }
     match &recorded {

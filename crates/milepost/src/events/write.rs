@@ -1,7 +1,6 @@
 //! The transaction that makes a group of events durable: lock their jobs in the order of their ids, find what was
-//! recorded before under the same keys, fold the rest into the state, write the state, take positions in the log, count
-//! the events by hours, write them, commit. A statement each, however many events there are, and of what is written on
-//! PostgreSQL a single one.
+//! recorded before under the same keys, fold the rest into the state; write the state, take positions in the log, count
+//! the events by hours and write them, all at once; commit. A statement each, however many events there are.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Instant;

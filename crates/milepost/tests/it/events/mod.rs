@@ -1,6 +1,7 @@
 //! Events: what is taken in, what is refused, and what a reader then sees.
 
 mod batches;
+mod crowds;
 mod existing_scripts;
 mod flow;
 mod groups;
