@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{self, SendRequest};
+use hyper::http::request;
 use hyper::{HeaderMap, Method, Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
@@ -47,6 +48,11 @@ impl Connection {
         Ok(())
     }
 
+    pub(crate) async fn get(&mut self, path: &str, credential: (&str, &str)) -> Result<Answer> {
+        let request = self.request(Method::GET, path, credential).body(Full::default())?;
+        self.send(request).await
+    }
+
     pub(crate) async fn post(
         &mut self,
         path: &str,
@@ -54,13 +60,16 @@ impl Connection {
         media_type: &str,
         body: Bytes,
     ) -> Result<Answer> {
-        let request = Request::builder()
-            .method(Method::POST)
-            .uri(path)
-            .header(header::HOST, self.address.to_string())
-            .header(header::CONTENT_TYPE, media_type)
-            .header(credential.0, credential.1)
-            .body(Full::new(body))?;
+        let request = self.request(Method::POST, path, credential);
+        self.send(request.header(header::CONTENT_TYPE, media_type).body(Full::new(body))?).await
+    }
+
+    fn request(&self, method: Method, path: &str, credential: (&str, &str)) -> request::Builder {
+        let host = self.address.to_string();
+        Request::builder().method(method).uri(path).header(header::HOST, host).header(credential.0, credential.1)
+    }
+
+    async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Answer> {
         if self.sender.as_ref().is_none_or(SendRequest::is_closed) {
             self.open().await?;
         }

@@ -45,7 +45,7 @@ pub(crate) struct Tally {
     pub(crate) failed: u64,
     /// Of the accepted ones, from when each was due until it was answered, in seconds.
     pub(crate) latencies: Vec<f64>,
-    /// Of those refused for being too many.
+    /// Of those refused for being too many, from when each was sent.
     pub(crate) refusals: Vec<f64>,
 }
 
@@ -112,6 +112,7 @@ impl Load {
             } else {
                 due
             };
+            let asked = Instant::now();
             let (path, media_type, body) = match self.batch {
                 1 => ("/api/v1/events", JSON, self.event(number).into()),
                 _ => ("/api/v1/events/batch", LINES, batch.clone()),
@@ -128,7 +129,7 @@ impl Load {
                 Ok(StatusCode::OK) if self.batch > 1 => tally.accepted += 1,
                 Ok(StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) => {
                     tally.too_many += 1;
-                    tally.refusals.push(from.elapsed().as_secs_f64());
+                    tally.refusals.push(asked.elapsed().as_secs_f64());
                 }
                 _ => tally.failed += 1,
             }
@@ -141,7 +142,7 @@ impl Load {
 
     fn event(&self, number: u64) -> String {
         let metadata = json!({"Density": 12.5, "Comment": "as measured"});
-        let job = format!("bench-{}", number % self.reporter.jobs);
+        let job = format!("bench-{}", number % self.reporter.job_ids.len() as u64);
         json!({"provider_job_id": job, "kind": "info", "tag": "load", "event_metadata": metadata}).to_string()
     }
 }

@@ -26,7 +26,7 @@ type Result<T, E = Failure> = std::result::Result<T, E>;
 /// Measures a Milepost server.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// What to measure; all if none is named
+    /// What to measure; all if none is named, `reads` only at a large scale
     cases: Vec<Case>,
     /// Over which database; both if none is named
     #[arg(long)]
@@ -57,14 +57,24 @@ enum Scale {
     Small,
     /// 15 seconds a condition, 2 minutes of overload
     Full,
+    /// As small, but what people look at is among 1,000,000 jobs with 20,000,000 events: an hour or two
+    Large,
 }
 
 impl Scale {
     /// The seconds of a condition, and of overload.
     fn seconds(self) -> (u64, u64) {
         match self {
-            Self::Small => (4, 20),
+            Self::Small | Self::Large => (4, 20),
             Self::Full => (15, 120),
+        }
+    }
+
+    fn many_jobs(self) -> u64 {
+        match self {
+            Self::Small => 30_000,
+            Self::Full => 100_000,
+            Self::Large => 1_000_000,
         }
     }
 }
@@ -77,7 +87,11 @@ async fn main() -> Result<()> {
     }
     let (seconds, overload) = arguments.scale.seconds();
     let or_all = |named: Vec<DatabaseKind>| if named.is_empty() { DatabaseKind::ALL.to_vec() } else { named };
-    let cases = if arguments.cases.is_empty() { Case::ALL.to_vec() } else { arguments.cases };
+    let mut cases = arguments.cases;
+    if cases.is_empty() {
+        cases.extend(Case::USUAL);
+        cases.extend((arguments.scale == Scale::Large).then_some(Case::Reads));
+    }
     let plan = Plan {
         server: arguments
             .server
@@ -89,6 +103,7 @@ async fn main() -> Result<()> {
             .map_err(|error| format!("{}: {error}", arguments.folder.display()))?,
         rounds: arguments.rounds.max(1),
         seconds: arguments.seconds.unwrap_or(seconds).max(1),
+        many_jobs: arguments.scale.many_jobs(),
         overload: Duration::from_secs(overload),
     };
     report::print_machine();

@@ -57,8 +57,10 @@ pub(crate) struct Server {
 pub(crate) struct Reporter {
     pub(crate) address: SocketAddr,
     pub(crate) key: String,
-    /// How many jobs it has under way, `bench-0` and on.
-    pub(crate) jobs: u64,
+    /// The provider's session as a cookie, for what a key may not do.
+    pub(crate) session: String,
+    /// The ids of its jobs under way, which are `bench-0` and on to itself.
+    pub(crate) job_ids: Vec<String>,
 }
 
 impl Server {
@@ -112,7 +114,7 @@ impl Server {
         let cookie = cookie.split(';').next().unwrap_or_default();
         let made = connection.post_json("/api/v1/api-keys", ("cookie", cookie), &json!({"note": "bench"})).await?;
         let key = made.json()?["key"].as_str().ok_or("no key")?.to_owned();
-        let reporter = Reporter { address: self.address, key, jobs };
+        let mut reporter = Reporter { address: self.address, key, session: cookie.to_owned(), job_ids: Vec::new() };
         let authorization = format!("Bearer {}", reporter.key);
         let key = ("authorization", authorization.as_str());
         let fields = json!([{"name": "Density", "kind": "number", "units": "HU"}, {"name": "Comment"}]);
@@ -122,7 +124,8 @@ impl Server {
         connection.post_json("/api/v1/job-configurations", key, &configuration).await?;
         for number in 0..jobs {
             let job = json!({"tag": "bench", "provider_job_id": format!("bench-{number}")});
-            connection.post_json("/api/v1/jobs", key, &job).await?;
+            let opened = connection.post_json("/api/v1/jobs", key, &job).await?.json()?;
+            reporter.job_ids.push(opened["id"].as_str().ok_or("no id")?.to_owned());
         }
         Ok(reporter)
     }
@@ -173,7 +176,11 @@ impl MemoryServer {
             .spawn()?;
         let said = BufReader::new(child.stderr.take().ok_or("the reference has no standard error")?);
         let address = tokio::task::spawn_blocking(move || find_address(said)).await??;
-        Ok(Self { child, reporter: Reporter { address, key: memory::KEY.to_owned(), jobs } })
+        let job_ids = (0..jobs).map(|number| number.to_string()).collect();
+        Ok(Self {
+            child,
+            reporter: Reporter { address, key: memory::KEY.to_owned(), session: String::new(), job_ids },
+        })
     }
 }
 

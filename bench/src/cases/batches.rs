@@ -1,10 +1,11 @@
 //! Batches of 1,000 events as lines of JSON, beside the same rows by `insert … select … from unnest(…)`, in turns.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::Plan;
+use super::{Plan, UNLIMITED, per_second};
 use crate::Result;
 use crate::load::{AS_FAST_AS_ANSWERED, Load, Tally};
 use crate::postgres::RawEvents;
@@ -16,12 +17,11 @@ const CONNECTIONS: usize = 4;
 const JOBS: u64 = 200;
 
 pub(super) async fn run(plan: &Plan, database: DatabaseKind) -> Result<Vec<Figure>> {
-    let settings = ["--event-rate", "1000000", "--event-burst", "1000000"];
-    let server = Server::start(plan, database, &settings).await?;
+    let server = Server::start(plan, database, &UNLIMITED).await?;
     let ada = server.provider("ada", JOBS).await?;
     let raw = match database {
         DatabaseKind::Sqlite => None,
-        DatabaseKind::Postgres => Some(RawEvents::beside(server.database_url()).await?),
+        DatabaseKind::Postgres => Some(Arc::new(RawEvents::beside(server.database_url()).await?)),
     };
     let length = Duration::from_secs(plan.seconds);
     let (mut ours, mut inserted) = (Vec::new(), Vec::new());
@@ -34,11 +34,10 @@ pub(super) async fn run(plan: &Plan, database: DatabaseKind) -> Result<Vec<Figur
         if too_many + failed > 0 {
             return Err(format!("{too_many} batches were refused and {failed} failed").into());
         }
-        #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
-        ours.push(accepted as f64 * f64::from(ROWS) / length.as_secs_f64());
+        ours.push(per_second(accepted, length) * f64::from(ROWS));
         if let Some(raw) = &raw {
             sleep(Duration::from_secs(1)).await;
-            inserted.push(raw.unnest(CONNECTIONS, ROWS.into(), JOBS, length).await?);
+            inserted.push(raw.unnest(CONNECTIONS, ROWS.into(), length).await?);
         }
     }
     let median = |rates: &[f64]| format!("{:.0}/s", percentile(rates, 0.5));

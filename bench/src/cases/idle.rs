@@ -1,5 +1,5 @@
-//! A server that nobody asks for anything: how long it takes to be ready, over a database that is there, and what it holds
-//! in memory.
+//! A server that nobody asks for anything: how long it takes to be ready, over a database that is made for it, and what it
+//! holds in memory.
 
 use std::time::Duration;
 

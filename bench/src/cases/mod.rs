@@ -4,7 +4,9 @@ mod batches;
 mod fairness;
 mod idle;
 mod overload;
+mod reads;
 mod singles;
+mod watchers;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,6 +16,15 @@ use clap::ValueEnum;
 use crate::Result;
 use crate::report::Figure;
 use crate::server::DatabaseKind;
+
+/// So that rates do not limit what is measured.
+const UNLIMITED: [&str; 4] = ["--event-rate", "1000000", "--event-burst", "1000000"];
+
+/// How many of something there were a second.
+#[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
+fn per_second(count: u64, length: Duration) -> f64 {
+    count as f64 / length.as_secs_f64()
+}
 
 /// What is the same for all cases.
 #[derive(Debug)]
@@ -26,6 +37,8 @@ pub(crate) struct Plan {
     pub(crate) rounds: u32,
     /// How long a condition lasts each time.
     pub(crate) seconds: u64,
+    /// The jobs of a database that has many.
+    pub(crate) many_jobs: u64,
     /// How long the server is asked for more than it can take.
     pub(crate) overload: Duration,
 }
@@ -40,12 +53,18 @@ pub(crate) enum Case {
     Fairness,
     /// Three times as much as the server can take
     Overload,
+    /// What people look at, among many jobs and among 10,000
+    Reads,
+    /// Ten thousand live streams
+    Watchers,
     /// A server that nobody asks for anything
     Idle,
 }
 
 impl Case {
-    pub(crate) const ALL: [Self; 5] = [Self::Idle, Self::Singles, Self::Batches, Self::Fairness, Self::Overload];
+    /// What is measured where nothing is named: all but reads, which are worth their time among many jobs only.
+    pub(crate) const USUAL: [Self; 6] =
+        [Self::Idle, Self::Singles, Self::Batches, Self::Watchers, Self::Fairness, Self::Overload];
 
     pub(crate) async fn run(self, plan: &Plan, database: DatabaseKind) -> Result<Vec<Figure>> {
         match self {
@@ -53,6 +72,8 @@ impl Case {
             Self::Batches => batches::run(plan, database).await,
             Self::Fairness => fairness::run(plan, database).await,
             Self::Overload => overload::run(plan, database).await,
+            Self::Reads => reads::run(plan, database).await,
+            Self::Watchers => watchers::run(plan, database).await,
             Self::Idle => idle::run(plan, database).await,
         }
     }

@@ -1,5 +1,5 @@
 //! Three times as much as the server can take: it must go on recording nearly as much as at its best, refuse the rest at
-//! once, and hold no more memory for it. The server has one processor and the load generator the other.
+//! once, and hold no more memory for it. The server has one processor and the load generator the other, which PostgreSQL shares.
 
 use std::process::{Command, Stdio};
 use std::thread::available_parallelism;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::Plan;
+use super::{Plan, UNLIMITED, per_second};
 use crate::Result;
 use crate::load::{AS_FAST_AS_ANSWERED, Load, Tally};
 use crate::report::{Figure, Reach, milliseconds, percentile, print_row, rate};
@@ -21,10 +21,11 @@ const CONNECTIONS: usize = 64;
 /// More than the places that the server has for one provider.
 const FLOOD_CONNECTIONS: usize = 3000;
 const FLOOD: f64 = 3.0;
+/// The share of the flood that has to be sent for it to be one.
+const ENOUGH: f64 = 0.9;
 
 pub(super) async fn run(plan: &Plan, database: DatabaseKind) -> Result<Vec<Figure>> {
-    let settings = ["--event-rate", "1000000", "--event-burst", "1000000"];
-    let server = Server::start_on(plan, database, &settings, Some(SERVER_PROCESSOR)).await?;
+    let server = Server::start_on(plan, database, &UNLIMITED, Some(SERVER_PROCESSOR)).await?;
     let ada = server.provider("ada", JOBS).await?;
     let _generator = Pinned::to(GENERATOR_PROCESSOR)?;
     let peak_length = Duration::from_secs(plan.seconds.max(5));
@@ -50,6 +51,10 @@ pub(super) async fn run(plan: &Plan, database: DatabaseKind) -> Result<Vec<Figur
     print_row(&format!("overload, {database}"), &figures);
     let case = format!("three times what it can take, {}s, {database}", plan.overload.as_secs());
     let of = |what, value, reach| Figure::new(case.clone(), what, vec![value], reach);
+    let sent = per_second(tally.sent(), plan.overload) / (peak_rate * FLOOD);
+    if sent < ENOUGH {
+        return Err(format!("the generator sent {sent:.2} of what it should have").into());
+    }
     let goodput = per_second(tally.accepted, plan.overload) / peak_rate;
     let refusal = percentile(&tally.refusals, 0.5) * 1000.0;
     Ok(vec![
@@ -91,9 +96,4 @@ async fn load(reporter: &Reporter, rate: f64, connections: usize, length: Durati
     let (reporter, start) = (reporter.clone(), Instant::now() + Duration::from_secs(1));
     let lead = Duration::from_secs(1);
     Load { reporter, rate, batch: 1, connections, start, lead, length }.begin().finish().await
-}
-
-#[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
-fn per_second(count: u64, length: Duration) -> f64 {
-    count as f64 / length.as_secs_f64()
 }

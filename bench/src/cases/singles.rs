@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::Plan;
+use super::{Plan, UNLIMITED, per_second};
 use crate::Result;
 use crate::load::{AS_FAST_AS_ANSWERED, Load, Tally};
 use crate::postgres::RawEvents;
@@ -15,8 +15,6 @@ use crate::server::{DatabaseKind, MemoryServer, Reporter, Server};
 
 const CONNECTIONS: usize = 64;
 const JOBS: u64 = 200;
-/// So that rates do not limit what is measured.
-const UNLIMITED: [&str; 4] = ["--event-rate", "1000000", "--event-burst", "1000000"];
 /// Until prepared statements and caches are warm.
 const LEAD: Duration = Duration::from_secs(1);
 
@@ -24,26 +22,35 @@ pub(super) async fn run(plan: &Plan, database: DatabaseKind) -> Result<Vec<Figur
     let server = Server::start(plan, database, &UNLIMITED).await?;
     let grouping = server.provider("ada", JOBS).await?;
     let memory = MemoryServer::start(JOBS).await?;
-    let alone = Server::start(plan, database, &[&UNLIMITED[..], &["--event-group", "1"]].concat()).await?;
-    let by_itself = alone.provider("ada", JOBS).await?;
-    let raw = match database {
-        DatabaseKind::Sqlite => None,
-        DatabaseKind::Postgres => Some(RawEvents::beside(server.database_url()).await?),
+    let beside = match database {
+        DatabaseKind::Sqlite => {
+            let alone = Server::start(plan, database, &[&UNLIMITED[..], &["--event-group", "1"]].concat()).await?;
+            let reporter = alone.provider("ada", JOBS).await?;
+            Beside::Ungrouped { _server: alone, reporter }
+        }
+        DatabaseKind::Postgres => Beside::Pgbench(RawEvents::beside(server.database_url()).await?),
     };
     let length = Duration::from_secs(plan.seconds);
-    let (mut ours, mut from_memory, mut ungrouped, mut inserted) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..plan.rounds {
-        ours.push(measure(&grouping, length).await?);
-        from_memory.push(measure(&memory.reporter, length).await?);
-        ungrouped.push(measure(&by_itself, length).await?);
-        if let Some(raw) = &raw {
-            sleep(Duration::from_secs(1)).await;
-            inserted.push(raw.pgbench(CONNECTIONS, JOBS, length)?);
+    // Jobs have their first events.
+    measure(&grouping, LEAD).await?;
+    let (mut ours, mut from_memory, mut compared) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..plan.rounds {
+        // Every other round the other way round, so that none always comes after the same.
+        let mut turns = [0, 1, 2];
+        if round % 2 == 1 {
+            turns.reverse();
+        }
+        for turn in turns {
+            match turn {
+                0 => ours.push(measure(&grouping, length).await?),
+                1 => from_memory.push(measure(&memory.reporter, length).await?),
+                _ => compared.push(beside.measure(length).await?),
+            }
         }
     }
     print_rates(&format!("one event a request, {database}"), &ours);
     print_rates("  answered from memory", &from_memory);
-    print_rates("  a commit for each event", &ungrouped);
+    print_rates(beside.name(), &compared);
     let case = format!("one event a request, durable, {database}");
     let to = |what, reference: &[f64], reach| {
         let ratios = ours.iter().zip(reference).map(|(ours, reference)| ours / reference).collect();
@@ -52,16 +59,38 @@ pub(super) async fn run(plan: &Plan, database: DatabaseKind) -> Result<Vec<Figur
     Ok(match database {
         DatabaseKind::Sqlite => vec![
             to("× answered from memory", &from_memory, Reach::AtLeast(0.25)),
-            to("× a commit for each event", &ungrouped, Reach::AtLeast(8.0)),
+            to("× a commit for each event", &compared, Reach::AtLeast(8.0)),
         ],
-        DatabaseKind::Postgres => {
-            print_rates("  pgbench, one row a transaction", &inserted);
-            vec![
-                to("× pgbench inserting the rows", &inserted, Reach::AtLeast(1.6)),
-                to("× answered from memory", &from_memory, Reach::AtLeast(0.4)),
-            ]
-        }
+        DatabaseKind::Postgres => vec![
+            to("× pgbench inserting the rows", &compared, Reach::AtLeast(1.6)),
+            to("× answered from memory", &from_memory, Reach::AtLeast(0.4)),
+        ],
     })
+}
+
+/// What a database is compared with.
+enum Beside {
+    Ungrouped { _server: Server, reporter: Reporter },
+    Pgbench(RawEvents),
+}
+
+impl Beside {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Ungrouped { .. } => "  a commit for each event",
+            Self::Pgbench(_) => "  pgbench, one row a transaction",
+        }
+    }
+
+    async fn measure(&self, length: Duration) -> Result<f64> {
+        match self {
+            Self::Ungrouped { reporter, .. } => measure(reporter, length).await,
+            Self::Pgbench(raw) => {
+                sleep(Duration::from_secs(1)).await;
+                raw.pgbench(CONNECTIONS, length)
+            }
+        }
+    }
 }
 
 /// Events a second of 64 connections that send the next as soon as they are answered.
@@ -74,8 +103,7 @@ async fn measure(reporter: &Reporter, length: Duration) -> Result<f64> {
     if too_many + failed > 0 {
         return Err(format!("{too_many} events were refused and {failed} failed").into());
     }
-    #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
-    Ok(accepted as f64 / length.as_secs_f64())
+    Ok(per_second(accepted, length))
 }
 
 fn print_rates(what: &str, rates: &[f64]) {

@@ -170,7 +170,8 @@ impl Gates {
         };
         let workers = available_parallelism().map_or(1, usize::from).try_into().unwrap_or(u32::MAX);
         // Streams leave connections to the rest.
-        let streams = limits.max_connections.get().div_ceil(2);
+        let connections = limits.max_connections.get();
+        let streams = (connections - connections.div_ceil(4)).max(1);
         Self {
             writes: Gate::new(Work::Writes, room(writers, 8192), room(writers_each, 1024)),
             lookups: Gate::new(Work::Writes, room(6, 8192), room(2, 1024)),

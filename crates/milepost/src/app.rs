@@ -3,9 +3,9 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::{StatusCode, Uri};
-use axum::middleware;
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Router, routing};
 use chrono::TimeDelta;
@@ -28,9 +28,9 @@ use crate::caller::find_caller;
 use crate::config::Settings;
 use crate::db::{Db, on};
 use crate::error::{Cause, Error, Result};
-use crate::events::{Commits, EventRates, KnownJobs};
+use crate::events::{Commits, EventRates, JobStates, KnownJobs};
 use crate::headers::complete_answer;
-use crate::https::require_https;
+use crate::https::insist_on_https;
 use crate::live::Hub;
 use crate::observe::metrics::Metrics;
 use crate::observe::traces::Traces;
@@ -64,6 +64,7 @@ struct Inner {
     event_rates: EventRates,
     commits: Commits,
     known_jobs: KnownJobs,
+    job_states: JobStates,
     hub: Hub,
     metrics: Metrics,
     traces: Traces,
@@ -86,7 +87,7 @@ impl App {
         let gates = Gates::new(&db, &settings.limits);
         let passwords = Passwords::new(gates.passwords.clone());
         let event_rates = EventRates::new(&settings.limits, clock.clone());
-        let commits = Commits::new(&db, &settings.limits);
+        let commits = Commits::new(&settings.limits);
         let uses = Uses::default();
         let stopping = CancellationToken::new();
         Self(Arc::new(Inner {
@@ -99,6 +100,7 @@ impl App {
             event_rates,
             commits,
             known_jobs: KnownJobs::default(),
+            job_states: JobStates::default(),
             hub,
             metrics,
             traces,
@@ -141,6 +143,12 @@ impl App {
     #[must_use]
     pub fn event_rates(&self) -> &EventRates {
         &self.0.event_rates
+    }
+
+    /// The states of jobs that events were written of lately.
+    #[must_use]
+    pub fn job_states(&self) -> &JobStates {
+        &self.0.job_states
     }
 
     /// The events that wait to be written.
@@ -232,18 +240,34 @@ pub(crate) fn router(app: App) -> Router {
         .layer(
             // The outermost first, all in one layer: a route that is asked copies all layers that were put on it singly.
             ServiceBuilder::new()
-                .layer(middleware::from_fn_with_state(app.clone(), complete_answer))
-                .layer(middleware::from_fn_with_state(app.clone(), find_caller))
-                .layer(middleware::from_fn_with_state(app.clone(), watch_request))
-                .layer(middleware::from_fn_with_state(app.clone(), answer_in_time))
-                .layer(middleware::from_fn_with_state(app.clone(), require_https))
-                .layer(middleware::from_fn(require_one_host))
-                .layer(middleware::from_fn_with_state(app.clone(), refuse_other_origins))
+                .layer(middleware::from_fn_with_state(app.clone(), receive))
                 // What is compressed in another way comes through as it is, and is refused by whoever reads it.
                 .layer(RequestDecompressionLayer::new().pass_through_unaccepted(true))
                 .layer(CatchPanicLayer::custom(|_| Error::internal("a handler panicked").into_response())),
         )
         .with_state(app)
+}
+
+/// What every request goes through on its way to its handler, and its answer on the way back. Layers of their own would each
+/// copy and move all that lies within them, for each request.
+async fn receive(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let is_data = request.uri().path().starts_with(API);
+    find_caller(&app, &mut request);
+    let answer = async |request| match refuse(&app, &request) {
+        Some(refusal) => refusal,
+        None => next.run(request).await,
+    };
+    let mut response = watch_request(&app, request, |request| answer_in_time(&app, request, answer)).await;
+    complete_answer(&app, is_data, &mut response);
+    response
+}
+
+/// The answer to a request that is refused whatever it asks for.
+fn refuse(app: &App, request: &Request) -> Option<Response> {
+    insist_on_https(app, request).or_else(|| {
+        let checked = require_one_host(request).and_then(|()| refuse_other_origins(app, request));
+        checked.err().map(IntoResponse::into_response)
+    })
 }
 
 /// The page that reads the document; what it does not have is not found as everywhere.

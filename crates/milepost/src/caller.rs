@@ -2,11 +2,9 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
+use axum::extract::{ConnectInfo, FromRequestParts, Request};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use axum::middleware::Next;
-use axum::response::Response;
 use ipnet::IpNet;
 
 use crate::app::App;
@@ -71,12 +69,11 @@ fn parse_address(text: &str) -> Option<IpAddr> {
 }
 
 /// Finds out where a request comes from, for all that ask later.
-pub(crate) async fn find_caller(State(app): State<App>, mut request: Request, next: Next) -> Response {
+pub(crate) fn find_caller(app: &App, request: &mut Request) {
     if let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>() {
         let caller = Caller::find(peer.ip(), request.headers(), &app.settings().trusted_proxies);
         request.extensions_mut().insert(caller);
     }
-    next.run(request).await
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Caller {

@@ -1,11 +1,9 @@
 //! The headers that every answer carries, whoever makes it: what a browser may do with it, and who may keep it.
 
-use axum::extract::{Request, State};
 use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use axum::middleware::Next;
 use axum::response::Response;
 
-use crate::app::{API, App};
+use crate::app::App;
 
 /// Of an answer that is data a browser loads nothing and no site frames it. The page and its reader have their own.
 const DATA_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
@@ -32,14 +30,11 @@ pub(crate) fn complete(headers: &mut HeaderMap, is_https: bool) {
     }
 }
 
-/// Completes each answer; data is kept by nobody, whatever its handler says.
-pub(crate) async fn complete_answer(State(app): State<App>, request: Request, next: Next) -> Response {
-    let is_data = request.uri().path().starts_with(API);
-    let mut response = next.run(request).await;
+/// Completes an answer; data is kept by nobody, whatever its handler says.
+pub(crate) fn complete_answer(app: &App, is_data: bool, response: &mut Response) {
     let headers = response.headers_mut();
     if is_data {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     complete(headers, app.settings().is_https());
-    response
 }

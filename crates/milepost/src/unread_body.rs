@@ -9,9 +9,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderValue, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
@@ -81,10 +80,14 @@ impl Drop for Lent {
 /// Where the commit itself is what it waits for, the database carries it out or not as a whole, and nobody was told
 /// either way: a client that sends the event again under its idempotency key gets the one event. Watchers may be told half
 /// a second later. The time of a stream ends with its beginning.
-pub(crate) async fn answer_in_time(State(app): State<App>, request: Request, next: Next) -> Response {
+pub(crate) async fn answer_in_time<F: Future<Output = Response>>(
+    app: &App,
+    request: Request,
+    answer: impl FnOnce(Request) -> F,
+) -> Response {
     let returned = Returned::default();
     let lend = |body| Body::new(Lent { body, is_awaited: false, is_at_end: false, returned: returned.clone() });
-    let answered = timeout(app.settings().limits.request_timeout, next.run(request.map(lend))).await;
+    let answered = timeout(app.settings().limits.request_timeout, answer(request.map(lend))).await;
     let unread = returned.lock().unwrap_or_else(PoisonError::into_inner).take();
     match (answered, unread) {
         (Ok(response), None) => response,

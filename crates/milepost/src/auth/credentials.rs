@@ -15,7 +15,7 @@ use super::uses::note_use;
 use super::{Role, Viewer};
 use crate::app::App;
 use crate::config::Settings;
-use crate::db::{Db, On, Select, on, sql};
+use crate::db::{Batch, Db, On, Select, expect_rows, on, sql};
 use crate::error::{Error, Result};
 use crate::sessions::IS_ALIVE;
 use crate::sources::random_bytes;
@@ -213,6 +213,13 @@ pub async fn valid_keys<'a>(
         .fetch_all(on)
         .await?;
     Ok(valid.into_iter().map(|(id,)| id).collect())
+}
+
+/// Expects these keys to be valid.
+pub(crate) fn expect_valid_keys(batch: &mut Batch, ids: &[Uuid], now: DateTime<Utc>) {
+    let valid = "select k.id from v join api_keys k on k.id = v.id join users u on u.id = k.user_id
+         where u.disabled_at is null and (k.expires_at is null or k.expires_at > v.now)";
+    expect_rows!(*batch, ids.len(), valid, ids, |id| { id: *id, now: now });
 }
 
 /// Looks again whether credentials that were valid are so still, and until when: what streams ask once they are

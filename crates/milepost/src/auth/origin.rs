@@ -1,30 +1,28 @@
 //! A page of another origin must not act with the cookie of ours: its unsafe requests are refused.
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderMap, Method, Version, header};
-use axum::middleware::Next;
-use axum::response::Response;
 use url::{Origin, Url};
 
 use crate::app::App;
 use crate::error::{Error, Result};
 
 /// Refuses an unsafe request that a browser sent for a page of another origin.
-pub async fn refuse_other_origins(State(app): State<App>, request: Request, next: Next) -> Result<Response> {
+pub fn refuse_other_origins(app: &App, request: &Request) -> Result<()> {
     let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     if safe || is_own_origin(request.headers(), &app.settings().public_url) {
-        return Ok(next.run(request).await);
+        return Ok(());
     }
     Err(Error::Forbidden("This request comes from a page of another site."))
 }
 
 /// Refuses a request of HTTP/1.1 that does not name one host: what stands in front of us may have read another than we.
-pub async fn require_one_host(request: Request, next: Next) -> Result<Response> {
+pub fn require_one_host(request: &Request) -> Result<()> {
     let hosts = request.headers().get_all(header::HOST).iter().count();
     if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {
         return Err(Error::BadRequest);
     }
-    Ok(next.run(request).await)
+    Ok(())
 }
 
 /// Browsers send `Sec-Fetch-Site`, older ones `Origin`; programs send neither and are accepted.

@@ -1,13 +1,15 @@
-//! `milepost rebuild`: recomputes all derived state from the events: jobs and their steps, and how many events came in
-//! each hour. It may run beside a server: each job is locked while it is mended.
+//! `milepost rebuild`: recomputes all derived state from the events: jobs and their steps, how many events came in
+//! each hour, and how many jobs are how. It may run beside a server: each job is locked while it is mended.
 
 use clap::Args;
 use uuid::Uuid;
 
 use super::terminal::{count, say};
 use super::{DatabaseArgs, Failure, Outcome};
-use crate::error::Error;
+use crate::app::App;
+use crate::error::{Error, Result};
 use crate::events::hours;
+use crate::jobs::counts;
 use crate::jobs::rebuild::{check, job_ids_after, mend};
 
 /// How many jobs are listed at once.
@@ -44,7 +46,7 @@ impl Rebuild {
         }
         for provider in hours::provider_ids(app.db()).await? {
             let done =
-                if self.check { hours::check(&app, provider).await } else { hours::mend(&app, provider).await };
+                if self.check { check_counts(&app, provider).await } else { mend_counts(&app, provider).await };
             let differing = done.map_err(|error| failed_at("provider", provider, error))?;
             for difference in differing {
                 differences += 1;
@@ -63,7 +65,15 @@ impl Rebuild {
     }
 }
 
-/// What keeps a job or a provider's hours from being recomputed.
+async fn check_counts(app: &App, provider: Uuid) -> Result<Vec<String>> {
+    Ok([hours::check(app, provider).await?, counts::check(app, provider).await?].concat())
+}
+
+async fn mend_counts(app: &App, provider: Uuid) -> Result<Vec<String>> {
+    Ok([hours::mend(app, provider).await?, counts::mend(app, provider).await?].concat())
+}
+
+/// What keeps a job or a provider's counts from being recomputed.
 fn failed_at(what: &str, id: Uuid, error: Error) -> Failure {
     Failure(format!("{what} {id}: {}", Failure::from(error)))
 }

@@ -177,8 +177,17 @@ const KEYS: [&str; 23] = [
     "retention_action",
 ];
 /// The variables that are no settings of a server's.
-const OTHER_VARIABLES: [&str; 5] =
-    ["MILEPOST_CONFIG", "MILEPOST_LOG", "MILEPOST_URL", "MILEPOST_API_KEY", "MILEPOST_TEST_POSTGRES_URL"];
+const OTHER_VARIABLES: [&str; 9] = [
+    "MILEPOST_CONFIG",
+    "MILEPOST_LOG",
+    "MILEPOST_URL",
+    "MILEPOST_API_KEY",
+    "MILEPOST_JOB",
+    "MILEPOST_SPOOL",
+    "MILEPOST_SPOOL_LIMIT",
+    "MILEPOST_DISABLED",
+    "MILEPOST_TEST_POSTGRES_URL",
+];
 /// What all variables begin with.
 const PREFIX: &str = "MILEPOST_";
 

@@ -19,7 +19,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 pub use backup::{BackupError, Copied, back_up, restore};
-pub(crate) use bulk::{Batch, add_rows, fetch_for_rows, insert_rows};
+pub(crate) use bulk::{Batch, add_rows, expect_rows, fetch_for_rows, insert_rows};
 pub use migrations::{Applied, MigrationStatus, PendingMigration};
 pub(crate) use open::in_words;
 pub use open::{DatabaseUrl, OpenError};
@@ -161,6 +161,24 @@ impl Db {
         Ok(Tx { connection, announces: false })
     }
 
+    /// Statements that are yet to be written in a transaction of their own.
+    pub(crate) fn batch(&self) -> Batch {
+        Batch::alone(self)
+    }
+
+    /// Makes a batch durable. False: something was not as expected, and nothing is written.
+    pub(crate) async fn write(&self, batch: Batch) -> sqlx::Result<bool> {
+        if let Self::Postgres(pool) = self {
+            return batch.run_on_postgres(&mut *pool.acquire().await?).await;
+        }
+        let mut tx = self.begin().await?;
+        let holds = batch.run(&mut tx).await?;
+        if holds {
+            tx.commit().await?;
+        }
+        Ok(holds)
+    }
+
     /// Whether the database answers, and may be written to as far as can be told without writing.
     pub async fn ping(&self) -> sqlx::Result<()> {
         match self {
@@ -213,6 +231,22 @@ impl Tx {
         }
     }
 
+    /// What finds the ids of the jobs that some text in lower case, of three letters or more, is in: SQL that ends before a
+    /// value in parentheses, and the value.
+    #[must_use]
+    pub fn jobs_with_text(&self, text: &str) -> (&'static str, String) {
+        match self.connection {
+            TxConnection::Sqlite(..) => (
+                "select job_texts.job_id from job_trigrams cross join job_texts on job_texts.number = job_trigrams.rowid
+                 where job_trigrams match",
+                format!("\"{}\"", text.replace('"', "\"\"")),
+            ),
+            TxConnection::Postgres(_) => {
+                ("select found.id from jobs as found where found.search_text like", containing(text))
+            }
+        }
+    }
+
     /// The beginning of the hour of a time column, UTC, in SQL.
     #[must_use]
     pub fn hour_of(&self, column: &str) -> String {
@@ -222,9 +256,27 @@ impl Tx {
         }
     }
 
+    /// The beginning of the quarter of an hour of a time column, UTC, in SQL.
+    #[must_use]
+    pub fn quarter_of(&self, column: &str) -> String {
+        match self.connection {
+            TxConnection::Sqlite(..) => format!(
+                "substr({column}, 1, 13) || printf(':%02d:00+00:00', cast(substr({column}, 15, 2) as integer) / 15 * 15)"
+            ),
+            TxConnection::Postgres(_) => format!("date_bin('15 minutes', {column}, 'epoch')"),
+        }
+    }
+
     /// Statements that are yet to be written together.
     pub(crate) fn batch(&self) -> Batch {
         Batch::of(self)
+    }
+
+    /// Takes the next `count` positions of a log, for the caller's own entries in it.
+    pub async fn take_positions(&mut self, log: Log, count: i64) -> sqlx::Result<()> {
+        let mut batch = self.batch();
+        batch.take_positions(log, count);
+        batch.run(self).await.map(drop)
     }
 
     /// Makes all of it durable, then tells the readers of the logs if it wrote to one.
@@ -242,6 +294,13 @@ impl Tx {
     }
 }
 
+/// The pattern of `like` for text that contains this one.
+#[must_use]
+pub fn containing(text: &str) -> String {
+    let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    format!("%{escaped}%")
+}
+
 /// A log whose entries carry positions in the order of their commits, see `log_positions` in the schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type)]
 #[sqlx(type_name = "text", rename_all = "lowercase")]
@@ -250,21 +309,6 @@ pub enum Log {
     Events,
     /// Changes of what somebody may see.
     Access,
-}
-
-/// Takes the next `count` positions of a log and returns the last of them. To be called last in a transaction: from
-/// here to the commit all others wait, which is what makes the positions follow the order of the commits.
-pub async fn take_positions(tx: &mut Tx, log: Log, count: i64) -> sqlx::Result<i64> {
-    tx.announces = true;
-    let update = "update log_positions set position = position + $2 where log = $1 returning position";
-    match &mut tx.connection {
-        TxConnection::Sqlite(tx, _) => sqlx::query_scalar(update).bind(log).bind(count).fetch_one(&mut **tx).await,
-        // Its readers are told with the commit.
-        TxConnection::Postgres(tx) => {
-            let update = sql!("{update}, pg_notify($3, '')");
-            sqlx::query_scalar(update).bind(log).bind(count).bind(CHANNEL).fetch_one(&mut **tx).await
-        }
-    }
 }
 
 /// Where a log has got to: everything up to here is committed.
@@ -288,9 +332,12 @@ pub async fn record_access_changes(
 ) -> sqlx::Result<()> {
     let subjects: Vec<Uuid> = subject_ids.into_iter().collect();
     let Ok(count @ 1..) = i64::try_from(subjects.len()) else { return Ok(()) };
-    let first = take_positions(tx, Log::Access, count).await? - count + 1;
-    let rows: Vec<(i64, Uuid)> = (first..).zip(subjects).collect();
     let mut batch = tx.batch();
-    insert_rows!(batch, "access_changes", rows, "", |row| { position: row.0, subject_id: row.1, created_at: now });
-    batch.run(tx).await
+    batch.take_positions(Log::Access, count);
+    // Counted from the last position that is taken.
+    let rows: Vec<(i64, Uuid)> = (1 - count..).zip(subjects).collect();
+    let insert = "insert into access_changes (position, subject_id, created_at)
+         select positions.position + v.position, v.subject_id, v.created_at from v, positions";
+    add_rows!(batch, insert, rows, |row| { position: row.0, subject_id: row.1, created_at: now });
+    batch.run(tx).await.map(drop)
 }

@@ -33,6 +33,11 @@ pub(super) const LOCK_TIMEOUT: &str = "set lock_timeout = '5s'";
 /// What remains of SQLite's log once everything in it is in the file, in bytes. It grows beyond this while somebody
 /// reads for long, as a backup does.
 const WAL_KEPT: &str = "16777216";
+/// After how many pages its log is folded into SQLite's file, twice as many as is usual: the same pages are written
+/// again and again. With what a transaction adds it stays within [`WAL_KEPT`].
+const WAL_FOLDED: &str = "2000";
+/// How much of its file SQLite's writer keeps in memory, in KiB: all that the jobs under way take, usually.
+const WRITER_CACHE: &str = "-16384";
 /// For how long a connection to PostgreSQL is taken to be good after it was used.
 const GOOD_FOR: Duration = Duration::from_secs(1);
 /// Prepared statements kept by each connection; some texts vary with the filters or the size of a batch.
@@ -291,7 +296,7 @@ async fn try_open_sqlite(options: SqliteConnectOptions) -> sqlx::Result<Db> {
         // A full disk makes SQLite roll back by itself, which the driver does not notice: such a connection would refuse
         // every transaction from then on.
         .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
-        .connect_with(options.clone())
+        .connect_with(options.clone().pragma("cache_size", WRITER_CACHE).pragma("wal_autocheckpoint", WAL_FOLDED))
         .await?;
     let read = SqlitePoolOptions::new()
         .max_connections(SQLITE_READERS)

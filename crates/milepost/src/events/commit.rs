@@ -1,42 +1,45 @@
 //! Group commit: what waits to be written is written together and becomes durable with one commit, however many requests
-//! it came by. Nobody waits for a group to fill: a writer that is free takes what is there, and while it writes the next
-//! group gathers.
+//! it came by. Nobody waits for a group to fill: the writer takes what is there, and while it writes the next group gathers.
+//! A process has one writer: a second would make the groups smaller, and wait for the first one's commit anyway.
 //!
 //! Providers take turns in a group, so that one that floods waits behind itself. How much may wait is limited where
 //! requests are let in (`admission.rs`). Each request is answered after its own commit; an event that cannot be written
 //! fails alone.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use uuid::Uuid;
 
 use super::record::{Accepted, Recorded};
-use super::write::write;
+use super::write::{Attempt, Way, write};
 use crate::admission::{PATIENCE, Refusal, Work, refuse};
 use crate::app::App;
 use crate::auth::ProviderId;
 use crate::config::Limits;
-use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::observe::metrics::Present;
 
 /// How many events of a provider come into a group before the next provider's do.
 const SHARE: usize = 32;
 
+/// How many groups that need their jobs locked are written beside the others.
+const BESIDE: usize = 4;
+
 /// What is said of events that could not be written for now.
 pub(super) const AWAY: Error = Error::Busy("The database cannot be reached at the moment; try again.");
 
-/// What waits to be written, and how many are writing.
+/// What waits to be written.
 #[derive(Debug)]
 pub struct Commits {
     queue: Mutex<Queue>,
-    /// How many groups are written at once.
-    writers: usize,
     /// With so many events a group is full.
     group: usize,
+    /// A permit for each group that is written beside the others.
+    beside: Arc<Semaphore>,
 }
 
 #[derive(Debug, Default)]
@@ -44,7 +47,7 @@ struct Queue {
     waiting: HashMap<Uuid, VecDeque<Submission>>,
     /// Whose turn it is next, of the providers that wait.
     turns: VecDeque<Uuid>,
-    writing: usize,
+    is_writing: bool,
 }
 
 /// Events of a request, which are written together.
@@ -60,35 +63,28 @@ struct Submission {
 impl Commits {
     /// Nothing waits yet.
     #[must_use]
-    pub fn new(db: &Db, limits: &Limits) -> Self {
-        // SQLite has one writer. On PostgreSQL a second one prepares its group while the first one's is made durable.
-        let writers = match db {
-            Db::Sqlite { .. } => 1,
-            Db::Postgres(_) => 2,
-        };
+    pub fn new(limits: &Limits) -> Self {
         let group = usize::try_from(limits.event_group.get()).unwrap_or(usize::MAX);
-        Self { queue: Mutex::default(), writers, group }
+        Self { queue: Mutex::default(), group, beside: Arc::new(Semaphore::new(BESIDE)) }
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets events wait. True: a writer has to be started for them.
+    /// Lets events wait. True: the writer has to be started for them.
     fn add(&self, submission: Submission) -> bool {
         let mut queue = self.queue();
         queue.add(submission);
-        let is_free = queue.writing < self.writers;
-        queue.writing += usize::from(is_free);
-        is_free
+        !mem::replace(&mut queue.is_writing, true)
     }
 
-    /// The next group; none: the writer that asks has ended.
+    /// The next group; none: the writer has ended.
     fn next_group(&self) -> Option<Vec<Submission>> {
         let mut queue = self.queue();
         let group = queue.take(self.group);
         if group.is_empty() {
-            queue.writing -= 1;
+            queue.is_writing = false;
             return None;
         }
         Some(group)
@@ -154,17 +150,29 @@ pub(super) async fn commit(app: &App, provider: ProviderId, events: Vec<Accepted
 /// Writes one group after the other until nothing waits.
 async fn write_groups(app: App) {
     while let Some(group) = app.commits().next_group() {
-        // In a task of its own, so that a group that panics is not the end of the writer.
-        let written = tokio::spawn(write_group(app.clone(), group)).await;
-        if let Err(error) = written {
-            Error::internal(error.to_string()).log();
-        }
+        let Some(unwritten) = settle_guarded(&app, group, Way::IfUnchanged).await else { continue };
+        // Somebody else may hold one of its jobs for a while, or what fails has to be found: the next groups do not wait.
+        let app = app.clone();
+        let turn = app.commits().beside.clone().acquire_owned().await;
+        tokio::spawn(async move {
+            settle_guarded(&app, unwritten, Way::Locked).await;
+            drop(turn);
+        });
     }
 }
 
-/// Writes a group and answers those who wait for it. Whoever does not wait any more was told that nothing is recorded, or
-/// nothing at all, and so nothing is.
-async fn write_group(app: App, group: Vec<Submission>) {
+/// The same as [`settle`], in a task of its own, so that a group that panics is not the end of the writer.
+async fn settle_guarded(app: &App, group: Vec<Submission>, way: Way) -> Option<Vec<Submission>> {
+    let app = app.clone();
+    tokio::spawn(async move { settle(&app, group, way).await }).await.unwrap_or_else(|error| {
+        Error::internal(error.to_string()).log();
+        None
+    })
+}
+
+/// Writes a group and answers those who wait for it; what cannot be written in this way comes back. Whoever does not wait
+/// any more was told that nothing is recorded, or nothing at all, and so nothing is.
+async fn settle(app: &App, group: Vec<Submission>, way: Way) -> Option<Vec<Submission>> {
     let (mut timely, late): (Vec<Submission>, Vec<Submission>) =
         group.into_iter().partition(|submission| submission.since.elapsed() <= PATIENCE);
     for Submission { events, answer, .. } in late {
@@ -173,19 +181,21 @@ async fn write_group(app: App, group: Vec<Submission>) {
     let answers = loop {
         timely.retain(|submission| !submission.answer.is_closed());
         if timely.is_empty() {
-            return;
+            return None;
         }
         let events: Vec<&Accepted> = timely.iter().flat_map(|submission| &submission.events).collect();
         let are_awaited = || timely.iter().all(|submission| !submission.answer.is_closed());
-        match write(&app, &events, are_awaited).await {
-            Ok(Some(answers)) => break answers,
-            Ok(None) => {}
+        match write(app, &events, way, are_awaited).await {
+            Ok(Attempt::Written(answers)) => break answers,
+            Ok(Attempt::Unawaited) => {}
+            Ok(Attempt::Changed) => return Some(timely),
             Err(error) if events.len() == 1 || matches!(error, Error::Unavailable(_)) => {
                 break fail_all(&error, events.len());
             }
+            Err(_) if way == Way::IfUnchanged => return Some(timely),
             Err(error) => {
                 tracing::warn!(%error, events = events.len(), "a group of events failed; writing them one by one");
-                break write_one_by_one(&app, &events).await;
+                break write_one_by_one(app, &events).await;
             }
         }
     };
@@ -193,6 +203,7 @@ async fn write_group(app: App, group: Vec<Submission>) {
     for Submission { events, answer, .. } in timely {
         let _ = answer.send(answers.by_ref().take(events.len()).collect());
     }
+    None
 }
 
 /// Writes events each by itself, so that one that cannot be written fails alone. Where the database goes away, nothing that
@@ -200,8 +211,11 @@ async fn write_group(app: App, group: Vec<Submission>) {
 async fn write_one_by_one(app: &App, events: &[&Accepted]) -> Vec<Result<Recorded>> {
     let mut answers = Vec::with_capacity(events.len());
     for event in events {
-        match write(app, std::slice::from_ref(event), || true).await {
-            Ok(answer) => answers.extend(answer.into_iter().flatten()),
+        match write(app, std::slice::from_ref(event), Way::Locked, || true).await {
+            Ok(Attempt::Written(answer)) => answers.extend(answer),
+            Ok(Attempt::Changed | Attempt::Unawaited) => {
+                answers.push(Err(Error::internal("an event was neither written nor refused")));
+            }
             Err(error @ Error::Unavailable(_)) => {
                 answers.extend(fail_all(&error, events.len() - answers.len()));
                 break;

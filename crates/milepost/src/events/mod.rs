@@ -8,6 +8,7 @@ mod metadata;
 mod queries;
 mod rates;
 mod record;
+mod states;
 mod write;
 
 use axum::extract::{Request, State};
@@ -41,6 +42,7 @@ pub use queries::{StoredEvent, load_after_position, load_after_sequence, load_fe
 pub use rates::EventRates;
 use rates::{AdmittedBatch, AdmittedEvent};
 pub use record::Recorded;
+pub use states::JobStates;
 
 /// The most events of a batch: more than a body can hold that are any.
 const MAX_BATCH: usize = 30_000;

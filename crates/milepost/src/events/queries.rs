@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::Event;
 use crate::auth::Tenant;
-use crate::db::{Batch, Db, On, Order, Select, Tx, Value as Bound, add_rows, fetch_for_rows};
+use crate::db::{Batch, Db, On, Order, Select, Tx, Value as Bound, add_rows, expect_rows, fetch_for_rows};
 use crate::paging::{Cursor, Limit};
 use crate::progress::EventKind;
 use crate::values::{Fraction, restore_number};
@@ -88,38 +88,47 @@ struct EventRow {
     updated_at: DateTime<Utc>,
 }
 
-/// Writes events, at the positions that the batch has taken for all of them; the rows of their jobs are locked by the
-/// transaction.
+/// Writes events in their order, at the positions that the batch has taken for all of them; the rows of their jobs are
+/// locked by the transaction.
 pub(super) fn insert(batch: &mut Batch, events: &[StoredEvent]) {
+    // Counted from the last position that is taken.
+    let first = 1 - i64::try_from(events.len()).unwrap_or(i64::MAX);
+    let events: Vec<(i64, &StoredEvent)> = (first..).zip(events).collect();
     let insert = "insert into events (id, provider_id, job_id, kind, name, step_configuration_id, event_metadata,
              sequence, position, occurred_at, fraction, idempotency_key, request_hash, created_at, updated_at)
          select v.id, v.provider_id, v.job_id, v.kind, v.name, v.step_configuration_id, v.event_metadata,
              v.sequence, (select position from positions) + v.position, v.occurred_at, v.fraction,
              v.idempotency_key, v.request_hash, v.created_at, v.updated_at
          from v";
-    add_rows!(*batch, insert, events, |stored| {
-        id: stored.event.id,
-        provider_id: stored.provider_id,
-        job_id: stored.event.job_id,
-        kind: stored.event.kind.as_str(),
-        name: stored.event.name.as_deref(),
-        step_configuration_id: stored.event.step_configuration_id,
-        event_metadata: stored.event.event_metadata.as_ref().map(Json),
-        sequence: stored.event.sequence,
-        position: stored.position,
-        occurred_at: stored.event.occurred_at,
-        fraction: stored.event.fraction.map(Fraction::millionths),
-        idempotency_key: stored.event.idempotency_key.as_deref(),
-        request_hash: stored.request_hash.as_deref(),
-        created_at: stored.event.created_at,
-        updated_at: stored.event.created_at,
+    add_rows!(*batch, insert, events, |row| {
+        id: row.1.event.id,
+        provider_id: row.1.provider_id,
+        job_id: row.1.event.job_id,
+        kind: row.1.event.kind.as_str(),
+        name: row.1.event.name.as_deref(),
+        step_configuration_id: row.1.event.step_configuration_id,
+        event_metadata: row.1.event.event_metadata.as_ref().map(Json),
+        sequence: row.1.event.sequence,
+        position: row.0,
+        occurred_at: row.1.event.occurred_at,
+        fraction: row.1.event.fraction.map(Fraction::millionths),
+        idempotency_key: row.1.event.idempotency_key.as_deref(),
+        request_hash: row.1.request_hash.as_deref(),
+        created_at: row.1.event.created_at,
+        updated_at: row.1.event.created_at,
     });
 }
 
 /// The events that carry these idempotency keys, each of its job.
 pub(super) async fn find_by_keys(tx: &mut Tx, keys: &[(Uuid, &str)]) -> sqlx::Result<Vec<StoredEvent>> {
     let select = format!("{SELECT} join v on v.job_id = e.job_id and v.key = e.idempotency_key");
-    Ok(fetch_for_rows!(tx, &select, keys, |key| { job_id: key.0, key: key.1 }))
+    Ok(fetch_for_rows!(&mut *tx, &select, keys, |key| { job_id: key.0, key: key.1 }))
+}
+
+/// Expects that no event carries one of these idempotency keys, each of its job.
+pub(super) fn expect_unused(batch: &mut Batch, keys: &[(Uuid, &str)]) {
+    let using = "select e.id from v join events e on e.job_id = v.job_id and e.idempotency_key = v.key";
+    expect_rows!(*batch, 0, using, keys, |key| { job_id: key.0, key: key.1 });
 }
 
 /// A page of the events of a job, of all kinds or of some, by the time they happened.

@@ -51,9 +51,9 @@ pub(super) struct Accepted {
     pub(super) measured: BTreeMap<String, Value>,
     pub(super) occurred_at: Option<DateTime<Utc>>,
     pub(super) fraction: Option<Fraction>,
-    pub(super) idempotency_key: Option<String>,
-    /// Stands for the request as it was sent.
-    pub(super) request_hash: Vec<u8>,
+    idempotency_key: Option<String>,
+    /// Stands for the request as it was sent, where it has an idempotency key.
+    pub(super) request_hash: Option<Vec<u8>>,
 }
 
 /// The step that an event names.
@@ -239,7 +239,7 @@ fn accept(
         job_id: job.id,
         provider_job_id: job.provider_job_id.clone(),
         kind: event.kind,
-        request_hash: hash_request(event, metadata.as_ref()),
+        request_hash: event.idempotency_key.as_ref().map(|_| hash_request(event, metadata.as_ref())),
         name: event
             .name
             .as_ref()
@@ -274,12 +274,17 @@ fn hash_request(event: &NewEvent, metadata: Option<&Map<String, Value>>) -> Vec<
 }
 
 impl Accepted {
+    /// Its idempotency key, which is one of its job.
+    pub(super) fn idempotency_key(&self) -> Option<(Uuid, &str)> {
+        Some((self.job_id, self.idempotency_key.as_deref()?))
+    }
+
     /// As it is written, but for its position.
     pub(super) fn to_stored(&self, id: Uuid, moment: Moment, created_at: DateTime<Utc>) -> StoredEvent {
         StoredEvent {
             provider_id: self.provider.id(),
             position: 0,
-            request_hash: self.idempotency_key.as_ref().map(|_| self.request_hash.clone()),
+            request_hash: self.request_hash.clone(),
             event: Event {
                 id,
                 job_id: self.job_id,

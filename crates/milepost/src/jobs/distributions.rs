@@ -178,9 +178,12 @@ impl Others {
         on!(tx, |c| {
             let mut rows = sqlx::query_as(
                 "select job_id, step_configuration_id, metadata from job_steps
-                 where job_id = $3 or job_id in (
-                     select id from jobs where job_configuration_id = $1 and provider_id = $2 and id <> $3
-                     order by created_at desc, id desc limit $4)",
+                 where job_id in (
+                     select id from jobs where id = $3
+                     union all
+                     select id from (select id from jobs
+                         where job_configuration_id = $1 and provider_id = $2 and id <> $3
+                         order by created_at desc, id desc limit $4) as newest)",
             )
             .bind(self.configuration_id)
             .bind(self.provider_id)

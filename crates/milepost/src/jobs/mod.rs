@@ -1,10 +1,12 @@
 //! Jobs: opened by a provider for a customer, pinned to a version of their configuration, watched by both.
 
+pub mod counts;
 mod distributions;
 mod list;
 pub mod queries;
 pub mod rebuild;
 pub mod retire;
+pub mod silence;
 pub mod state;
 mod summary;
 

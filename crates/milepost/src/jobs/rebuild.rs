@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -33,7 +34,7 @@ pub async fn check(app: &App, job_id: Uuid) -> Result<Vec<String>> {
     let found = state::find_job(&mut snapshot, job_id).await;
     match read_job(&mut snapshot, job_id, found).await? {
         Some(job) if job.stored.is_being_retired() => Ok(Vec::new()),
-        Some(job) => Ok(compare(&mut snapshot, job).await?.differences),
+        Some(job) => Ok(compare(&mut snapshot, job, app.clock().now()).await?.differences),
         None => Ok(Vec::new()),
     }
 }
@@ -51,12 +52,12 @@ pub async fn mend(app: &App, job_id: Uuid) -> Result<Vec<String>> {
     if job.stored.is_being_retired() {
         return Ok(Vec::new());
     }
-    let Comparison { differences, job, differing, superfluous } = compare(&mut tx, job).await?;
+    let Comparison { differences, job, differing, superfluous } = compare(&mut tx, job, now).await?;
     if differences.is_empty() {
         return Ok(differences);
     }
     let mut batch = tx.batch();
-    state::save_jobs(&mut batch, std::slice::from_ref(&job), now);
+    state::save_jobs(&mut batch, std::slice::from_ref(&job));
     for step_id in superfluous {
         delete_step(&mut tx, job_id, step_id).await?;
     }
@@ -116,7 +117,7 @@ async fn read_steps(tx: &mut Tx, job_id: Uuid, steps: &[Step]) -> Result<(Vec<St
     }
     let mut stored = Vec::new();
     for step in steps {
-        match readable(state::load_some_steps(tx, &[(job_id, step.id)]).await)? {
+        match readable(state::load_some_steps(&mut *tx, &[(job_id, step.id)]).await)? {
             Ok(found) => stored.extend(found),
             Err(column) => drop(unreadable.insert(step.id, column)),
         }
@@ -124,11 +125,11 @@ async fn read_steps(tx: &mut Tx, job_id: Uuid, steps: &[Step]) -> Result<(Vec<St
     Ok((stored, unreadable))
 }
 
-async fn compare(tx: &mut Tx, FoundJob { stored, unreadable }: FoundJob) -> Result<Comparison> {
+async fn compare(tx: &mut Tx, FoundJob { stored, unreadable }: FoundJob, now: DateTime<Utc>) -> Result<Comparison> {
     let mut steps = configurations::load_steps(&mut *tx, &[stored.job_configuration_id]).await?;
     let steps = steps.remove(&stored.job_configuration_id).unwrap_or_default();
     let (stored_steps, mut unreadable_steps) = read_steps(&mut *tx, stored.id, &steps).await?;
-    let Recomputed { job, steps: mut summaries, mut differences } = recompute(tx, &stored, &steps).await?;
+    let Recomputed { job, steps: mut summaries, mut differences } = recompute(tx, &stored, &steps, now).await?;
     match unreadable {
         Some(column) => differences.push(unreadable_field("state", &column, Some(&job))?),
         None => differences.extend(differing_fields("state", &stored, &job)?),
@@ -195,7 +196,7 @@ struct Recomputed {
 }
 
 /// Folds all events of a job.
-async fn recompute(tx: &mut Tx, stored: &StoredJob, steps: &[Step]) -> Result<Recomputed> {
+async fn recompute(tx: &mut Tx, stored: &StoredJob, steps: &[Step], now: DateTime<Utc>) -> Result<Recomputed> {
     let points: Vec<i64> = steps.iter().map(|step| step.points).collect();
     let totals = Totals::of(&points);
     let mut job = JobSummary::default();
@@ -218,7 +219,7 @@ async fn recompute(tx: &mut Tx, stored: &StoredJob, steps: &[Step]) -> Result<Re
             }
         }
         if page.is_empty() {
-            return Ok(Recomputed { job: stored.with(totals, &job), steps: summaries, differences });
+            return Ok(Recomputed { job: stored.with(totals, &job, now), steps: summaries, differences });
         }
     }
 }

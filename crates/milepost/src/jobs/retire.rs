@@ -15,7 +15,7 @@ use super::queries::search_text;
 use crate::app::App;
 use crate::audit::{self, Action, Actor, Entry};
 use crate::config::RetentionAction;
-use crate::db::{Select, Tx, on, record_access_changes, sql};
+use crate::db::{Log, Select, Tx, on, record_access_changes, sql};
 use crate::error::Result;
 use crate::events::hours::{self, EventHour};
 
@@ -211,8 +211,15 @@ async fn finish_some(app: &App) -> Result<bool> {
             finish_job(&mut tx, id, ROWS - done.rows, &mut done, now).await?;
         }
     }
+    if !done.deleted_jobs.is_empty() {
+        // From here on nobody else counts.
+        tx.take_positions(Log::Events, 0).await?;
+    }
     for ((provider_id, _), hour) in &done.deleted {
         hours::count_deleted(app, &mut tx, *provider_id, *hour).await?;
+    }
+    for id in &done.deleted_jobs {
+        on!(&mut tx, |c| sqlx::query("delete from jobs where id = $1").bind(id).execute(c).await.map(drop))?;
     }
     record_access_changes(&mut tx, done.concerned, now).await?;
     tx.commit().await?;
@@ -225,6 +232,8 @@ struct Done {
     rows: i64,
     /// By provider and hour, the order in which their counts are locked.
     deleted: BTreeMap<(Uuid, DateTime<Utc>), EventHour>,
+    /// Of which nothing is left but their own rows.
+    deleted_jobs: Vec<Uuid>,
     concerned: BTreeSet<Uuid>,
 }
 
@@ -271,7 +280,8 @@ async fn finish_job(tx: &mut Tx, id: Uuid, most: i64, done: &mut Done, now: Date
     match job.retiring {
         RetentionAction::Anonymise => done.rows += end_anonymising(tx, id, upto, now).await?,
         RetentionAction::Delete => {
-            done.rows += delete_job(tx, id).await?;
+            done.rows += delete_steps(tx, id).await?;
+            done.deleted_jobs.push(id);
             done.concerned.extend([id, job.provider_id]);
         }
     }
@@ -351,8 +361,8 @@ async fn end_anonymising(tx: &mut Tx, job_id: Uuid, upto: i64, now: DateTime<Utc
     Ok(i64::try_from(steps).unwrap_or(i64::MAX))
 }
 
-/// Deletes a job whose events are gone. Gives how many rows of steps that were.
-async fn delete_job(tx: &mut Tx, job_id: Uuid) -> sqlx::Result<i64> {
+/// Deletes the steps of a job whose events are gone. Gives how many rows that were.
+async fn delete_steps(tx: &mut Tx, job_id: Uuid) -> sqlx::Result<i64> {
     let steps = on!(&mut *tx, |c| {
         sqlx::query("delete from job_steps where job_id = $1")
             .bind(job_id)
@@ -360,6 +370,5 @@ async fn delete_job(tx: &mut Tx, job_id: Uuid) -> sqlx::Result<i64> {
             .await
             .map(|result| result.rows_affected())
     })?;
-    on!(tx, |c| sqlx::query("delete from jobs where id = $1").bind(job_id).execute(c).await.map(drop))?;
     Ok(i64::try_from(steps).unwrap_or(i64::MAX))
 }

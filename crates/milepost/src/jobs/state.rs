@@ -7,8 +7,9 @@ use serde::Serialize;
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use super::silence;
 use crate::config::RetentionAction;
-use crate::db::{Batch, On, Select, Tx, add_rows, fetch_for_rows, insert_rows, on, sql};
+use crate::db::{Batch, Db, On, Select, Tx, add_rows, expect_rows, fetch_for_rows, insert_rows, on, sql};
 use crate::progress::{
     JobStatus, JobSummary, Measurement, Moment, Outcome, ReportedStepStatus, StepSummary, Tally, Totals,
 };
@@ -16,7 +17,7 @@ use crate::progress::{
 const JOB_COLUMNS: &str = "id, job_configuration_id, created_at, status, points_done, points_total,
     weight_done_millionths, weight_total, steps_total, steps_finished, steps_in_error, started_at, finished_at,
     last_event_at, last_sequence, last_step_at, last_complete_at, outcome_at, outcome_sequence, outcome_is_error,
-    anonymised_at, retiring";
+    anonymised_at, retiring, updated_at";
 
 const STEP_COLUMNS: &str = "job_id, step_configuration_id, status, started_at, started_sequence, finished_at,
     finished_sequence, attempts, errors, fraction, latest_at, latest_sequence, latest_is_error, outcome_at,
@@ -28,7 +29,7 @@ const JOB_COLUMNS_BEFORE_EVENTS: &str = "id, job_configuration_id, created_at, '
     cast(0 as bigint) as weight_total, cast(0 as bigint) as steps_total, cast(0 as bigint) as steps_finished,
     cast(0 as bigint) as steps_in_error, null as started_at, null as finished_at, null as last_event_at,
     cast(0 as bigint) as last_sequence, null as last_step_at, null as last_complete_at, null as outcome_at,
-    null as outcome_sequence, null as outcome_is_error, anonymised_at, retiring";
+    null as outcome_sequence, null as outcome_is_error, anonymised_at, retiring, updated_at";
 
 /// The derived columns of a job, and what its state depends on.
 #[derive(Debug, Clone, PartialEq, Serialize, sqlx::FromRow)]
@@ -58,6 +59,8 @@ pub struct StoredJob {
     outcome_is_error: Option<bool>,
     anonymised_at: Option<DateTime<Utc>>,
     retiring: Option<RetentionAction>,
+    #[serde(skip)]
+    updated_at: DateTime<Utc>,
 }
 
 impl StoredJob {
@@ -98,9 +101,9 @@ impl StoredJob {
         }
     }
 
-    /// The same job in another state.
+    /// The same job in another state, since `now`.
     #[must_use]
-    pub fn with(&self, totals: Totals, summary: &JobSummary) -> Self {
+    pub fn with(&self, totals: Totals, summary: &JobSummary, now: DateTime<Utc>) -> Self {
         Self {
             id: self.id,
             job_configuration_id: self.job_configuration_id,
@@ -124,6 +127,7 @@ impl StoredJob {
             outcome_is_error: summary.outcome.map(|o| o.is_error),
             anonymised_at: self.anonymised_at,
             retiring: self.retiring,
+            updated_at: now,
         }
     }
 }
@@ -246,12 +250,12 @@ pub async fn load_steps<'a>(on: impl Into<On<'a>>, job_id: Uuid) -> sqlx::Result
 }
 
 /// The summaries of some steps, each of some job; those that no event has named are missing.
-pub async fn load_some_steps(tx: &mut Tx, steps: &[(Uuid, Uuid)]) -> sqlx::Result<Vec<StoredStep>> {
+pub async fn load_some_steps<'a>(on: impl Into<On<'a>>, steps: &[(Uuid, Uuid)]) -> sqlx::Result<Vec<StoredStep>> {
     let select = format!(
         "select {STEP_COLUMNS}, metadata from v
          join job_steps using (job_id, step_configuration_id)"
     );
-    Ok(fetch_for_rows!(tx, &select, steps, |step| { job_id: step.0, step_configuration_id: step.1 }))
+    Ok(fetch_for_rows!(on.into(), &select, steps, |step| { job_id: step.0, step_configuration_id: step.1 }))
 }
 
 /// The summaries of the steps of several jobs, without what they measured.
@@ -262,15 +266,38 @@ pub async fn load_step_states(tx: &mut Tx, job_ids: impl IntoIterator<Item = Uui
         .await
 }
 
-/// Writes the derived columns of jobs.
-pub(crate) fn save_jobs(batch: &mut Batch, jobs: &[StoredJob], now: DateTime<Utc>) {
+/// Reads the state of jobs as it is just now.
+pub async fn load_jobs(db: &Db, ids: impl IntoIterator<Item = Uuid>) -> sqlx::Result<Vec<StoredJob>> {
+    Select::new(format!("select {JOB_COLUMNS} from jobs")).bind_all(" where id", ids).fetch_all(db).await
+}
+
+/// Expects that nobody has changed these jobs, nor is about to, and keeps others from it. Whatever writes a summary of a
+/// job or of its steps changes the job.
+pub(crate) fn expect_unchanged(batch: &mut Batch, jobs: &[StoredJob]) {
+    // Whoever waited here for one job would keep others from all the rest.
+    let lock = batch.lock_clause(" for no key update of jobs skip locked");
+    let unchanged = format!(
+        "select jobs.id from v join jobs on jobs.id = v.id
+         where jobs.last_sequence = v.last_sequence and jobs.updated_at = v.updated_at
+             and jobs.anonymised_at is null{lock}"
+    );
+    expect_rows!(*batch, jobs.len(), unchanged, jobs, |job| {
+        id: job.id,
+        last_sequence: job.last_sequence,
+        updated_at: job.updated_at,
+    });
+}
+
+/// Writes the derived columns of jobs, none of which is silent then.
+pub(crate) fn save_jobs(batch: &mut Batch, jobs: &[StoredJob]) {
     let update = "update jobs set status = v.status, points_done = v.points_done, points_total = v.points_total,
              weight_done_millionths = v.weight_done_millionths, weight_total = v.weight_total,
              steps_total = v.steps_total, steps_finished = v.steps_finished, steps_in_error = v.steps_in_error,
              started_at = v.started_at, finished_at = v.finished_at, last_event_at = v.last_event_at,
              last_sequence = v.last_sequence, last_step_at = v.last_step_at, last_complete_at = v.last_complete_at,
              outcome_at = v.outcome_at, outcome_sequence = v.outcome_sequence,
-             outcome_is_error = v.outcome_is_error, updated_at = v.updated_at
+             outcome_is_error = v.outcome_is_error, updated_at = v.updated_at, silent_since = null,
+             silence_due = case when v.status = 'running' then coalesce(jobs.silence_due, v.silence_due) end
          from v where jobs.id = v.id";
     add_rows!(*batch, update, jobs, |job| {
         id: job.id,
@@ -291,7 +318,8 @@ pub(crate) fn save_jobs(batch: &mut Batch, jobs: &[StoredJob], now: DateTime<Utc
         outcome_at: job.outcome_at,
         outcome_sequence: job.outcome_sequence,
         outcome_is_error: job.outcome_is_error,
-        updated_at: now,
+        updated_at: job.updated_at,
+        silence_due: job.last_event_at.unwrap_or(job.created_at) + silence::LIMIT,
     });
 }
 

@@ -5,16 +5,14 @@ use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::counts;
 use crate::app::App;
-use crate::auth::{ProviderId, ProviderReader};
-use crate::db::{Tx, on};
+use crate::auth::ProviderReader;
 use crate::error::Result;
 use crate::events::{EventHour, hour_of, load_hours_since};
 use crate::http::{Json, Query};
 use crate::values::Instant;
 
-/// Without news for so long, a running job counts as silent.
-const SILENCE: TimeDelta = TimeDelta::hours(1);
 /// How many hours of events are shown.
 const HOURS: i32 = 24;
 
@@ -59,7 +57,7 @@ pub(super) async fn read_summary(
     let first_hour = hour_of(now) - TimeDelta::hours(i64::from(HOURS - 1));
     let _pass = app.gates().searches.enter(Some(provider.id())).await?;
     let mut snapshot = app.db().begin_reading().await?;
-    let counts = count_jobs(&mut snapshot, provider, since, now - SILENCE).await?;
+    let counts = counts::load(&mut snapshot, provider, since).await?;
     let counted = load_hours_since(&mut snapshot, provider, first_hour).await?;
     snapshot.commit().await?;
     let of_hour = |number: i32| {
@@ -78,37 +76,4 @@ pub(super) async fn read_summary(
         in_error: counts.in_error,
         hours: (0..HOURS).map(of_hour).collect(),
     }))
-}
-
-#[derive(sqlx::FromRow)]
-struct JobCounts {
-    running: i64,
-    silent: i64,
-    finished: i64,
-    in_error: i64,
-}
-
-async fn count_jobs(
-    tx: &mut Tx,
-    provider: ProviderId,
-    since: DateTime<Utc>,
-    silent_since: DateTime<Utc>,
-) -> sqlx::Result<JobCounts> {
-    on!(tx, |c| {
-        sqlx::query_as(
-            "select (select count(*) from jobs where provider_id = $1 and status = 'running') as running,
-                 (select count(*) from jobs where provider_id = $1 and status = 'running'
-                      and coalesce(last_event_at, created_at) < $3) as silent,
-                 (select count(*) from jobs where provider_id = $1 and finished_at is not null
-                      and finished_at >= $2)
-                 + (select count(*) from deleted_jobs d where d.provider_id = $1 and d.finished_at >= $2
-                      and not exists (select 1 from jobs where jobs.id = d.id)) as finished,
-                 (select count(*) from jobs where provider_id = $1 and status = 'error') as in_error",
-        )
-        .bind(provider.id())
-        .bind(since)
-        .bind(silent_since)
-        .fetch_one(c)
-        .await
-    })
 }

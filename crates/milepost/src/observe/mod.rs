@@ -8,9 +8,8 @@ pub mod traces;
 
 use std::time::Instant;
 
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderValue, Method, header};
-use axum::middleware::Next;
 use axum::response::Response;
 use opentelemetry::context::FutureExt;
 use tracing::field::Empty;
@@ -27,13 +26,17 @@ const CLIENT_GONE: u16 = 499;
 
 /// Gives each request an id, and watches it to its end. The log names the route, never the path: paths may hold
 /// invitations.
-pub(crate) async fn watch_request(State(app): State<App>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn watch_request<F: Future<Output = Response>>(
+    app: &App,
+    mut request: Request,
+    answer: impl FnOnce(Request) -> F,
+) -> Response {
     let id = app.clock().new_id();
     request.extensions_mut().insert(RequestId(id));
     let route = request.extensions().get::<MatchedPath>().cloned();
     let method = known_method(request.method());
-    let watched = Watched::begin(app, request.headers(), id, method, route);
-    let answering = next.run(request).instrument(watched.span.clone());
+    let watched = Watched::begin(app.clone(), request.headers(), id, method, route);
+    let answering = answer(request).instrument(watched.span.clone());
     let mut response = answering.with_context(watched.trace.context()).await;
     watched.finish(&response);
     if let Ok(id) = HeaderValue::try_from(id.to_string()) {

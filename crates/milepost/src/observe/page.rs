@@ -42,6 +42,11 @@ async fn read(State(app): State<App>) -> Result<Response> {
     Ok(([(header::CONTENT_TYPE, TEXT_FORMAT), (header::CACHE_CONTROL, "no-store")], text).into_response())
 }
 
+async fn complete(State(app): State<App>, mut response: Response) -> Response {
+    complete_answer(&app, false, &mut response);
+    response
+}
+
 /// Serves `/metrics` by itself until the server stops.
 pub async fn serve(listener: TcpListener, app: App) {
     let router = Router::new()
@@ -49,7 +54,7 @@ pub async fn serve(listener: TcpListener, app: App) {
         .route("/livez", routing::get(async || "ok\n"))
         .fallback(async || Error::NotFound)
         .method_not_allowed_fallback(async || Error::MethodNotAllowed)
-        .layer(middleware::from_fn_with_state(app.clone(), complete_answer))
+        .layer(middleware::map_response_with_state(app.clone(), complete))
         .with_state(app.clone());
     serve_beside(listener, router, &app).await;
 }

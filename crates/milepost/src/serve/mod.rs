@@ -23,6 +23,7 @@ use crate::app::{self, App};
 use crate::caller::network;
 use crate::config::Limits;
 use crate::error::Error;
+use crate::jobs::silence;
 use crate::live::Hub;
 use crate::observe::metrics::Metrics;
 use crate::retention;
@@ -98,6 +99,7 @@ pub async fn serve(
     let hub = tokio::spawn(app.hub().clone().run(app.db().clone(), seen));
     let clearing = tokio::spawn(app::clear_expired(app.clone()));
     let retiring = tokio::spawn(retention::run(app.clone()));
+    let listening = tokio::spawn(silence::watch(app.clone()));
     let door = Door::new(app::router(app.clone()), &app, app.settings().limits);
     let accepting = tokio::spawn(accept(listener, door.clone()));
 
@@ -114,6 +116,7 @@ pub async fn serve(
     }
     clearing.abort();
     retiring.abort();
+    listening.abort();
     let _ = timeout_at(deadline, hub).await;
     // A connection whose query does not end is left to end with the process.
     let _ = timeout_at(deadline, app.db().close()).await;

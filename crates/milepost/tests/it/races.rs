@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use milepost::db::{Log, log_position, take_positions};
+use milepost::db::{Log, log_position};
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 
@@ -16,12 +16,14 @@ on_both! {
         let db = server.app.db().clone();
         let before = log_position(&db, Log::Events).await.unwrap();
         let mut first = db.begin().await.unwrap();
-        assert_eq!(take_positions(&mut first, Log::Events, 3).await.unwrap(), before + 3);
+        first.take_positions(Log::Events, 3).await.unwrap();
+        assert_eq!(log_position(&mut first, Log::Events).await.unwrap(), before + 3);
         let second = tokio::spawn({
             let db = db.clone();
             async move {
                 let mut tx = db.begin().await.unwrap();
-                let position = take_positions(&mut tx, Log::Events, 1).await.unwrap();
+                tx.take_positions(Log::Events, 1).await.unwrap();
+                let position = log_position(&mut tx, Log::Events).await.unwrap();
                 tx.commit().await.unwrap();
                 position
             }
@@ -33,10 +35,11 @@ on_both! {
         assert_eq!(second.await.unwrap(), before + 4);
 
         let mut given_up = db.begin().await.unwrap();
-        take_positions(&mut given_up, Log::Events, 9).await.unwrap();
+        given_up.take_positions(Log::Events, 9).await.unwrap();
         drop(given_up);
         let mut third = db.begin().await.unwrap();
-        assert_eq!(take_positions(&mut third, Log::Events, 1).await.unwrap(), before + 5, "a hole");
+        third.take_positions(Log::Events, 1).await.unwrap();
+        assert_eq!(log_position(&mut third, Log::Events).await.unwrap(), before + 5, "a hole");
     }
 
     async fn nothing_fails_when_everything_happens_at_once(server: TestServer) {

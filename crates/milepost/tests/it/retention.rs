@@ -118,6 +118,11 @@ on_both! {
         clinic.alice.get(&format!("/jobs/{old}")).await.expect_problem(404, &[]);
         assert_eq!([rows(&server, "jobs").await, rows(&server, "deleted_jobs").await], [2, 1]);
         assert_eq!(counts(&server).await, before);
+        if server.database.kind == DatabaseKind::Sqlite {
+            let found = "select count(*) from job_trigrams where search_text like '%ct of%'";
+            let kept = [rows(&server, "job_texts").await, server.column::<i64>(found).await[0]];
+            assert_eq!(kept, [2, 2], "nothing is left of it in the index of texts");
+        }
         for job in [&unfinished, &young] {
             let kept = clinic.alice.get(&format!("/jobs/{job}")).await.expect(200);
             assert_eq!(kept["provider_job_name"], format!("CT of {CANARY}"));

@@ -37,7 +37,9 @@ async fn columns(database: &Database) -> BTreeMap<String, Vec<String>> {
     let sql = match database.kind {
         DatabaseKind::Sqlite => {
             "select m.name || '.' || c.name from sqlite_master m join pragma_table_info(m.name) c
-             where m.type = 'table' and m.name not like '\\_%' escape '\\' order by m.name, c.cid"
+             where m.type = 'table' and m.name not like '\\_%' escape '\\'
+                 -- The index of texts, which PostgreSQL has as an index.
+                 and m.name <> 'job_texts' and m.name not like 'job_trigrams%' order by m.name, c.cid"
         }
         DatabaseKind::Postgres => {
             "select table_name || '.' || column_name from information_schema.columns
@@ -131,6 +133,14 @@ impl TwoProviders {
 }
 
 const NEW: &str = "00000000-0000-7000-8000-00000000000";
+
+#[tokio::test]
+async fn sqlite_keeps_what_it_may_take_back_in_memory_and_not_in_the_folder_for_temporary_files() {
+    let server = TestServer::start(DatabaseKind::Sqlite).await;
+    let mut options = server.database.raw().await;
+    let sql = "select count(*) from pragma_compile_options where compile_options = 'STMTJRNL_SPILL=8388608'";
+    assert_eq!(options.number(sql).await, 1, ".cargo/config.toml was not read when this was built");
+}
 
 on_both! {
     async fn values_of_enums_and_ranges_are_checked_by_the_database(server: TestServer) {
@@ -408,6 +418,19 @@ on_both! {
                      order by created_at desc, id desc limit 51"),
             format!("select * from jobs where customer_id = {customer} and status in ('error')
                      order by created_at desc, id desc limit 51"),
+            format!("select * from jobs where provider_id = {provider} and status in ('error') and finished_at is not null
+                     order by finished_at desc, id desc limit 51"),
+            format!("select * from jobs where customer_id = {customer} and status in ('error') and finished_at is not null
+                     order by finished_at desc, id desc limit 51"),
+            match two.database.kind {
+                DatabaseKind::Sqlite => "select job_id from job_texts where number in
+                    (select rowid from job_trigrams where job_trigrams match '\"brain\"')".to_owned(),
+                DatabaseKind::Postgres => "select id from jobs where search_text like '%brain%'".to_owned(),
+            },
+            format!("select count(*) from jobs where provider_id = {provider} and finished_at is not null
+                     and finished_at >= {time} and finished_at < {time}"),
+            format!("select sum(finished) from job_quarters where provider_id = {provider} and quarter >= {time}"),
+            format!("select id from jobs where silence_due <= {time} order by silence_due limit 500"),
             format!("select * from jobs where provider_id = {provider} and provider_job_id = 'J-1'"),
             format!("select * from jobs where customer_id = {customer} and provider_job_id = 'J-1'"),
             format!("select * from jobs where customer_link_id = {id} order by id"),
@@ -434,7 +457,8 @@ on_both! {
         ] {
             let plan = plan(&two.database, &query).await;
             let reads_all = |line: &String| match two.database.kind {
-                DatabaseKind::Sqlite => line.starts_with("SCAN"),
+                // An index of texts that is asked for a match is not scanned, whatever it is called.
+                DatabaseKind::Sqlite => line.starts_with("SCAN") && !line.contains("VIRTUAL TABLE INDEX 0:M"),
                 DatabaseKind::Postgres => line.contains("Seq Scan"),
             };
             assert!(!plan.iter().any(reads_all), "{query}\n{}", plan.join("\n"));

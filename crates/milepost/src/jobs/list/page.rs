@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{JobFilter, Time};
 use crate::auth::Tenant;
 use crate::configurations::version::Version;
-use crate::db::{Select, Tx, Value as Bound};
+use crate::db::{Select, Tx, Value as Bound, containing};
 use crate::error::{Error, Result};
 use crate::http::Several;
 use crate::jobs::{Job, queries};
@@ -33,6 +33,8 @@ const CONFIGURATION: &str = "jobs.job_configuration_id";
 struct Condition {
     column: &'static str,
     operator: &'static str,
+    /// What finds the values of the column by those given, where these are not values of the column themselves.
+    found_by: Option<&'static str>,
     values: Vec<Bound>,
     /// The times by which an index has the jobs of each value in order.
     ordered_by: &'static [Time],
@@ -47,7 +49,7 @@ impl Condition {
         values: Vec<Bound>,
         ordered_by: &'static [Time],
     ) -> Self {
-        Self { column, operator, values, ordered_by, of_tenant: true }
+        Self { column, operator, found_by: None, values, ordered_by, of_tenant: true }
     }
 
     fn since(column: &'static str, operator: &'static str, time: Instant, ordered_by: &'static [Time]) -> Self {
@@ -56,7 +58,7 @@ impl Condition {
 
     fn of_ids(column: &'static str, ids: Vec<Uuid>) -> Self {
         let values = ids.into_iter().map(Bound::from).collect();
-        Self { column, operator: "in", values, ordered_by: &[Time::Created], of_tenant: false }
+        Self { column, operator: "in", found_by: None, values, ordered_by: &[Time::Created], of_tenant: false }
     }
 
     fn is_choice(&self) -> bool {
@@ -66,7 +68,11 @@ impl Condition {
     /// The condition in SQL.
     fn sql(&self, select: &mut Select) -> String {
         let values: Vec<String> = self.values.iter().map(|value| select.value(value.clone())).collect();
-        format!("{} {} ({})", self.column, self.operator, values.join(", "))
+        let values = values.join(", ");
+        match self.found_by {
+            None => format!("{} {} ({values})", self.column, self.operator),
+            Some(found_by) => format!("{} {} ({found_by} ({values}))", self.column, self.operator),
+        }
     }
 
     /// The same for each value alone.
@@ -173,9 +179,17 @@ async fn resolve_conditions(tx: &mut Tx, tenant: Tenant, filter: &JobFilter) -> 
     if let Some(Several(ids)) = &filter.id {
         conditions.push(Condition::of_ids("jobs.id", ids.clone()));
     }
+    if let Some(text) = &filter.text {
+        conditions.extend(find_by_text(tx, text.as_str()).await?);
+    }
     if let Some(Several(statuses)) = &filter.status {
         let values = statuses.iter().map(|status| Bound::Text(status.as_str().to_owned())).collect();
-        conditions.push(Condition::of_tenant("jobs.status", "in", values, &[Time::Created, Time::Started]));
+        conditions.push(Condition::of_tenant(
+            "jobs.status",
+            "in",
+            values,
+            &[Time::Created, Time::Started, Time::Finished],
+        ));
     }
     let times = [
         ("jobs.created_at", ">=", filter.from, &[Time::Created][..]),
@@ -186,6 +200,22 @@ async fn resolve_conditions(tx: &mut Tx, tenant: Tenant, filter: &JobFilter) -> 
         conditions.extend(at.map(|at| Condition::since(column, operator, at, ordered_by)));
     }
     Ok(conditions.iter().all(|condition| !condition.values.is_empty()).then_some(conditions))
+}
+
+/// The jobs with a text, whoever's they are, if they are few. Of many, the page is soon full without the index, which
+/// knows three letters each.
+async fn find_by_text(tx: &mut Tx, text: &str) -> sqlx::Result<Option<Condition>> {
+    if text.chars().count() < 3 {
+        return Ok(None);
+    }
+    let (found_by, value) = tx.jobs_with_text(&text.to_lowercase());
+    let values = vec![Bound::Text(value)];
+    let mut select = Select::new("");
+    let value = select.value(values[0].clone());
+    let count = format!("select count(*) from ({found_by} ({value}) limit {}) as some_of_them", FEW + 1);
+    let counts: Vec<(i64,)> = select.push(&count).fetch_all(tx).await?;
+    let few = counts.first().is_some_and(|(count,)| *count <= FEW);
+    Ok(few.then(|| Condition { found_by: Some(found_by), values, ..Condition::of_ids("jobs.id", Vec::new()) }))
 }
 
 /// Which condition leads to the jobs.
@@ -260,7 +290,10 @@ fn other_conditions(
         conditions.push(format!("jobs.provider_job_id = {}", select.value(id.to_string())));
     }
     if let Some(text) = &filter.text {
-        conditions.push(format!("jobs.search_text like {} escape '\\'", select.value(like_pattern(text.as_str()))));
+        conditions.push(format!(
+            "jobs.search_text like {} escape '\\'",
+            select.value(containing(&text.as_str().to_lowercase()))
+        ));
     }
     if let Some(at) = filter.last_event_to {
         conditions.push(format!("coalesce(jobs.last_event_at, jobs.created_at) < {}", select.value(at.0)));
@@ -297,10 +330,4 @@ async fn find_configurations(tx: &mut Tx, tenant: Tenant, filter: &JobFilter) ->
 async fn fetch_ids(select: Select, tx: &mut Tx) -> sqlx::Result<Vec<Uuid>> {
     let rows: Vec<(Uuid,)> = select.fetch_all(tx).await?;
     Ok(rows.into_iter().map(|(id,)| id).collect())
-}
-
-/// Matches text anywhere, regardless of case.
-fn like_pattern(text: &str) -> String {
-    let escaped = text.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-    format!("%{escaped}%")
 }

@@ -3,15 +3,15 @@
 use std::num::NonZeroU32;
 
 use futures::future::join_all;
-use milepost::db::{Log, Tx, take_positions};
+use milepost::db::{Log, Tx};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, DatabaseKind, Person, TestServer, eventually, on_both};
+use crate::support::{Answer, DatabaseKind, Milepost, Person, TestServer, eventually, on_both};
 
 /// Keeps all writers waiting until it is dropped.
 async fn hold_the_log(server: &TestServer) -> Tx {
     let mut tx = server.app.db().begin().await.unwrap();
-    take_positions(&mut tx, Log::Events, 1).await.unwrap();
+    tx.take_positions(Log::Events, 1).await.unwrap();
     tx
 }
 
@@ -109,6 +109,39 @@ on_both! {
                 && other["provider_job_id"] == answer["provider_job_id"]);
             assert_eq!(same.unwrap().1["id"], answer["id"]);
         }
+        server.expect_state_as_rebuilt().await;
+    }
+
+    async fn what_another_server_has_written_meanwhile_is_not_written_over(server: TestServer) {
+        let alice = provider_with_jobs(&server, "alice", &["a1"]).await;
+        let beside = server.start_beside().await;
+        let there = alice.at(&beside);
+        for (n, (person, kind)) in
+            [(&alice, "info"), (&there, "error"), (&alice, "info"), (&there, "step"), (&alice, "info")].into_iter().enumerate()
+        {
+            let event = json!({"provider_job_id": "a1", "kind": kind, "tag": "load"});
+            let event = person.post("/events", event).await.expect(201);
+            assert_eq!(event["sequence"], n + 1);
+        }
+        // As its job is now, and not as the first server had it in mind.
+        let mut raw = server.database.raw().await;
+        assert_eq!(raw.number("select errors from job_steps").await, 1);
+        server.expect_state_as_rebuilt().await;
+    }
+
+    async fn what_was_mended_by_hand_is_not_written_over(server: TestServer) {
+        let alice = provider_with_jobs(&server, "alice", &["a1"]).await;
+        alice.report("a1", "error", Some("load")).await;
+        let mut raw = server.database.raw().await;
+        raw.execute("update job_steps set errors = 7").await.unwrap();
+        // A server that knows nothing of it yet takes what is stored for the truth.
+        let beside = server.start_beside().await;
+        let there = alice.at(&beside);
+        there.report("a1", "info", Some("load")).await;
+        let mended = Milepost::on(&server.database, &["rebuild"]).run().await.expect_success();
+        assert!(mended.contains("errors is 7, events say 1"), "{mended}");
+        there.report("a1", "error", Some("load")).await;
+        assert_eq!(raw.number("select errors from job_steps").await, 2);
         server.expect_state_as_rebuilt().await;
     }
 

@@ -136,6 +136,8 @@ on_both! {
             ("status=completed,pending&tag=brain&sort=-created_at&limit=3", &["g", "f", "e"]),
             ("tag=brain&version=1.0.0&status=running,completed,pending,error&sort=-finished_at", &["g", "f", "e", "a"]),
             ("from=2020-01-01T00:00:00Z&sort=finished_at&status=completed,pending", &["a", "e", "f", "g"]),
+            ("text=job+brain&status=completed&sort=finished_at", &["a", "e", "f", "g"]),
+            ("text=brain&status=error", &["h"]),
         ] {
             assert_eq!(listed(&alice, query).await, expected, "{query}");
         }

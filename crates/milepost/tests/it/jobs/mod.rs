@@ -311,13 +311,15 @@ on_both! {
         let alice = provider(&server).await;
         for (id, name) in [
             ("a%b", "Percent"), ("a_b", "Underscore"), ("a\\b", "Backslash"), ("axb", "Plain"), ("ÄÖ-7", "Kopf Größe"),
+            ("quoted", "Say \"hello\" to"),
         ] {
             alice.post("/jobs", json!({"provider_job_id": id, "tag": "brain", "provider_job_name": name})).await.expect(201);
         }
         for (text, expected) in [
             ("a%b", &["a%b"][..]), ("%", &["a%b"]), ("a_b", &["a_b"]), ("_", &["a_b"]), ("\\", &["a\\b"]), ("A\\B", &["a\\b"]),
             ("PLAIN", &["axb"]), ("äö", &["ÄÖ-7"]), ("GRÖß", &["ÄÖ-7"]), ("f gr", &["ÄÖ-7"]), ("*", &[]), ("a.b", &[]),
-            ("'; drop table jobs", &[]), ("", &["ÄÖ-7", "axb", "a\\b", "a_b", "a%b"]),
+            ("a\\b", &["a\\b"]), ("\"hello\"", &["quoted"]), ("y \"h", &["quoted"]), ("\"\"\"", &[]), ("hello NOT x", &[]),
+            ("'; drop table jobs", &[]), ("", &["quoted", "ÄÖ-7", "axb", "a\\b", "a_b", "a%b"]),
         ] {
             assert_eq!(listed(&alice, &format!("text={}", percent_encoded(text))).await, expected, "{text:?}");
         }

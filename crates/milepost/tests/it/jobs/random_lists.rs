@@ -94,7 +94,7 @@ fn any_conditions(jobs: &[Value], bob: &Person) -> impl Strategy<Value = Vec<Con
         text("tag", &["brain", "brain", "lung", "liver"]),
         text("version", &["1.0.0", "2.0.0", "3.0.0"]),
         text("customer", &[&bob.id, &bob.email, "nobody@customer.example"]),
-        text("text", &["j1", "J2", "3", "_"]),
+        text("text", &["j1", "J2", "3", "_", "Job L", "j1%20job", "rain", "none"]),
         text("provider_job_id", &["j5", "j6", "j7"]),
         moment("from"),
         moment("to"),
@@ -115,7 +115,7 @@ fn fits(job: &Value, (name, value): &Condition) -> bool {
         "customer" => is("customer_id") || is("customer_email"),
         "text" => {
             let searched = format!("{} {}", job["provider_job_id"], job["provider_job_name"]);
-            searched.to_lowercase().contains(&value.to_lowercase())
+            searched.to_lowercase().contains(&value.replace("%20", " ").to_lowercase())
         }
         "from" => created >= limit(),
         "to" => created < limit(),

@@ -1,6 +1,7 @@
 //! The provider's jobs and events in numbers.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use milepost::jobs::silence;
 use serde_json::{Value, json};
 
 use super::provider;
@@ -67,14 +68,97 @@ on_both! {
         server.clock.travel_to(noon + TimeDelta::minutes(59));
         alice.report("running", "info", None).await;
         assert_eq!(numbers(&summary(&alice).await), [2, 0, 2, 1]);
+        silence::sweep(&server.app).await.unwrap();
+        assert_eq!(numbers(&summary(&alice).await), [2, 0, 2, 1], "not yet");
         server.clock.travel_to(noon + TimeDelta::minutes(61));
+        silence::sweep(&server.app).await.unwrap();
         assert_eq!(numbers(&summary(&alice).await), [2, 1, 2, 1]);
         assert_eq!(numbers(&summary(&mallory).await), [0, 0, 0, 1]);
         let between = "/jobs/summary?since=2026-03-02T12:30:00Z";
         let told = alice.get(between).await.expect(200);
         assert_eq!((numbers(&told), &told["since"]), ([2, 1, 0, 1], &json!("2026-03-02T12:30:00Z")));
         server.clock.travel_to(time("2026-03-03T00:00:00Z"));
+        silence::sweep(&server.app).await.unwrap();
         assert_eq!(numbers(&summary(&alice).await), [2, 2, 0, 1], "a new day");
+        server.expect_state_as_rebuilt().await;
+    }
+
+    async fn the_next_event_of_a_silent_job_heals_it(server: TestServer) {
+        let alice = provider(&server).await;
+        server.clock.travel_to(time("2026-03-02T12:00:00Z"));
+        let alice = Person::sign_in(&server.url, &alice.email).await;
+        let silent = async || {
+            silence::sweep(&server.app).await.unwrap();
+            server.expect_state_as_rebuilt().await;
+            summary(&alice).await["silent"].as_i64().unwrap()
+        };
+        for id in ["again", "ended", "failed"] {
+            alice.open_job("brain", id).await;
+            alice.report(id, "info", None).await;
+        }
+        assert_eq!(silent().await, 0);
+        server.clock.travel_to(time("2026-03-02T13:01:00Z"));
+        assert_eq!(silent().await, 3);
+        let since = server.column::<DateTime<Utc>>("select silent_since from jobs where silent_since is not null").await;
+        assert!(since.iter().all(|at| *at < time("2026-03-02T12:01:00Z")), "since its last news: {since:?}");
+        alice.report("again", "info", None).await;
+        alice.report("ended", "complete", None).await;
+        alice.report("failed", "error", None).await;
+        assert_eq!(summary(&alice).await["silent"], 0, "at once");
+        server.clock.travel_to(time("2026-03-02T13:59:00Z"));
+        assert_eq!(silent().await, 0);
+        server.clock.travel_to(time("2026-03-02T14:02:00Z"));
+        assert_eq!(silent().await, 1, "again");
+    }
+
+    async fn jobs_finished_since_any_moment_are_counted(server: TestServer) {
+        let alice = provider(&server).await;
+        for (id, at) in [("a", "12:00:00"), ("b", "12:14:59.999999"), ("c", "12:15:00"), ("d", "12:44:59"), ("e", "13:00:00")] {
+            alice.open_job("brain", id).await;
+            let complete = json!({"provider_job_id": id, "kind": "complete", "occurred_at": format!("2026-03-02T{at}Z")});
+            alice.post("/events", complete).await.expect(201);
+        }
+        for (since, finished) in [
+            ("11:59:59", 5), ("12:00:00", 5), ("12:00:00.000001", 4), ("12:14:59.999999", 4), ("12:15:00", 3),
+            ("12:16:00", 2), ("12:44:59", 2), ("12:45:00", 1), ("13:00:00", 1), ("13:00:00.000001", 0), ("14:00:00", 0),
+        ] {
+            let told = alice.get(&format!("/jobs/summary?since=2026-03-02T{since}Z")).await.expect(200);
+            assert_eq!(told["finished"], finished, "{since}");
+        }
+        // What comes late moves the end.
+        let late = json!({"provider_job_id": "e", "kind": "complete", "occurred_at": "2026-03-02T13:40:00Z"});
+        alice.post("/events", late).await.expect(201);
+        server.expect_state_as_rebuilt().await;
+    }
+
+    async fn servers_that_sweep_at_once_while_events_come_count_each_job_once(server: TestServer) {
+        let alice = provider(&server).await;
+        let mallory = server.provider("mallory").await;
+        mallory.register("brain", "1.0.0", &[("load", 1)]).await;
+        let noon = server.clock.now();
+        for number in 0..40 {
+            let person = if number % 2 == 0 { &alice } else { &mallory };
+            person.open_job("brain", &format!("j{number}")).await;
+            person.report(&format!("j{number}"), "info", None).await;
+        }
+        server.clock.travel_to(noon + TimeDelta::hours(2));
+        let beside = server.start_beside().await;
+        let [alice, mallory] = [Person::sign_in(&server.url, &alice.email).await, Person::sign_in(&server.url, &mallory.email).await];
+        let heal = async |person: &Person, first: usize| {
+            for number in (first..20).step_by(2) {
+                person.report(&format!("j{number}"), if number < 10 { "error" } else { "complete" }, None).await;
+            }
+        };
+        let (one, other, (), ()) =
+            tokio::join!(silence::sweep(&server.app), silence::sweep(&beside.app), heal(&alice, 0), heal(&mallory, 1));
+        one.unwrap();
+        other.unwrap();
+        silence::sweep(&server.app).await.unwrap();
+        for person in [&alice, &mallory] {
+            let told = summary(person).await;
+            assert_eq!((&told["running"], &told["silent"], &told["in_error"]), (&json!(10), &json!(10), &json!(5)));
+        }
+        server.expect_state_as_rebuilt().await;
     }
 
     async fn events_are_counted_in_the_hour_they_arrived_and_for_24_hours(server: TestServer) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use milepost::admission::{Gate, Place};
-use milepost::db::{Log, take_positions};
+use milepost::db::Log;
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
@@ -51,7 +51,7 @@ on_both! {
         let (bob, _) = provider_with_job(&server, "bob").await;
         // Whoever writes waits for this.
         let mut writing = server.app.db().begin().await.unwrap();
-        take_positions(&mut writing, Log::Events, 1).await.unwrap();
+        writing.take_positions(Log::Events, 1).await.unwrap();
         // Of her 1,024 places she has 256 left.
         let held = server.app.gates().writes.take(Some(alice.id.parse().unwrap()), 768).unwrap();
         let flood = tokio::spawn({
@@ -201,7 +201,7 @@ on_both! {
         let server = TestServer::start_over(server.stop().await, few).await;
         let (alice, _) = provider_with_job(&server, "alice").await;
         let (bob, _) = provider_with_job(&server, "bob").await;
-        let open = join_all((0..10).map(|_| alice.stream("/jobs/stream", None))).await;
+        let open = join_all((0..15).map(|_| alice.stream("/jobs/stream", None))).await;
         assert!(open.iter().all(|stream| stream.status == 200));
         let refused = timeout(PATIENCE, bob.get("/jobs/stream")).await.expect("an answer, not a stream");
         expect_refusal(refused, 503);

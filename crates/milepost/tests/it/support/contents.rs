@@ -2,6 +2,7 @@
 
 use milepost::db::Db;
 use milepost::events::hours;
+use milepost::jobs::counts;
 use milepost::jobs::rebuild::{check, job_ids_after};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
@@ -40,13 +41,14 @@ impl TestServer {
             let differences = check(&self.app, id).await.unwrap();
             assert!(differences.is_empty(), "{differences:#?}");
         }
-        self.expect_hours_as_counted().await;
+        self.expect_counts_as_counted().await;
     }
 
-    /// Counts the events of every provider again and asserts that this is what is stored of each hour.
-    pub async fn expect_hours_as_counted(&self) {
+    /// Counts the events and jobs of every provider again and asserts that this is what is stored.
+    pub async fn expect_counts_as_counted(&self) {
         for id in hours::provider_ids(self.app.db()).await.unwrap() {
-            let differences = hours::check(&self.app, id).await.unwrap();
+            let mut differences = hours::check(&self.app, id).await.unwrap();
+            differences.extend(counts::check(&self.app, id).await.unwrap());
             assert!(differences.is_empty(), "{differences:#?}");
         }
     }
