@@ -1,0 +1,329 @@
+"""What must not happen to a script that reports, and what must not happen to its reports."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import shutil
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from milepost._settings import load_settings
+from milepost._spool import PART, SpoolFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+LIMIT = 64 * 1024 * 1024
+
+
+@contextmanager
+def instead_of(server: Any, answer: Any) -> Iterator[list[str]]:
+    """Something else that answers at the server's address while it is away; gives the paths that are asked for."""
+    asked: list[str] = []
+
+    class Other(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked.append(self.path)
+            answer(self)
+
+        do_GET = do_POST  # noqa: N815
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    server.kill()
+    other = http.server.ThreadingHTTPServer(("127.0.0.1", server.port), Other)
+    other.daemon_threads = True
+    threading.Thread(target=other.serve_forever, daemon=True).start()
+    try:
+        yield asked
+    finally:
+        other.shutdown()
+        other.server_close()
+        server.start()
+
+
+@pytest.mark.parametrize("status", [200, 301, 403, 404])
+def test_what_stands_in_for_the_server_is_not_believed(run: Any, server: Any, status: int) -> None:
+    def answer(request: http.server.BaseHTTPRequestHandler) -> None:
+        request.send_response(status)
+        request.send_header("Location", "/elsewhere")
+        request.send_header("Content-Length", "16")
+        request.end_headers()
+        request.wfile.write(b"<p>No backend</p>"[:16])
+
+    text = """
+        import milepost
+        with milepost.job("kidney", id="NAME") as job:
+            job.step("load")
+    """.replace("NAME", f"proxy-{status}")
+    with instead_of(server, answer) as asked:
+        code, out, err = run(text).finish()
+        assert (code, out) == (0, "")
+        assert f"does not answer as a Milepost server does ({status})" in err
+        assert len(asked) < 10
+    assert run("import milepost; assert milepost.flush()").finish() == (0, "", "")
+    assert [kind for kind, _, _ in server.told(f"proxy-{status}")] == ["step", "complete"]
+
+
+def test_a_server_that_does_not_answer_harms_no_file_of_the_script(run: Any, server: Any) -> None:
+    def answer(_: http.server.BaseHTTPRequestHandler) -> None:
+        time.sleep(8)
+
+    with instead_of(server, answer):
+        begun = time.monotonic()
+        script = run("""
+            import atexit, milepost, time
+            def own_files():
+                files = [open(f"own-{number}", "w+") for number in range(20)]
+                time.sleep(5)
+                for file in files:
+                    file.seek(0)
+                    assert file.read() == ""
+            atexit.register(own_files)
+            import milepost
+            for number in range(2):
+                with milepost.job("kidney", id="hung") as job:
+                    job.step("load")
+        """)
+        code, out, err = script.finish()
+        assert (code, out) == (0, "")
+        assert "Traceback" not in err
+        # 5 s for the server, once, and 5 s of the script's own.
+        assert time.monotonic() - begun < 13
+    assert run("import milepost; assert milepost.flush()").finish() == (0, "", "")
+    assert len(server.told("hung")) == 4
+
+
+def test_values_of_any_kind_are_reported_or_left_out_but_never_raise(run: Any, server: Any) -> None:
+    script = run("""
+        import enum, fractions, milepost, uuid
+        from unittest.mock import MagicMock
+        class Steps(enum.Enum):
+            LOAD = "load"
+        class Odd:
+            def __str__(self):
+                raise RuntimeError("no text")
+            def item(self):
+                raise ValueError("only of size 1")
+        with milepost.job("kidney", id=uuid.UUID(int=7)) as job:
+            job.step(Steps.LOAD, Comment="x\\0" * 5000)
+            job.step("left", Comment=Odd(), Density=10**400)
+            job.step("right", Density=fractions.Fraction(1, 2), Comment=None)
+            job.info(Odd(), Density=MagicMock())
+            job.info("nan", step="report", fraction=float("nan"))
+            job.error(ValueError("text of an exception"))
+    """)
+    assert script.finish() == (0, "", "")
+    told = server.told("00000000-0000-0000-0000-000000000007")
+    assert [(kind, tag) for kind, tag, _ in told] == [
+        ("step", "load"), ("step", "left"), ("step", "right"), ("info", None),
+        ("info", "report"), ("error", None), ("complete", None),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("MILEPOST_SPOOL_LIMIT", "64M", "MILEPOST_SPOOL_LIMIT is a whole number of MiB"),
+        ("MILEPOST_URL", "localhost:8080", "http:// or https:// and a host"),
+        ("MILEPOST_URL", "http://ada:secret@127.0.0.1:1", "must name no user"),
+        ("MILEPOST_API_KEY", "mp_ключ", "characters that no key has"),
+        ("ALL_PROXY", "socks9://127.0.0.1:1", "nothing is reported"),
+    ],
+)
+def test_a_bad_setting_is_told_and_stops_nothing(run: Any, name: str, value: str, said: str) -> None:
+    text = """
+        import milepost
+        with milepost.job("kidney", id="settings") as job:
+            with job.step("load"):
+                print("goes on")
+    """
+    code, out, err = run(text, **{name: value}).finish()
+    assert (code, out) == (0, "goes on\n")
+    assert said in err
+    assert "secret" not in err
+    assert run(text, **{name: value}, MILEPOST_DISABLED="1").finish()[:2] == (0, "goes on\n")
+
+
+def test_a_key_from_a_file_with_its_newline_is_as_good(run: Any, server: Any) -> None:
+    text = 'import milepost\nwith milepost.job("kidney", id="newline"): pass'
+    assert run(text, MILEPOST_API_KEY=f" {server.key}\n").finish() == (0, "", "")
+    assert len(server.told("newline")) == 1
+
+
+def test_a_key_that_was_saved_for_one_server_is_not_shown_to_another(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "milepost").mkdir()
+    (tmp_path / "milepost" / "credentials.toml").write_text('url = "https://one.example/"\napi_key = "mp_one"\n')
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    for name in ("MILEPOST_URL", "MILEPOST_API_KEY", "MILEPOST_DISABLED"):
+        monkeypatch.delenv(name, raising=False)
+    assert load_settings().api_key == "mp_one"
+    assert load_settings(url="https://one.example/api/v1").api_key == "mp_one"
+    assert load_settings(url="https://other.example").api_key is None
+    assert "mp_one" not in repr(load_settings())
+
+
+def test_a_signal_handler_may_report_whatever_it_interrupts(run: Any, server: Any) -> None:
+    script = run("""
+        import milepost, signal
+        with milepost.job("kidney", id="signals") as job:
+            seen = 0
+            def interrupt(*_):
+                global seen
+                seen += 1
+                job.info(f"signal {seen}")
+            signal.signal(signal.SIGALRM, interrupt)
+            signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+            for number in range(3000):
+                job.info(str(number))
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            print(seen)
+    """)
+    code, out, err = script.finish()
+    assert (code, err) == (0, "")
+    assert int(out) > 10
+    run("import milepost; milepost.flush()").finish()
+    texts = [text for kind, _, text in server.told("signals") if kind == "info"]
+    assert [text for text in texts if text.isdigit()] == [str(number) for number in range(3000)]
+    assert len(texts) == 3000 + int(out)
+
+
+def test_nested_steps_are_waited_for_where_it_is_strict(run: Any, server: Any) -> None:
+    script = run("""
+        import milepost
+        with milepost.job("kidney", id="nested", strict=True) as job:
+            with job.step("load"):
+                with job.step("left"):
+                    job.info("inside")
+    """)
+    assert script.finish() == (0, "", "")
+    assert [(kind, tag) for kind, tag, _ in server.told("nested")] == [
+        ("info", None), ("step", "left"), ("step", "load"), ("complete", None),
+    ]  # fmt: skip
+
+
+def test_a_key_that_is_not_taken_is_raised_where_it_is_strict(run: Any) -> None:
+    script = run("""
+        import milepost
+        try:
+            with milepost.job("kidney", id="key", strict=True, api_key="mp_wrong"):
+                pass
+        except milepost.RefusedError as error:
+            print(type(error).__name__)
+    """)
+    assert script.finish()[:2] == (0, "RefusedError\n")
+
+
+def test_leaving_early_is_no_failure(run: Any, server: Any) -> None:
+    script = run("""
+        import milepost, sys
+        def numbers():
+            with milepost.job("kidney", id="generator") as job:
+                for number in range(3):
+                    yield number
+        for number in numbers():
+            break
+        @milepost.tracked("kidney", id="tracked")
+        def counted():
+            yield milepost.current_job().id
+        print(*counted())
+        with milepost.job("kidney", id="exit-0") as job:
+            with job.step("load"):
+                sys.exit(0)
+    """)
+    assert script.finish() == (0, "tracked\n", "")
+    for name in ("generator", "tracked", "exit-0"):
+        assert [kind for kind, _, _ in server.told(name)] == ["complete"]
+
+
+def test_what_was_recorded_under_another_clock_is_not_refused(run: Any, server: Any, spool: Path) -> None:
+    server.kill()
+    with_steps = """
+        import milepost
+        with milepost.job("kidney", id="twice") as job:
+            job.step("load")
+    """
+    assert run(with_steps).finish()[0] == 0
+    [kept] = spool.glob("*.jsonl")
+    copy = spool.parent / kept.name
+    shutil.copy(kept, copy)
+    server.start()
+    assert run("import milepost; assert milepost.flush()").finish() == (0, "", "")
+    # Sent again by a machine that lost what it had noted, its clock a little off.
+    lines = [json.loads(line) for line in copy.read_text(encoding="utf-8").splitlines()]
+    for line in lines[1:]:
+        line["at"] -= 0.25
+    kept.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    assert run("import milepost; assert milepost.flush()").finish() == (0, "", "")
+    assert len(server.told("twice")) == 2
+    assert not (spool / "refused").exists()
+
+
+def test_what_waits_for_another_key_is_told(run: Any, server: Any) -> None:
+    server.kill()
+    text = 'import milepost\nwith milepost.job("kidney", id="other-key"): pass'
+    run(text, MILEPOST_API_KEY="mp_of_last_year").finish()
+    server.start()
+    code, out, err = run("import milepost; print(milepost.flush())").finish()
+    assert (code, out) == (0, "False\n")
+    assert "wait for another server or key: 1 files" in err
+
+
+def test_a_script_may_go_elsewhere(run: Any, server: Any) -> None:
+    script = run(
+        """
+        import milepost, os, tempfile
+        with milepost.job("kidney", id="elsewhere") as job:
+            os.chdir(tempfile.mkdtemp())
+            job.step("load")
+        """,
+        MILEPOST_SPOOL="here",
+    )
+    assert script.finish() == (0, "", "")
+    assert len(server.told("elsewhere")) == 2
+
+
+def test_a_folder_that_others_may_write_to_is_not_used(run: Any, server: Any, spool: Path) -> None:
+    spool.mkdir(exist_ok=True)
+    spool.chmod(0o777)
+    code, _, err = run('import milepost\nwith milepost.job("kidney", id="shared"): pass').finish()
+    assert code == 0
+    assert "others must not write into it" in err
+    assert list(spool.iterdir()) == []
+    assert len(server.told("shared")) == 1
+
+
+def test_a_report_that_is_taken_back_behind_the_end_of_a_part_is_not_sent(tmp_path: Path) -> None:
+    spool = SpoolFile.create(tmp_path / "spool", "http://127.0.0.1:1", "key")
+    body = {"provider_job_id": "j", "kind": "info", "name": "x" * 1000}
+    while spool._size < PART - 2000:
+        spool.append("event", body, LIMIT)
+    # Whichever of these the part ends behind.
+    for _ in range(30):
+        number = spool.append("event", {"provider_job_id": "j", "kind": "step", "tag": "t"}, LIMIT)
+        assert number
+        spool.cancel(number)
+    sent = []
+    while entries := spool.read():
+        sent += [entry.body["kind"] for entry in entries]
+        spool.settle(entries[-1])
+    assert set(sent) == {"info"}
+
+
+def test_a_note_of_what_was_sent_that_cannot_be_is_not_believed(tmp_path: Path) -> None:
+    spool = SpoolFile.create(tmp_path / "spool", "http://127.0.0.1:1", "key")
+    spool.append("event", {"provider_job_id": "j", "kind": "info"}, LIMIT)
+    spool.close()
+    spool.path.with_suffix(".sent").write_text("99999999999999999999\n")
+    left = SpoolFile.take_over(spool.path)
+    assert left is not None
+    assert len(left.read()) == 1
