@@ -7,8 +7,8 @@ CARGO_CYCLONEDX := 0.5.9
 TOOLS := $(CURDIR)/target/tools
 WEB_INSTALLED := web/node_modules/.package-lock.json web/codegen/node_modules/.package-lock.json
 
-.PHONY: help run demo build ui dev test test-rust test-faults test-examples test-web test-slow test-api test-api-short \
-	test-sql fuzz audit sbom e2e lint lint-rust lint-web format openapi screenshots bench bench-load bench-web clean
+.PHONY: help run demo build ui dev test test-rust test-faults test-examples test-python test-web test-slow test-api test-api-short \
+	test-sql fuzz audit sbom e2e lint lint-rust lint-web lint-python format openapi screenshots bench bench-load bench-web clean
 
 # What is checked has the page in it; `make test-rust UI=` does without.
 lint lint-rust lint-web test test-rust test-faults test-examples e2e screenshots bench-load bench-web: export UI ?= required
@@ -31,7 +31,7 @@ ui: $(WEB_INSTALLED) ## Build the web page into web/dist
 dev: $(WEB_INSTALLED) ## Serve the page from its sources, with the API of a server on port 8080
 	npm --prefix web run dev
 
-test: test-rust test-examples test-api-short test-web e2e ## Run all tests, on SQLite and on a PostgreSQL of their own
+test: test-rust test-examples test-python test-api-short test-web e2e ## Run all tests, on SQLite and on a PostgreSQL of their own
 
 test-faults: ## Kill backups and migrations at many more moments, larger crowds; PostgreSQL's way back to a moment
 	MILEPOST_TEST_KILL_STEP_MS=3 MILEPOST_TEST_CROWD=10000 scripts/with-postgres \
@@ -44,6 +44,9 @@ test-rust: ## Run the Rust tests; ARGS='live::' runs some of them
 
 test-examples: ## Run the example programs against both databases
 	scripts/with-postgres scripts/test-examples
+
+test-python: ## Test the Python package; ARGS='-k spool' runs some of it
+	scripts/test-python $(ARGS)
 
 test-api: ## Attack the API with schemathesis, on both databases; ARGS='provider' as some of those who may come
 	scripts/with-postgres scripts/attack scripts/attack_api.py long $(ARGS)
@@ -74,7 +77,7 @@ e2e: $(WEB_INSTALLED) ## Walk through the page in a real browser
 	cargo build --locked
 	scripts/with-chromium npm --prefix web run e2e
 
-lint: lint-web lint-rust ## Check format, lints, types, dependencies, sizes and what the documents name
+lint: lint-web lint-rust lint-python ## Check format, lints, types, dependencies, sizes and what the documents name
 
 lint-rust: $(TOOLS)/bin/cargo-deny ## Check all but the page
 	cargo fmt --all --check
@@ -92,8 +95,12 @@ lint-web: $(WEB_INSTALLED) ## Check the page: lints, types, drift from the API, 
 	npm --prefix web run build
 	node web/scripts/check-size.mjs
 
+lint-python: ## Check the Python package: format, lints, types
+	scripts/test-python lint
+
 format: $(WEB_INSTALLED) ## Format the code
 	cargo fmt --all
+	scripts/test-python format
 	npm --prefix web run format
 
 screenshots: $(WEB_INSTALLED) ## Take every page into docs/screenshots

@@ -3,12 +3,21 @@
 
 mod audit;
 mod backup;
+mod completions;
+mod config;
+mod credentials;
 mod demo;
 mod erase;
+mod event;
+mod exec;
 mod export;
+mod flush;
+mod job;
+mod login;
 mod migrate;
 mod openapi;
 mod rebuild;
+mod report;
 mod restore;
 mod retire;
 mod serve;
@@ -65,6 +74,20 @@ enum Command {
     Restore(restore::Restore),
     /// Show a job live in the terminal
     Watch(watch::Watch),
+    /// Keep a server and a key of it, for the commands that report and for the Python package
+    Login(login::Login),
+    /// Register kinds of jobs from files, compare and show them
+    Config(config::Config),
+    /// Open jobs, list and show them
+    Job(job::JobCommand),
+    /// Report what happens in a job
+    Event(event::Event),
+    /// Run a program as it is and report what its lines say
+    Exec(Box<exec::Exec>),
+    /// Send what could not be reported
+    Flush(flush::Flush),
+    /// Print what a shell needs to complete these commands
+    Completions(completions::Completions),
     /// Print the OpenAPI document
     Openapi,
 }
@@ -216,6 +239,13 @@ impl Command {
             Self::Backup(backup) => backup.run().await,
             Self::Restore(restore) => restore.run().await,
             Self::Watch(watch) => return watch.run().await,
+            Self::Exec(exec) => return exec.run().await,
+            Self::Login(login) => login.run().await,
+            Self::Config(config) => config.run().await,
+            Self::Job(job) => job.run().await,
+            Self::Event(event) => event.run().await,
+            Self::Flush(flush) => flush.run().await,
+            Self::Completions(completions) => completions.run(),
             Self::Openapi => openapi::run(),
         }?;
         Ok(ExitCode::SUCCESS)

@@ -7,13 +7,14 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta};
 use clap::Args;
 use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
-use reqwest::{Client, RequestBuilder, Response, StatusCode};
-use serde::Deserialize;
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tokio::time::sleep;
 use url::Url;
 
 use super::Failure;
+use super::credentials::Credentials;
 use super::text::clean;
 use crate::client;
 use crate::sources::Clock;
@@ -29,12 +30,15 @@ const TRIES: u32 = 5;
 /// By how much the clocks must differ before it counts: the server tells its time in whole seconds.
 const CLOCK_TOLERANCE: TimeDelta = TimeDelta::seconds(2);
 
+/// Where a server is unless somebody says otherwise.
+const USUAL_URL: &str = "http://127.0.0.1:8080";
+
 /// Which server.
 #[derive(Debug, Args)]
 pub(super) struct ServerArgs {
-    /// The server's address, without /api/v1
-    #[arg(long, value_name = "URL", env = "MILEPOST_URL", default_value = "http://127.0.0.1:8080")]
-    url: String,
+    /// The server's address, without /api/v1 [default: that of `milepost login`, else http://127.0.0.1:8080]
+    #[arg(long, value_name = "URL", env = "MILEPOST_URL")]
+    url: Option<String>,
 }
 
 /// A server and the key to show it.
@@ -42,7 +46,18 @@ pub(super) struct ServerArgs {
 pub(super) struct Server {
     client: Client,
     base: String,
+    key: Secret,
     clock: Clock,
+}
+
+/// Text that no `Debug` shows.
+#[derive(Clone)]
+struct Secret(String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
 }
 
 /// Why there is no answer of the kind asked for.
@@ -54,6 +69,8 @@ pub(super) enum RequestError {
         status: StatusCode,
         /// The server's own words, or those of something between it and us.
         detail: String,
+        /// All that the server says; none where something else answers.
+        problem: Option<Value>,
         /// After how long asking again makes sense, where the server says so.
         retry_after: Option<Duration>,
     },
@@ -80,6 +97,14 @@ impl RequestError {
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Refused { retry_after, .. } => *retry_after,
+            Self::Unreachable(_) | Self::Strange(_) => None,
+        }
+    }
+
+    /// What the server itself says of the refusal.
+    pub(super) fn problem(&self) -> Option<&Value> {
+        match self {
+            Self::Refused { problem, .. } => problem.as_ref(),
             Self::Unreachable(_) | Self::Strange(_) => None,
         }
     }
@@ -113,15 +138,52 @@ impl From<RequestError> for Failure {
 }
 
 impl ServerArgs {
-    /// A client for the server, with the key of the environment. Nothing is sent yet.
-    pub(super) fn connect(&self) -> Result<Server, Failure> {
-        let base = base(&self.url)?;
-        let key = std::env::var(KEY_VARIABLE).unwrap_or_default();
-        if key.trim().is_empty() {
-            return Err(Failure(format!("{KEY_VARIABLE} is not set; put one of your API keys for {base} into it")));
+    /// The server, in the form that paths are put behind.
+    pub(super) fn address(&self) -> Result<String, Failure> {
+        match &self.url {
+            Some(url) => base(url),
+            None => base(Credentials::load()?.as_ref().map_or(USUAL_URL, |saved| &saved.url)),
         }
-        let mut bearer = HeaderValue::from_str(&format!("Bearer {}", key.trim()))
-            .map_err(|_| Failure(format!("{KEY_VARIABLE} is no API key: it has characters that none has")))?;
+    }
+
+    /// A client for the server, with the key of the environment or of `milepost login`. Nothing is sent yet.
+    pub(super) fn connect(&self) -> Result<Server, Failure> {
+        let base = self.address()?;
+        match find_key(&base)? {
+            Some(key) => Server::new(base, key),
+            None => Err(Failure(format!(
+                "{KEY_VARIABLE} is not set; put one of your API keys for {base} into it, or run `milepost login`"
+            ))),
+        }
+    }
+
+    /// The same, for programs that go on without: none, with a warning, where there is no key or reporting is turned off.
+    pub(super) fn connect_if_possible(&self) -> Option<Server> {
+        let is_disabled = std::env::var("MILEPOST_DISABLED")
+            .is_ok_and(|value| ["1", "true", "yes"].iter().any(|yes| value.eq_ignore_ascii_case(yes)));
+        if is_disabled {
+            eprintln!("milepost: nothing is reported: MILEPOST_DISABLED is set");
+            return None;
+        }
+        self.connect().inspect_err(|reason| eprintln!("milepost: nothing is reported: {reason}")).ok()
+    }
+}
+
+/// The key for a server: that of the environment, else the one that was saved for this very server.
+fn find_key(base_url: &str) -> Result<Option<String>, Failure> {
+    let key = std::env::var(KEY_VARIABLE).unwrap_or_default().trim().to_owned();
+    if !key.is_empty() {
+        return Ok(Some(key));
+    }
+    let saved = Credentials::load()?;
+    Ok(saved.filter(|saved| base(&saved.url).is_ok_and(|url| url == base_url)).map(|saved| saved.api_key))
+}
+
+impl Server {
+    /// A client for a server.
+    pub(super) fn new(base: String, key: String) -> Result<Self, Failure> {
+        let mut bearer = HeaderValue::from_str(&format!("Bearer {key}"))
+            .map_err(|_| Failure("this is no API key: it has characters that none has".to_owned()))?;
         bearer.set_sensitive(true);
         let client = client::builder()
             .default_headers(HeaderMap::from_iter([(AUTHORIZATION, bearer)]))
@@ -129,12 +191,12 @@ impl ServerArgs {
             .connect_timeout(CONNECT_TIMEOUT)
             .build()
             .map_err(|error| Failure(cause(&error)))?;
-        Ok(Server { client, base, clock: Clock::default() })
+        Ok(Self { client, base, key: Secret(key), clock: Clock::default() })
     }
 }
 
 /// The address in the form that paths are put behind. With `/api/v1` it is understood as well.
-fn base(url: &str) -> Result<String, Failure> {
+pub(super) fn base(url: &str) -> Result<String, Failure> {
     let bad = |reason: &str| Failure(format!("--url (MILEPOST_URL): it {reason}, such as http://127.0.0.1:8080"));
     let parsed = Url::parse(url.trim()).map_err(|_| bad("is not an address"))?;
     if !matches!(parsed.scheme(), "http" | "https") || parsed.query().is_some() || parsed.fragment().is_some() {
@@ -151,6 +213,11 @@ impl Server {
     /// The address, as it was given.
     pub(super) fn address(&self) -> &str {
         &self.base
+    }
+
+    /// The key that is shown to it.
+    pub(super) fn api_key(&self) -> &str {
+        &self.key.0
     }
 
     /// The server's time, as far as its answers have told it.
@@ -174,6 +241,19 @@ impl Server {
         serde_json::from_slice(&body).map_err(|error| self.strange(&error))
     }
 
+    /// Sends JSON to a path below `/api/v1`, once.
+    pub(super) async fn send_json<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: &Value,
+    ) -> Result<T, RequestError> {
+        let request = self.client.request(method, format!("{}/api/v1{path}", self.base)).json(body);
+        let response = self.send(request.timeout(ANSWER_TIMEOUT)).await?;
+        let body = response.bytes().await.map_err(|error| self.unreachable(&error))?;
+        serde_json::from_slice(&body).map_err(|error| self.strange(&error))
+    }
+
     /// Opens a stream below `/api/v1`, behind the message of that id.
     pub(super) async fn open_stream(&self, path: &str, last_event_id: i64) -> Result<Response, RequestError> {
         let request = self.request(path).header("accept", "text/event-stream").header("last-event-id", last_event_id);
@@ -188,6 +268,11 @@ impl Server {
             "{} does not answer as a Milepost server of our version does: {error}",
             self.base
         ))
+    }
+
+    /// What to say of an answer that is JSON but makes no sense.
+    pub(super) fn strange_answer(&self) -> RequestError {
+        RequestError::Strange(format!("{} does not answer as a Milepost server does", self.base))
     }
 
     /// What to say of an answer that did not come, or broke off.
@@ -217,17 +302,25 @@ impl Server {
 
 /// The server's own words, or only the status where something else answers.
 async fn refusal(status: StatusCode, response: Response) -> RequestError {
-    #[derive(Deserialize)]
-    struct Problem {
-        detail: String,
-    }
+    /// What the `type` of our problems begins with.
+    const OURS: &str = "urn:milepost:";
     let seconds = response.headers().get(RETRY_AFTER).and_then(|wait| wait.to_str().ok()?.parse().ok());
     let problem = match response.bytes().await {
-        Ok(body) => serde_json::from_slice::<Problem>(&body).ok(),
+        Ok(body) => serde_json::from_slice::<Value>(&body).ok(),
         Err(_) => None,
     };
-    let detail = problem.map_or_else(|| status.to_string(), |problem| problem.detail);
-    RequestError::Refused { status, detail, retry_after: seconds.map(Duration::from_secs) }
+    // What stands between us and the server may say something too, which is not believed.
+    let problem = problem.filter(|problem| problem["type"].as_str().is_some_and(|kind| kind.starts_with(OURS)));
+    let detail = problem.as_ref().map_or_else(|| status.to_string(), explain);
+    RequestError::Refused { status, detail, problem, retry_after: seconds.map(Duration::from_secs) }
+}
+
+/// A problem in the server's words, with the fields it is about.
+fn explain(problem: &Value) -> String {
+    let text = |value: &Value, field: &str| value[field].as_str().unwrap_or_default().to_owned();
+    let errors = problem["errors"].as_array().into_iter().flatten();
+    let said = errors.map(|error| format!("; {}: {}", text(error, "pointer"), text(error, "detail")));
+    said.fold(text(problem, "detail"), |so_far, next| so_far + &next)
 }
 
 /// The innermost reason: what is around it only says that a request failed.

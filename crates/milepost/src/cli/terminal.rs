@@ -56,6 +56,23 @@ pub(super) fn read_password(from_stdin: bool) -> Result<String, Failure> {
     ask_twice(|prompt| rpassword::prompt_password(prompt))
 }
 
+/// The first line of standard input, or what is typed at a terminal without being shown.
+pub(super) fn read_secret(from_stdin: bool, prompt: &str) -> Result<String, Failure> {
+    let typed = if from_stdin {
+        let mut line = String::new();
+        io::stdin().lock().read_line(&mut line)?;
+        line
+    } else if io::stdin().is_terminal() {
+        rpassword::prompt_password(prompt)?
+    } else {
+        return Err(Failure("there is no terminal to ask for the key; use --key-stdin".to_owned()));
+    };
+    match typed.trim() {
+        "" => Err(Failure("no key was given".to_owned())),
+        key => Ok(key.to_owned()),
+    }
+}
+
 fn ask_twice(mut ask: impl FnMut(&str) -> io::Result<String>) -> Result<String, Failure> {
     let typed = ask("Password: ")?;
     if ask("The same again: ")? == typed { Ok(typed) } else { Err(Failure("these were two passwords".to_owned())) }

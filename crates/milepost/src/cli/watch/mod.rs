@@ -170,7 +170,7 @@ fn local_time(clock: &Clock) -> DateTime<FixedOffset> {
 }
 
 /// Finds a job by its id, else by its provider's own id, which may look like one.
-async fn find_job(server: &Server, name: &str) -> Result<JobDetail, Failure> {
+pub(super) async fn find_job(server: &Server, name: &str) -> Result<JobDetail, Failure> {
     if let Ok(id) = name.parse::<Uuid>() {
         match read_job(server, id).await {
             Err(error) if error.status() == Some(StatusCode::NOT_FOUND) => {}
@@ -185,6 +185,13 @@ async fn find_job(server: &Server, name: &str) -> Result<JobDetail, Failure> {
         [job] => Ok(read_job(server, job.id).await?),
         jobs => Err(ambiguous(name, jobs)),
     }
+}
+
+/// Prints a job as it is, with its bar.
+pub(super) fn print_summary(server: &Server, detail: JobDetail) -> Result<(), Failure> {
+    let seen = detail.job.last_sequence;
+    let watched = Watched::new(detail, seen);
+    Ok(screen::print(|size| view::summary(&watched, local_time(server.clock()), size))?)
 }
 
 async fn read_job(server: &Server, id: Uuid) -> Result<JobDetail, RequestError> {

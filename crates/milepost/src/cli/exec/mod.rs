@@ -1,0 +1,121 @@
+//! `milepost exec`: runs a program that knows nothing of us, and reports what its lines say.
+//!
+//! The `program` runs as if we were not there: its output, its exit code, its terminal and the signals that it gets are its
+//! own. What it prints is looked at on the way (`lines`, `rules`) and told (`teller`).
+
+mod dry_run;
+mod lines;
+mod program;
+mod rules;
+mod teller;
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::Failure;
+use super::job::{Opening, show};
+use super::report::{Reporter, SpoolSettings};
+use super::server::ServerArgs;
+use crate::sources::{Clock, random_bytes};
+use program::{Ended, Terminal};
+use rules::Rules;
+pub(super) use rules::value_of;
+use teller::Teller;
+
+/// What `--help` says at its end.
+const NOTES: &str = "\
+Rules are in TOML; lines go to the first that matches, standard error included:
+
+    [[rule]]
+    name = \"left is measured\"
+    match = 'left kidney: (?<Volume>[0-9.]+) ml'
+    event = \"step\"      # done; or info (the default), error
+    step = \"left\"
+
+Groups called fraction (3/8, 37%, 0.37), percent, step and text are what they say, others are measured values;
+metadata = { \"Kidney volume\" = \"$volume\" } gives one another name, text = \"…\" says something for people.
+The job is completed when the program ends with 0, else in error, with its last lines.
+The program finds the job's id in MILEPOST_JOB, for `milepost event`.";
+
+#[derive(Debug, Args)]
+#[command(after_help = NOTES)]
+pub(super) struct Exec {
+    #[command(flatten)]
+    opening: Option<Opening>,
+
+    /// The provider's own id of the job [default: made of the configuration's tag and the time]
+    #[arg(long, value_name = "ID")]
+    id: Option<String>,
+
+    /// What lines mean
+    #[arg(long, value_name = "FILE")]
+    rules: Option<PathBuf>,
+
+    /// How many of the last lines are told when the program fails
+    #[arg(long, value_name = "NUMBER", default_value_t = 10)]
+    last_lines: usize,
+
+    /// Whether the program is to believe that it writes to a terminal
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t)]
+    tty: Terminal,
+
+    #[command(flatten)]
+    server: ServerArgs,
+
+    /// Show what the rules make of a recorded log, and run nothing
+    #[arg(long, value_name = "LOG", requires = "rules", conflicts_with = "program")]
+    dry_run: Option<PathBuf>,
+
+    /// With --dry-run: in JSON, a line for each event
+    #[arg(long, requires = "dry_run")]
+    json: bool,
+
+    /// The program and its arguments, behind `--`
+    #[arg(last = true, value_name = "PROGRAM", required_unless_present = "dry_run")]
+    program: Vec<OsString>,
+}
+
+impl Exec {
+    pub(super) async fn run(self) -> Result<ExitCode, Failure> {
+        let rules = self.rules.as_deref().map_or_else(
+            || Ok(Rules::default()),
+            |path| {
+                let text = fs::read_to_string(path).map_err(|error| error.to_string());
+                let rules = text.and_then(|text| Rules::parse(&text));
+                rules.map_err(|reason| Failure(format!("{}: {reason}", path.display())))
+            },
+        )?;
+        if let Some(log) = &self.dry_run {
+            dry_run::run(&rules, log, self.json)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let opening = self.opening.ok_or_else(|| Failure("--config: which kind of job is it?".to_owned()))?;
+        let job = self.id.unwrap_or_else(|| made_up_id(&opening.config));
+        let server = self.server.connect_if_possible();
+        // From here on nothing of ours keeps the program from running.
+        let reporter = server.clone().and_then(|server| {
+            let settings = SpoolSettings::load();
+            let settings =
+                settings.inspect_err(|reason| eprintln!("milepost: nothing is reported: {reason}")).ok()?;
+            Some(Reporter::start(server, settings))
+        });
+        let mut teller = Teller::new(rules, job.clone(), self.last_lines, reporter);
+        teller.open(&opening);
+        let ended = program::run(&self.program, &job, self.tty, &mut teller).await;
+        let is_delivered = teller.end(&self.program, &ended).await;
+        if let Some(server) = server.filter(|_| is_delivered && console::user_attended_stderr()) {
+            // Only where somebody is looking; that it cannot be shown is no harm.
+            let _ = show(&server, &job).await;
+        }
+        Ended::exit(ended)
+    }
+}
+
+fn made_up_id(tag: &str) -> String {
+    let random: [u8; 4] = random_bytes();
+    format!("{tag}-{}-{:08x}", Clock::default().now().format("%Y%m%d-%H%M%S"), u32::from_be_bytes(random))
+}

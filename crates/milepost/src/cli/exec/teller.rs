@@ -1,0 +1,137 @@
+//! What is told of a program: its steps and how far they are as its lines say, and how it ended.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ffi::OsString;
+use std::io;
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::program::Ended;
+use super::rules::{Found, Rules};
+use crate::cli::event::body;
+use crate::cli::job::Opening;
+use crate::cli::report::{Report, Reporter};
+
+/// Of what only says how far a step is, one event is told in this time.
+pub(super) const FRACTION_PAUSE: Duration = Duration::from_secs(1);
+/// How long the end waits for the server.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The longest text of an event, in characters.
+const LONGEST_TEXT: usize = 1000;
+
+/// Tells what a program does.
+#[derive(Debug)]
+pub(super) struct Teller {
+    rules: Rules,
+    job: String,
+    /// The newest lines.
+    last_lines: VecDeque<String>,
+    most_lines: usize,
+    /// When it was told last how far a step is, and what has not been told yet.
+    fractions: BTreeMap<String, (Instant, Option<Found>)>,
+    /// None: nothing is reported.
+    reporter: Option<Reporter>,
+}
+
+impl Teller {
+    pub(super) fn new(rules: Rules, job: String, most_lines: usize, reporter: Option<Reporter>) -> Self {
+        Self { rules, job, last_lines: VecDeque::new(), most_lines, fractions: BTreeMap::new(), reporter }
+    }
+
+    /// Opens the job.
+    pub(super) fn open(&mut self, opening: &Opening) {
+        let report = opening.report(&self.job);
+        self.report(report);
+    }
+
+    /// Tells what a line says.
+    pub(super) fn line(&mut self, line: &str) {
+        if self.most_lines > 0 {
+            if self.last_lines.len() == self.most_lines {
+                self.last_lines.pop_front();
+            }
+            self.last_lines.push_back(line.trim_end().chars().take(LONGEST_TEXT).collect());
+        }
+        let Some(found) = self.rules.find(line) else { return };
+        let Some(step) = found.step.clone() else { return self.tell(&found) };
+        if !found.is_mere_fraction() {
+            self.fractions.remove(&step);
+            return self.tell(&found);
+        }
+        match self.fractions.get_mut(&step) {
+            Some((told, waiting)) if told.elapsed() < FRACTION_PAUSE => *waiting = Some(found),
+            _ => {
+                self.tell(&found);
+                self.fractions.insert(step, (Instant::now(), None));
+            }
+        }
+    }
+
+    /// Tells what has waited for its time.
+    pub(super) fn tick(&mut self) {
+        let due: Vec<Found> = self
+            .fractions
+            .values_mut()
+            .filter(|(told, _)| told.elapsed() >= FRACTION_PAUSE)
+            .filter_map(|(told, waiting)| {
+                let found = waiting.take()?;
+                *told = Instant::now();
+                Some(found)
+            })
+            .collect();
+        due.iter().for_each(|found| self.tell(found));
+    }
+
+    /// Tells how the program ended. Gives whether the server has all of it.
+    pub(super) async fn end(mut self, program: &[OsString], ended: &io::Result<Ended>) -> bool {
+        let waiting: Vec<Found> = self.fractions.values_mut().filter_map(|(_, waiting)| waiting.take()).collect();
+        waiting.iter().for_each(|found| self.tell(found));
+        let name = program.first().map(|program| program.to_string_lossy()).unwrap_or_default();
+        let reason = match ended {
+            Ok(ended) if ended.is_well() => None,
+            Ok(ended) => Some(format!("{name} {ended}")),
+            Err(error) => Some(format!("{name} cannot be run: {error}")),
+        };
+        let report = match reason {
+            None => self.event("complete", None),
+            Some(reason) => self.event("error", Some(self.with_last_lines(&reason))),
+        };
+        self.report(report);
+        match self.reporter {
+            Some(reporter) => reporter.finish(PATIENCE).await,
+            None => false,
+        }
+    }
+
+    /// The last lines matter most: what is too long is cut before them.
+    fn with_last_lines(&self, reason: &str) -> String {
+        let lines: Vec<&str> = self.last_lines.iter().map(String::as_str).collect();
+        let lines = lines.join("\n");
+        let room = LONGEST_TEXT.saturating_sub(reason.chars().count() + 3);
+        let length = lines.chars().count();
+        let kept: String = lines.chars().skip(length.saturating_sub(room)).collect();
+        match (kept.is_empty(), length > room) {
+            (true, _) => reason.chars().take(LONGEST_TEXT).collect(),
+            (false, true) => format!("{reason}:\n…{kept}"),
+            (false, false) => format!("{reason}:\n{kept}"),
+        }
+    }
+
+    fn tell(&mut self, found: &Found) {
+        let report = found.report(&self.job);
+        self.report(report);
+    }
+
+    fn event(&self, kind: &str, text: Option<String>) -> Report {
+        let text = text.map(|text| json!(text));
+        Report::Event(body([("provider_job_id", Some(json!(self.job))), ("kind", Some(json!(kind))), ("name", text)]))
+    }
+
+    fn report(&mut self, report: Report) {
+        if let Some(reporter) = &mut self.reporter {
+            reporter.report(report);
+        }
+    }
+}
