@@ -140,7 +140,7 @@ class Job:
             self._report("open", self._opening)
         return self
 
-    def step(self, tag: str, **metadata: Any) -> Step:
+    def step(self, tag: str, /, **metadata: Any) -> Step:
         """Reports that a step is done.
 
         Args:

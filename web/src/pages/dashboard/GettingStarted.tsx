@@ -4,14 +4,14 @@ import { useState } from 'react';
 import { ButtonLink } from '../../components/Links';
 import { PageHeading } from '../../components/PageHeading';
 import { Failed, Loading } from '../../components/States';
-import type { Language } from '../configurations/snippets/snippets';
+import { usePhone } from '../../components/usePhone';
 import { InviteDialog } from '../customers/InviteDialog';
 import { CreateKeyDialog } from '../keys/CreateKeyDialog';
 import { beginningsQuery } from './beginnings';
 import { ChecklistItem } from './ChecklistItem';
 import { type Beginnings, checklist, doneOf, nextStep, type StepName } from './checklist';
 import classes from './GettingStarted.module.css';
-import { exampleOf, snippet } from './snippets';
+import { CHOICES, exampleOf, type FirstLanguage, noteOn, snippet } from './snippets';
 import { useOnEvents } from './useOnEvents';
 
 export function GettingStarted() {
@@ -37,8 +37,9 @@ export function GettingStarted() {
 }
 
 function Steps({ beginnings, look }: { beginnings: Beginnings; look: () => void }) {
-  const [language, setLanguage] = useState<Language>('curl');
+  const [language, setLanguage] = useState<FirstLanguage>('curl');
   const [dialog, setDialog] = useState<StepName | null>(null);
+  const isPhone = usePhone();
   const steps = checklist(beginnings);
   const next = nextStep(steps);
   const example = exampleOf(location.origin, beginnings);
@@ -55,12 +56,10 @@ function Steps({ beginnings, look }: { beginnings: Beginnings; look: () => void 
         <SegmentedControl
           aria-label="Language of the commands"
           size="xs"
-          data={[
-            { value: 'curl', label: 'curl' },
-            { value: 'python', label: 'Python' },
-          ]}
+          orientation={isPhone ? 'vertical' : 'horizontal'}
+          data={CHOICES}
           value={language}
-          onChange={value => setLanguage(value as Language)}
+          onChange={value => setLanguage(value as FirstLanguage)}
         />
       </Group>
       <ol className={classes.steps}>
@@ -70,9 +69,7 @@ function Steps({ beginnings, look }: { beginnings: Beginnings; look: () => void 
             step={step}
             isNext={step.name === next}
             commands={snippet(step.name, language, example)}
-            note={
-              language === 'python' && step.name === 'key' ? 'Needs the package requests: pip install requests' : null
-            }
+            note={noteOn(step.name, language)}
           >
             <Act step={step.name} open={setDialog} />
           </ChecklistItem>

@@ -16,9 +16,9 @@ const real = exampleOf(address, { ...NOTHING, configuration, job });
 describe('the commands', () => {
   it('are filled with the address, and what is there already', () => {
     expect(snippet('key', 'curl', fresh)).toContain("'https://milepost.example/api/v1/api-keys/protected'");
-    expect(snippet('key', 'python', fresh)).toContain('"https://milepost.example/api/v1"');
+    expect(snippet('key', 'requests', fresh)).toContain('"https://milepost.example/api/v1"');
     expect(snippet('job', 'curl', real)).toContain('"tag":"brain-volumes"');
-    expect(snippet('event', 'python', real)).toContain('for step in ["load", "left.lobe"]:');
+    expect(snippet('event', 'requests', real)).toContain('for step in ["load", "left.lobe"]:');
   });
 
   it('hang together where nothing is there yet', () => {
@@ -37,7 +37,9 @@ describe('the commands', () => {
     const bare = { tag: 'bare', step_configurations: [] as unknown[] } as Configuration;
     const example = exampleOf(address, { ...NOTHING, configuration: bare });
     expect(snippet('event', 'curl', example)).toContain('{"provider_job_id":"first-job","kind":"complete"}');
-    expect(snippet('event', 'python', example)).toContain('"kind": "complete"');
+    expect(snippet('event', 'requests', example)).toContain('"kind": "complete"');
+    expect(snippet('event', 'shell', example)).toBe('milepost event complete --job first-job');
+    expect(snippet('event', 'package', example)).not.toContain('job.step');
   });
 
   it('are nothing to type where a button does it', () => {
@@ -63,6 +65,6 @@ describe('an id with quotes in it', () => {
   });
 
   it('is text in Python', () => {
-    expect(snippet('job', 'python', real)).toContain(String.raw`"it's \"job\" $HOME TAG"`);
+    expect(snippet('job', 'requests', real)).toContain(String.raw`"it's \"job\" $HOME TAG"`);
   });
 });

@@ -1,5 +1,6 @@
+import { option } from '../configurations/snippets/commandLine';
 import { pythonLiteral, shellWord } from '../configurations/snippets/quoting';
-import type { Language } from '../configurations/snippets/snippets';
+import { type Language, WAYS } from '../configurations/snippets/snippets';
 import type { Beginnings, StepName } from './checklist';
 
 /** What the commands are about: what is there already, else an example. */
@@ -24,9 +25,43 @@ export function exampleOf(address: string, { configuration, job }: Beginnings): 
   };
 }
 
+/** The ways to report in which one begins; a program that stays as it is comes later. */
+const LANGUAGES = ['curl', 'requests', 'package', 'shell'] as const satisfies Language[];
+export type FirstLanguage = (typeof LANGUAGES)[number];
+export const CHOICES = LANGUAGES.map(value => ({ value, label: WAYS[value].label }));
+
+const COMMANDS: Record<FirstLanguage, (step: StepName, example: Example) => string | null> = {
+  curl,
+  requests,
+  package: pythonPackage,
+  shell,
+};
+
 /** The commands of a step, ready to paste; null where there is nothing to type. */
-export function snippet(step: StepName, language: Language, example: Example): string | null {
-  return language === 'curl' ? curl(step, example) : python(step, example);
+export function snippet(step: StepName, language: FirstLanguage, example: Example): string | null {
+  return COMMANDS[language](step, example);
+}
+
+/** What to know before the commands of a step are pasted. */
+export function noteOn(step: StepName, language: FirstLanguage): string | null {
+  switch (`${language} ${step}` as const) {
+    case 'requests key':
+      return 'Needs the package requests: pip install requests';
+    case 'package key':
+      return (
+        'Needs the package milepost: pip install ./python in the source code of Milepost. Start Python with your key ' +
+        'in MILEPOST_API_KEY, or after milepost login.'
+      );
+    case 'shell key':
+      return (
+        'Needs the program milepost, the same as the server. It asks for the key and keeps it for you, for the Python ' +
+        'package too.'
+      );
+    case 'shell event':
+      return 'A program that is to stay as it is reports by what it prints: see “Unchanged program” at your configuration.';
+    default:
+      return null;
+  }
 }
 
 function curl(step: StepName, { address, tag, steps, jobId }: Example): string | null {
@@ -68,7 +103,7 @@ function post(address: string, path: string, data: string): string {
   );
 }
 
-function python(step: StepName, { address, tag, steps, jobId }: Example): string | null {
+function requests(step: StepName, { address, tag, steps, jobId }: Example): string | null {
   switch (step) {
     case 'key':
       return lines(
@@ -93,6 +128,59 @@ function python(step: StepName, { address, tag, steps, jobId }: Example): string
         '    time.sleep(2)  # the work of the step',
         `    event = {"provider_job_id": ${pythonLiteral(jobId)}, "kind": "step", "tag": step}`,
         '    session.post(MILEPOST + "/events", json=event).raise_for_status()',
+      );
+    case 'customer':
+      return null;
+  }
+}
+
+function pythonPackage(step: StepName, { address, tag, steps, jobId }: Example): string | null {
+  const job = `milepost.job(${pythonLiteral(tag)}, id=${pythonLiteral(jobId)}, url=MILEPOST)`;
+  switch (step) {
+    case 'key':
+      return lines('import time', 'import milepost', '', `MILEPOST = ${pythonLiteral(address)}`);
+    case 'configuration':
+      return `milepost.register(${JSON.stringify(newConfiguration(tag), null, 4)}, url=MILEPOST)`;
+    case 'job':
+      return `${job}.open()`;
+    case 'event':
+      if (steps.length === 0) {
+        return lines(`with ${job}:`, '    time.sleep(2)  # the work');
+      }
+      return lines(
+        `with ${job} as job:`,
+        `    for step in [${steps.map(pythonLiteral).join(', ')}]:`,
+        '        time.sleep(2)  # the work of the step',
+        '        job.step(step)',
+      );
+    case 'customer':
+      return null;
+  }
+}
+
+function shell(step: StepName, { address, tag, steps, jobId }: Example): string | null {
+  switch (step) {
+    case 'key':
+      return `milepost login ${option('url', address)}`;
+    case 'configuration':
+      return lines(
+        "cat > first-configuration.json <<'END'",
+        JSON.stringify(newConfiguration(tag), null, 2),
+        'END',
+        'milepost config push first-configuration.json',
+      );
+    case 'job':
+      return `milepost job open ${option('id', jobId)} ${option('config', tag)}`;
+    case 'event':
+      if (steps.length === 0) {
+        return `milepost event complete ${option('job', jobId)}`;
+      }
+      return lines(
+        `for step in ${steps.join(' ')}; do`,
+        '  sleep 2  # the work of the step',
+        // A tag that begins like an option is none behind --.
+        `  milepost event step ${option('job', jobId)} -- "$step"`,
+        'done',
       );
     case 'customer':
       return null;

@@ -1,12 +1,12 @@
 import { useMemo } from 'react';
 import { Copy } from '../../../components/Copy';
 import classes from './Snippets.module.css';
-import type { Language } from './snippets';
+import type { Snippet } from './snippets';
 import { tokens } from './tokens';
 
 /** A titled piece of code with its copy button. */
-export function Code({ title, code, language }: { title: string; code: string; language: Language }) {
-  const parts = useMemo(() => tokens(code, language), [code, language]);
+export function Code({ title, code, syntax }: Snippet) {
+  const parts = useMemo(() => tokens(code, syntax), [code, syntax]);
   return (
     <figure className={classes.figure}>
       <figcaption className={classes.caption}>

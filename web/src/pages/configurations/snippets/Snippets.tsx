@@ -2,9 +2,10 @@ import { Group, SegmentedControl, Stack, TextInput } from '@mantine/core';
 import { useDeferredValue, useId, useMemo, useState } from 'react';
 import type { Configuration } from '../../../api/types';
 import { Copy } from '../../../components/Copy';
+import { usePhone } from '../../../components/usePhone';
 import { Code } from './Code';
 import classes from './Snippets.module.css';
-import { curlSnippets, type Language, pythonSnippets, script } from './snippets';
+import { type Language, script, WAYS } from './snippets';
 
 /** What a program sends to report a job of this configuration, to copy as it stands. */
 export function Snippets({ configuration, isNewest }: { configuration: Configuration; isNewest: boolean }) {
@@ -12,12 +13,13 @@ export function Snippets({ configuration, isNewest }: { configuration: Configura
   const [typedId, setTypedId] = useState(exampleId);
   const providerJobId = useDeferredValue(typedId) || 'example';
   const languageId = useId();
+  const isPhone = usePhone();
   const { tag, version, step_configurations: steps } = configuration;
-  const snippets = useMemo(() => {
-    const url = `${location.origin}/api/v1`;
-    const subject = { url, tag, version: isNewest ? null : version, providerJobId, steps };
-    return language === 'curl' ? curlSnippets(subject) : pythonSnippets(subject);
-  }, [tag, version, isNewest, providerJobId, steps, language]);
+  const way = WAYS[language];
+  const snippets = useMemo(
+    () => way.snippets({ address: location.origin, tag, version: isNewest ? null : version, providerJobId, steps }),
+    [tag, version, isNewest, providerJobId, steps, way],
+  );
   return (
     <Stack gap="md">
       <Group gap="md" align="flex-end">
@@ -27,12 +29,10 @@ export function Snippets({ configuration, isNewest }: { configuration: Configura
           </div>
           <SegmentedControl
             aria-labelledby={languageId}
+            orientation={isPhone ? 'vertical' : 'horizontal'}
             value={language}
             onChange={value => setLanguage(value as Language)}
-            data={[
-              { value: 'curl', label: 'curl' },
-              { value: 'python', label: 'Python' },
-            ]}
+            data={Object.entries(WAYS).map(([value, { label }]) => ({ value, label }))}
           />
         </div>
         <TextInput
@@ -43,16 +43,24 @@ export function Snippets({ configuration, isNewest }: { configuration: Configura
         />
       </Group>
       <p className={classes.lead}>
-        They run as they are, from top to bottom, with a write key in <code className="mono">MILEPOST_API_KEY</code>.
-        Put your own values in the place of the examples.
+        {way.lead} A write key is taken from <code className="mono">MILEPOST_API_KEY</code>
+        {way.takesLogin && (
+          <>
+            {' '}
+            or from what <code className="mono">milepost login</code> has kept
+          </>
+        )}
+        .
       </p>
       {snippets.map(snippet => (
-        <Code key={snippet.title} title={snippet.title} code={snippet.code} language={language} />
+        <Code key={snippet.title} {...snippet} />
       ))}
-      <Group gap={4}>
-        <Copy value={script(snippets)} label="Copy all as one script" />
-        <span>All of it as one script</span>
-      </Group>
+      {way.isScript && (
+        <Group gap={4}>
+          <Copy value={script(snippets)} label="Copy all as one script" />
+          <span>All of it as one script</span>
+        </Group>
+      )}
     </Stack>
   );
 }

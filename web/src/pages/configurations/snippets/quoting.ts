@@ -15,7 +15,29 @@ function escapeHidden(text: string): string {
   return text.replace(HIDDEN, character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
+/** The same for what people named: bare where it is plain, and with what is not seen written out. */
+export function shellArgument(text: string): string {
+  if (/^\w[\w./:=-]*$/.test(text)) {
+    return text;
+  }
+  if (text.search(HIDDEN) < 0 && !/\p{Cc}/u.test(text)) {
+    return shellWord(text);
+  }
+  return `$'${text.replaceAll(/[\\']|\p{Cc}/gu, octal).replace(HIDDEN, octal)}'`;
+}
+
+function octal(character: string): string {
+  const bytes = [...new TextEncoder().encode(character)];
+  return bytes.map(byte => `\\${byte.toString(8).padStart(3, '0')}`).join('');
+}
+
+/** A string of TOML. A JSON string is one as it stands. */
+export function tomlString(text: string): string {
+  return jsonScalar(text);
+}
+
 export type Scalar = string | number | boolean | null;
+export type Values = [name: string, value: Scalar][];
 export type Entries = [name: string, value: Scalar | Entries][];
 
 /** A JSON object on one line, as people write it. Entries rather than an object keep any name, and their order. */
@@ -44,6 +66,25 @@ export function pythonLiteral(value: Scalar): string {
     default:
       return jsonScalar(value);
   }
+}
+
+/** What may be the name of a variable or a group in most languages. */
+export const IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+const KEYWORDS = new Set(
+  `False None True and as assert async await break class continue def del elif else except finally for from global if
+  import in is lambda nonlocal not or pass raise return try while with yield __debug__`.split(/\s+/),
+);
+
+/** What stands in the parentheses of a call in Python, over several lines where one would be too long. */
+export function pythonArguments(first: Scalar, named: Values, indent = ''): string {
+  // Python takes other letters too, but makes some of them into others.
+  if (!named.every(([name]) => IDENTIFIER.test(name) && !KEYWORDS.has(name))) {
+    return `${pythonLiteral(first)}, **${pythonDict(named, indent)}`;
+  }
+  const words = [pythonLiteral(first), ...named.map(([name, value]) => `${name}=${pythonLiteral(value)}`)];
+  const line = words.join(', ');
+  return line.length <= 80 ? line : `\n${words.map(word => `${indent}    ${word},\n`).join('')}${indent}`;
 }
 
 /** A Python dict, over several lines where one would be too long. */

@@ -1,86 +1,117 @@
-import type { MetadataKind, NewStep } from '../../../api/types';
-import { type Entries, jsonObject, pythonDict, pythonLiteral, type Scalar, shellWord } from './quoting';
+import { commandLineSnippets } from './commandLine';
+import { execSnippets } from './exec';
+import { packageSnippets } from './pythonPackage';
+import { type Entries, jsonObject, pythonDict, pythonLiteral, shellWord } from './quoting';
+import { jobReports, type Report, type Subject } from './reports';
 
-/** What the snippets are filled with. */
-export type Subject = {
-  /** The server's API, as `https://milepost.example/api/v1`. */
-  url: string;
-  tag: string;
-  /** Named when opening a job; null where the newest is meant, which needs no name. */
-  version: string | null;
-  providerJobId: string;
-  steps: readonly NewStep[];
-};
+/** What a piece of code is written in. */
+export type Syntax = 'shell' | 'python' | 'toml';
 
 /** A piece that is copied alone, or with all others as one script. */
-export type Snippet = { title: string; code: string };
+export type Snippet = { title: string; code: string; syntax: Syntax };
 
-export type Language = 'curl' | 'python';
+export type Language = 'curl' | 'requests' | 'package' | 'shell' | 'exec';
+
+/** A way to report. */
+type Way = {
+  label: string;
+  /** What to do with the pieces, and what they need. */
+  lead: string;
+  /** Whether the key may be the one that `milepost login` keeps. */
+  takesLogin: boolean;
+  /** Whether the pieces make one script. */
+  isScript: boolean;
+  snippets: (subject: Subject) => Snippet[];
+};
+
+const AS_THEY_ARE = 'They run as they are, from top to bottom. Put your own values in the place of the examples.';
+
+/** In the order of the choice. */
+export const WAYS: Record<Language, Way> = {
+  curl: { label: 'curl', lead: AS_THEY_ARE, takesLogin: false, isScript: true, snippets: curlSnippets },
+  requests: {
+    label: 'Python requests',
+    lead: `${AS_THEY_ARE} They need pip install requests.`,
+    takesLogin: false,
+    isScript: true,
+    snippets: requestsSnippets,
+  },
+  package: {
+    label: 'Python package',
+    lead:
+      'It runs as it is. Put your own values in the place of the examples. It needs pip install ./python in ' +
+      'the source code of Milepost.',
+    takesLogin: true,
+    isScript: false,
+    snippets: packageSnippets,
+  },
+  shell: {
+    label: 'Command line',
+    lead: `${AS_THEY_ARE} They need the program milepost, the same as the server.`,
+    takesLogin: true,
+    isScript: true,
+    snippets: commandLineSnippets,
+  },
+  exec: {
+    label: 'Unchanged program',
+    lead:
+      'Save the rules and the example under their names and run it; then put your own program and its lines in their ' +
+      'place. It needs the program milepost, the same as the server.',
+    takesLogin: true,
+    isScript: false,
+    snippets: execSnippets,
+  },
+};
 
 /** A call: where to, and the fields of its body. */
 type Call = { path: '/jobs' | '/events'; body: Entries };
 
-export const EXAMPLE_VALUES: Record<MetadataKind, Scalar> = {
-  number: 12.5,
-  text: 'example',
-  link: 'https://example.org/report.pdf',
-};
-
 /** The calls of one job from its beginning to its end, in groups. They can be sent one after another as they are. */
-export function jobCalls({ tag, version, providerJobId, steps }: Subject): { title: string; calls: Call[] }[] {
+export function jobCalls(subject: Subject): { title: string; calls: Call[] }[] {
+  const { tag, version, providerJobId } = subject;
   const id: Entries = [['provider_job_id', providerJobId]];
-  const event = (...fields: Entries): Call => ({ path: '/events', body: [...id, ...fields] });
-  const [first] = steps;
-  const ofFirst: Entries = first === undefined ? [] : [['tag', first.tag]];
-  const fraction: Entries = first === undefined ? [] : [['fraction', 0.5]];
   const job: Entries = [...id, ['tag', tag], ...(version === null ? [] : ([['version', version]] satisfies Entries))];
-  const groups = [
-    { title: 'Open a job', calls: [{ path: '/jobs' as const, body: job }] },
-    {
-      title: first === undefined ? 'Tell the news' : 'Tell how far a step is, from 0 to 1',
-      calls: [event(['kind', 'info'], ...ofFirst, ...fraction, ['name', 'Half of it is done'])],
-    },
-    {
-      title: 'Report what failed',
-      calls: [event(['kind', 'error'], ...ofFirst, ['name', 'What failed, and what to do about it'])],
-    },
-    {
-      title: steps.length === 1 ? 'Finish the step' : `Finish each of the ${steps.length} steps`,
-      calls: steps.map(step => event(['kind', 'step'], ['tag', step.tag], ...metadataOf(step))),
-    },
-    { title: 'Complete the job', calls: [event(['kind', 'complete'])] },
-  ];
-  return groups.filter(({ calls }) => calls.length > 0);
+  const reporting = jobReports(subject).map(({ title, reports }) => ({
+    title,
+    calls: reports.map((report): Call => ({ path: '/events', body: [...id, ...fieldsOf(report)] })),
+  }));
+  return [{ title: 'Open a job', calls: [{ path: '/jobs', body: job }] }, ...reporting];
 }
 
-function metadataOf(step: NewStep): Entries {
-  const fields = step.metadata_configurations ?? [];
-  const values: Entries = fields.map(({ name, kind }) => [name, EXAMPLE_VALUES[kind ?? 'text']]);
-  return values.length > 0 ? [['event_metadata', values]] : [];
+function fieldsOf({ kind, tag, fraction, text, metadata = [] }: Report): Entries {
+  const fields: [string, string | number | Entries | undefined][] = [
+    ['kind', kind],
+    ['tag', tag],
+    ['fraction', fraction],
+    ['name', text],
+    ['event_metadata', metadata.length > 0 ? metadata : undefined],
+  ];
+  return fields.flatMap(([name, value]): Entries => (value === undefined ? [] : [[name, value]]));
 }
 
 export function curlSnippets(subject: Subject): Snippet[] {
   return jobCalls(subject).map(({ title, calls }) => ({
     title,
-    code: calls.map(call => curl(subject.url, call)).join('\n\n'),
+    code: calls.map(call => curl(subject.address, call)).join('\n\n'),
+    syntax: 'shell',
   }));
 }
 
-function curl(url: string, { path, body }: Call): string {
+function curl(address: string, { path, body }: Call): string {
   return [
-    `curl --fail-with-body -sS ${shellWord(url + path)}`,
+    `curl --fail-with-body -sS ${shellWord(`${address}/api/v1${path}`)}`,
     `-H "Authorization: Bearer $MILEPOST_API_KEY"`,
     `-H 'Content-Type: application/json'`,
     `-d ${shellWord(jsonObject(body))}`,
   ].join(' \\\n  ');
 }
 
-export function pythonSnippets(subject: Subject): Snippet[] {
+export function requestsSnippets(subject: Subject): Snippet[] {
   const setUp = `import os
 
 import requests
 
-url = ${pythonLiteral(subject.url)}
+url = ${pythonLiteral(`${subject.address}/api/v1`)}
 session = requests.Session()
 session.headers["Authorization"] = f"Bearer {os.environ['MILEPOST_API_KEY']}"
 
@@ -94,7 +125,7 @@ def post(path, body):
     title,
     code: calls.map(({ path, body }) => `post("${path}", ${pythonDict(body)})`).join('\n'),
   }));
-  return [{ title: 'Set up', code: setUp }, ...groups];
+  return [{ title: 'Set up', code: setUp }, ...groups].map(piece => ({ ...piece, syntax: 'python' }));
 }
 
 /** All snippets as one script. */

@@ -3,7 +3,7 @@ import { tokens } from './tokens';
 
 test('strings and words are told apart, and nothing is lost', () => {
   const code = `curl -sS 'http://x' \\\n  -H "A: $B" -d '{"a \\" b": "curl -x", "n": 1}'`;
-  const parts = tokens(code, 'curl');
+  const parts = tokens(code, 'shell');
   expect(parts.map(({ text }) => text).join('')).toBe(code);
   const of = (kind: string) => parts.filter(part => part.kind === kind).map(({ text }) => text.trim());
   expect(of('string')).toEqual(['"A: $B"', '"a \\" b"', '"curl -x"', '"n"']);
@@ -16,5 +16,12 @@ test('Python has other words', () => {
 });
 
 test('what is long stays plain', () => {
-  expect(tokens('"a" '.repeat(10_000), 'curl')).toHaveLength(1);
+  expect(tokens('"a" '.repeat(10_000), 'shell')).toHaveLength(1);
+});
+
+test('TOML has tables and two kinds of strings', () => {
+  const parts = tokens(`[[rule]]\nmatch = '^a"b'\nname = "c"\n[rule.metadata]`, 'toml');
+  const of = (kind: string) => parts.filter(part => part.kind === kind).map(({ text }) => text);
+  expect(of('word')).toEqual(['[[rule]]', '[rule.metadata]']);
+  expect(of('string')).toEqual([`'^a"b'`, '"c"']);
 });

@@ -1,4 +1,4 @@
-import type { Language } from './snippets';
+import type { Syntax } from './snippets';
 
 export type Token = { at: number; kind: 'string' | 'word' | 'rest'; text: string };
 
@@ -6,19 +6,20 @@ export type Token = { at: number; kind: 'string' | 'word' | 'rest'; text: string
 const MOST_COLOURED = 20_000;
 
 const STRINGS = /"(?:[^"\\\n]|\\.)*"/.source;
-const PATTERNS: Record<Language, RegExp> = {
-  curl: new RegExp(`(${STRINGS})|(\\bcurl\\b| -{1,2}[a-zA-Z][a-zA-Z-]*)`, 'g'),
-  python: new RegExp(`(${STRINGS})|\\b(import|def|if|not|raise|return)\\b`, 'g'),
+const PATTERNS: Record<Syntax, RegExp> = {
+  shell: new RegExp(`(${STRINGS})|(\\b(?:curl|echo|export|milepost)\\b| -{1,2}[a-zA-Z][a-zA-Z-]*)`, 'g'),
+  python: new RegExp(`(${STRINGS})|\\b(import|def|if|not|raise|return|with|as)\\b`, 'g'),
+  toml: new RegExp(`(${STRINGS}|'[^'\\n]*')|^(\\[.*\\])$`, 'gm'),
 };
 
 /** The code in parts to be coloured: strings, and the words of the language. Together they are the code. */
-export function tokens(code: string, language: Language): Token[] {
+export function tokens(code: string, syntax: Syntax): Token[] {
   if (code.length > MOST_COLOURED) {
     return [{ at: 0, kind: 'rest', text: code }];
   }
   const found: Token[] = [];
   let at = 0;
-  for (const match of code.matchAll(PATTERNS[language])) {
+  for (const match of code.matchAll(PATTERNS[syntax])) {
     if (match.index > at) {
       found.push({ at, kind: 'rest', text: code.slice(at, match.index) });
     }
