@@ -12,7 +12,7 @@ def test_a_job_and_its_steps_are_reported(run: Any, server: Any, spool: Any) -> 
     script = run("""
         import milepost
         with milepost.job("kidney", id="case-17", customer="carol@clinic.example", name="Case 17") as job:
-            job.step("load")
+            job.step("load", **{"tag": "T1", "self": "scan"})
             job.step("left", Density=5.1)
             with job.step("right") as step:
                 step["Density"] = 4
@@ -33,7 +33,8 @@ def test_a_job_and_its_steps_are_reported(run: Any, server: Any, spool: Any) -> 
         "carol@clinic.example",
         "Case 17",
     )
-    assert server.events("case-17")[1]["event_metadata"] == {"Density": 5.1}
+    measured = [event["event_metadata"] for event in server.events("case-17")]
+    assert measured[:2] == [{"tag": "T1", "self": "scan"}, {"Density": 5.1}], "whatever a measurement is called"
     assert list(spool.glob("*")) == [], "nothing is left on disk"
 
 
