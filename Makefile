@@ -75,6 +75,7 @@ test-slow: ## Attack a server with 2,000 slow clients in three ways; takes some 
 
 e2e: $(WEB_INSTALLED) ## Walk through the page in a real browser
 	cargo build --locked
+	scripts/make-venv target/python-venv python/pyproject.toml --editable './python[test]'
 	scripts/with-chromium npm --prefix web run e2e
 
 lint: lint-web lint-rust lint-python ## Check format, lints, types, dependencies, sizes and what the documents name

@@ -1,8 +1,10 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Locator, Page } from 'playwright-core';
-import { expect } from 'vitest';
-import { Lab, PASSWORD } from './support/people';
+import { expect, onTestFinished } from 'vitest';
+import type { Job } from '../src/api/types';
+import { Lab, PASSWORD, told } from './support/people';
+import { Machine, RUNS } from './support/programs';
 import {
   arrivesAt,
   button,
@@ -67,23 +69,44 @@ test("a provider's first hour, with the server killed in the middle", async ({ s
 
   await describeByJson(page);
   const lab = await Lab.return(server, 'ada@aurora.example');
-  for (const [language, program] of [
-    ['curl', ['bash', '-euc']],
-    ['Python', ['python3', '-c']],
-  ] as const) {
+  const machine = new Machine();
+  onTestFinished(() => machine.leave());
+  for (const [index, language] of Object.keys(RUNS).entries()) {
     await page.goto('/configurations/liver');
     await choose(page, 'Language', language);
-    await field(page, 'Your own id of the job').fill(`liver-${language}`);
-    await button(page, 'Copy all as one script').click();
-    await soon(() => copied(page)).toContain(`liver-${language}`);
-    await run(program[0], [program[1], await copied(page)], { env });
-    await soon(async () => (await lab.jobs()).find(job => job.provider_job_id === `liver-${language}`)?.status).toBe(
-      'completed',
-    );
+    await field(page, 'Your own id of the job').fill(`liver-${index}`);
+    const isOneScript = !['Python package', 'Unchanged program'].includes(language);
+    if (language === 'Unchanged program') {
+      for (const [title, file] of FILES) {
+        await button(page, `Copy: ${title}`).click();
+        await soon(() => copied(page)).toContain('cut');
+        machine.save(file, await copied(page));
+      }
+    }
+    const title = language === 'Python package' ? 'Report a job' : 'Run it';
+    await button(page, isOneScript ? 'Copy all as one script' : `Copy: ${title}`).click();
+    await soon(() => copied(page)).toContain(`liver-${index}`);
+    await machine.run(language, await copied(page), { key });
+    const found = async () => (await lab.jobs()).find(job => job.provider_job_id === `liver-${index}`);
+    await soon(async () => (await found())?.status).toBe('completed');
+    expect(await volumeIn(lab, await found())).toBe(12.5);
   }
   await page.goto('/dashboard');
-  await page.getByRole('link', { name: '3 Finished today' }).waitFor();
+  await page.getByRole('link', { name: '6 Finished today' }).waitFor();
 });
+
+/** What the page shows as files, by the titles there. */
+const FILES = [
+  ['rules.toml: what lines of the program mean', 'rules.toml'],
+  ['run.sh: an example, for your own program', 'run.sh'],
+] as const;
+
+/** What the only step of a job has measured. */
+async function volumeIn(lab: Lab, job: Job | undefined): Promise<unknown> {
+  const params = { path: { id: job?.id ?? '' } };
+  const { steps } = await told(lab.api.GET('/api/v1/jobs/{id}', { params }));
+  return steps[0]?.metadata.find(({ name }) => name === 'Volume of it')?.value;
+}
 
 /** Makes a key on the checklist; the secret is shown once. */
 async function makeKey(page: Page): Promise<string> {
@@ -122,7 +145,7 @@ async function describeByJson(page: Page): Promise<void> {
     tag: 'cut',
     name: 'Cut it out',
     points: 1,
-    metadata_configurations: [{ name: 'Volume', kind: 'number' }],
+    metadata_configurations: [{ name: 'Volume of it', kind: 'number' }],
   };
   const liver = { tag: 'liver', name: 'Liver', version: '1.0.0', step_configurations: [step] };
   await page.getByRole('link', { name: 'Configurations' }).click();

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Role } from '../../src/api/types';
 
-const BINARY = process.env.MILEPOST_BIN ?? resolve(import.meta.dirname, '../../../target/debug/milepost');
+/** The program. */
+export const BINARY = process.env.MILEPOST_BIN ?? resolve(import.meta.dirname, '../../../target/debug/milepost');
 const HOW_TO_BUILD = 'build it with `UI=required cargo build`, or name another by MILEPOST_BIN';
 const START_LIMIT = 60_000;
 /** The last line of what the demo says. */
