@@ -40,7 +40,7 @@ enum Command {
 struct Files {
     /// The files
     #[arg(value_name = "FILE", required = true)]
-    files: Vec<PathBuf>,
+    paths: Vec<PathBuf>,
 
     #[command(flatten)]
     server: ServerArgs,
@@ -88,7 +88,7 @@ impl Config {
 impl Files {
     fn read(&self) -> Result<Vec<Described>, Failure> {
         // All of them before any is sent.
-        Ok(self.files.iter().map(|file| read(file)).collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+        Ok(self.paths.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
     }
 
     async fn push(self) -> Outcome {

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::exec::value_of;
 use super::report::{Body, Delivered, Report, deliver};
-use super::server::ServerArgs;
-use super::terminal::say;
+use super::server::{Server, ServerArgs};
+use super::terminal::{count, note, say};
 use super::{Failure, Outcome};
 
 /// What `--help` says at its end.
@@ -128,7 +128,7 @@ impl Event {
             ("fraction", fraction.map(Value::from)),
             ("event_metadata", (!metadata.is_empty()).then_some(Value::Object(metadata))),
         ];
-        common.delivery.send(&common.server, Report::Event(body(fields))).await
+        common.delivery.send(&common.server, Report::Event(body(fields))).await.map(drop)
     }
 }
 
@@ -138,28 +138,49 @@ pub(super) fn body<const N: usize>(fields: [(&str, Option<Value>); N]) -> Body {
 }
 
 impl DeliveryArgs {
-    /// Delivers a report and tells what became of it.
-    pub(super) async fn send(&self, server: &ServerArgs, report: Report) -> Outcome {
-        let server = match (self.strict, server.connect_if_possible()) {
-            (_, Some(server)) => server,
-            (false, None) => return Ok(()),
-            (true, None) => return Err(Failure("nothing is reported".to_owned())),
+    /// Delivers a report and tells what became of it. Gives the server if it has the report.
+    pub(super) async fn send(&self, server: &ServerArgs, report: Report) -> Result<Option<Server>, Failure> {
+        let Some(server) = server.connect_if_possible() else {
+            return if self.strict { Err(Failure("nothing is reported".to_owned())) } else { Ok(None) };
         };
-        self.tell(deliver(&server, vec![report]).await?)
+        let delivered = match deliver(&server, vec![report]).await {
+            Ok(delivered) => delivered,
+            Err(failure) if self.strict => return Err(failure),
+            Err(failure) => {
+                note!("nothing is reported: {failure}");
+                return Ok(None);
+            }
+        };
+        let is_taken = delivered.is_complete && delivered.refused.is_empty();
+        self.tell(&delivered)?;
+        Ok(is_taken.then_some(server))
+    }
+
+    /// Whether the answer is to be in JSON.
+    pub(super) fn is_json(&self) -> bool {
+        self.json
     }
 
     /// Tells what became of reports.
-    pub(super) fn tell(&self, delivered: Delivered) -> Outcome {
+    pub(super) fn tell(&self, delivered: &Delivered) -> Outcome {
         if self.json {
             say!("{}", serde_json::to_string(&delivered).map_err(|error| Failure(error.to_string()))?)?;
         }
-        for refused in &delivered.refused {
-            eprintln!("milepost: {refused}");
+        let Delivered { is_complete, refused, lost, reason, others, .. } = delivered;
+        for refusal in refused {
+            note!("{refusal}");
         }
-        if let Some(reason) = &delivered.reason {
-            eprintln!("milepost: {reason}; what waits is sent later");
+        if let Some(reason) = reason {
+            let then = if *lost > 0 { "" } else { "; what waits is sent later" };
+            note!("{reason}{then}");
         }
-        if self.strict && (!delivered.is_complete || !delivered.refused.is_empty()) {
+        if *lost > 0 {
+            note!("{} lost: neither the server nor the disk took them", count(*lost, "report"));
+        }
+        if let Some(others) = others {
+            note!("there stays {others}");
+        }
+        if self.strict && !(*is_complete && refused.is_empty()) {
             return Err(Failure("not all of it was taken".to_owned()));
         }
         Ok(())

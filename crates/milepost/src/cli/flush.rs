@@ -7,6 +7,7 @@ use clap::Args;
 use super::event::DeliveryArgs;
 use super::report::flush;
 use super::server::ServerArgs;
+use super::terminal::{count, say};
 use super::{Failure, Outcome};
 
 #[derive(Debug, Args)]
@@ -26,8 +27,10 @@ impl Flush {
     pub(super) async fn run(self) -> Outcome {
         let server = self.server.connect()?;
         let delivered = flush(&server, self.patience).await?;
-        let is_complete = delivered.is_complete;
-        self.delivery.tell(delivered)?;
-        if is_complete { Ok(()) } else { Err(Failure("something waits still".to_owned())) }
+        self.delivery.tell(&delivered)?;
+        if !self.delivery.is_json() {
+            say!("{} sent", count(delivered.sent, "report"))?;
+        }
+        if delivered.is_complete { Ok(()) } else { Err(Failure("something waits still".to_owned())) }
     }
 }

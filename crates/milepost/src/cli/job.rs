@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::event::{DeliveryArgs, body};
 use super::report::Report;
 use super::server::{Server, ServerArgs};
-use super::terminal::say;
+use super::terminal::{note, say};
 use super::text::{Line, Tone, clean, job_status, percent};
 use super::{Failure, Outcome, watch};
 use crate::jobs::{Job, JobListItem};
@@ -126,10 +126,21 @@ struct Show {
 impl JobCommand {
     pub(super) async fn run(self) -> Outcome {
         match self.command {
-            Command::Open(open) => open.delivery.send(&open.server, open.opening.report(&open.id)).await,
+            Command::Open(open) => open.run().await,
             Command::List(list) => list.run().await,
             Command::Show(show) => show.run().await,
         }
+    }
+}
+
+impl Open {
+    async fn run(self) -> Outcome {
+        let taken = self.delivery.send(&self.server, self.opening.report(&self.id)).await?;
+        if let Some(server) = taken.filter(|_| console::user_attended() && !self.delivery.is_json()) {
+            // It is there, whether it can be shown or not.
+            let _ = show(&server, &self.id).await;
+        }
+        Ok(())
     }
 }
 
@@ -152,7 +163,7 @@ impl List {
             say!("{}", row(&item.job, longest).render(console::colors_enabled()))?;
         }
         if page.next.is_some() {
-            eprintln!("milepost: there are more; ask for them with --limit");
+            note!("there are more; ask for them with --limit");
         }
         Ok(())
     }
@@ -180,7 +191,7 @@ impl Show {
 }
 
 /// Shows how a job is, with its bar where there is a terminal.
-pub(super) async fn show(server: &Server, job: &str) -> Outcome {
+async fn show(server: &Server, job: &str) -> Outcome {
     let detail = watch::find_job(server, job).await?;
     if console::user_attended() {
         return watch::print_summary(server, detail);

@@ -22,6 +22,7 @@ mod restore;
 mod retire;
 mod serve;
 mod server;
+mod signals;
 mod terminal;
 mod text;
 mod user;
@@ -213,7 +214,7 @@ impl Cli {
         match outcome {
             Ok(code) => code,
             Err(failure) => {
-                eprintln!("milepost: {failure}");
+                terminal::note!("{failure}");
                 ExitCode::FAILURE
             }
         }
@@ -224,7 +225,11 @@ impl Command {
     async fn run(self) -> Result<ExitCode, Failure> {
         // How the server logs is among its settings.
         if !matches!(self, Self::Serve(_)) {
-            log::start("warn", LogFormat::Text).map_err(Failure)?;
+            match log::start("warn", LogFormat::Text) {
+                // What is wrong with our log must not be wrong with somebody's script.
+                Err(reason) if matches!(self, Self::Exec(_) | Self::Event(_)) => terminal::note!("{reason}"),
+                started => started.map_err(Failure)?,
+            }
         }
         match self {
             Self::Serve(serve) => serve.run().await,

@@ -2,19 +2,22 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta};
 use clap::Args;
-use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::redirect::Policy;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use url::Url;
 
 use super::Failure;
 use super::credentials::Credentials;
+use super::terminal::note;
 use super::text::clean;
 use crate::client;
 use crate::sources::Clock;
@@ -29,6 +32,8 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 const TRIES: u32 = 5;
 /// By how much the clocks must differ before it counts: the server tells its time in whole seconds.
 const CLOCK_TOLERANCE: TimeDelta = TimeDelta::seconds(2);
+/// An answer that was longer under way does not tell what time it is.
+const LONGEST_TRIP: Duration = Duration::from_secs(1);
 
 /// Where a server is unless somebody says otherwise.
 const USUAL_URL: &str = "http://127.0.0.1:8080";
@@ -36,7 +41,7 @@ const USUAL_URL: &str = "http://127.0.0.1:8080";
 /// Which server.
 #[derive(Debug, Args)]
 pub(super) struct ServerArgs {
-    /// The server's address, without /api/v1 [default: that of `milepost login`, else http://127.0.0.1:8080]
+    /// The server's address, without /api/v1 [default: that of `milepost login`, else `http://127.0.0.1:8080`]
     #[arg(long, value_name = "URL", env = "MILEPOST_URL")]
     url: Option<String>,
 }
@@ -48,6 +53,7 @@ pub(super) struct Server {
     base: String,
     key: Secret,
     clock: Clock,
+    told_ahead: Arc<Mutex<Option<TimeDelta>>>,
 }
 
 /// Text that no `Debug` shows.
@@ -162,10 +168,10 @@ impl ServerArgs {
         let is_disabled = std::env::var("MILEPOST_DISABLED")
             .is_ok_and(|value| ["1", "true", "yes"].iter().any(|yes| value.eq_ignore_ascii_case(yes)));
         if is_disabled {
-            eprintln!("milepost: nothing is reported: MILEPOST_DISABLED is set");
+            note!("nothing is reported: MILEPOST_DISABLED is set");
             return None;
         }
-        self.connect().inspect_err(|reason| eprintln!("milepost: nothing is reported: {reason}")).ok()
+        self.connect().inspect_err(|reason| note!("nothing is reported: {reason}")).ok()
     }
 }
 
@@ -189,9 +195,11 @@ impl Server {
             .default_headers(HeaderMap::from_iter([(AUTHORIZATION, bearer)]))
             .user_agent(concat!("milepost/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_TIMEOUT)
+            // A report that is redirected becomes a question, and its answer looks like success.
+            .redirect(Policy::none())
             .build()
             .map_err(|error| Failure(cause(&error)))?;
-        Ok(Self { client, base, key: Secret(key), clock: Clock::default() })
+        Ok(Self { client, base, key: Secret(key), clock: Clock::default(), told_ahead: Arc::default() })
     }
 }
 
@@ -223,6 +231,12 @@ impl Server {
     /// The server's time, as far as its answers have told it.
     pub(super) fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// How far its time is ahead of ours, to the letter, even where that may be nothing: it tells whole seconds. None: it
+    /// has not told.
+    pub(super) fn told_ahead(&self) -> Option<TimeDelta> {
+        *self.told_ahead.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads JSON from a path below `/api/v1`. A server that is busy is asked again when it says, for a while.
@@ -285,8 +299,11 @@ impl Server {
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, RequestError> {
+        let asked = Instant::now();
         let response = request.send().await.map_err(|error| self.unreachable(&error))?;
-        self.note_time(response.headers());
+        if asked.elapsed() <= LONGEST_TRIP {
+            self.note_time(response.headers());
+        }
         let status = response.status();
         if status.is_success() { Ok(response) } else { Err(refusal(status, response).await) }
     }
@@ -295,7 +312,9 @@ impl Server {
     fn note_time(&self, headers: &HeaderMap) {
         let date = headers.get(DATE).and_then(|date| date.to_str().ok());
         let Some(date) = date.and_then(|date| DateTime::parse_from_rfc2822(date).ok()) else { return };
-        let ahead = date.to_utc() - Clock::default().now();
+        // In the middle of the second that it names.
+        let ahead = date.to_utc() + TimeDelta::milliseconds(500) - Clock::default().now();
+        *self.told_ahead.lock().unwrap_or_else(PoisonError::into_inner) = Some(ahead);
         self.clock.set_offset(if ahead.abs() > CLOCK_TOLERANCE { ahead } else { TimeDelta::zero() });
     }
 }
@@ -304,14 +323,17 @@ impl Server {
 async fn refusal(status: StatusCode, response: Response) -> RequestError {
     /// What the `type` of our problems begins with.
     const OURS: &str = "urn:milepost:";
-    let seconds = response.headers().get(RETRY_AFTER).and_then(|wait| wait.to_str().ok()?.parse().ok());
+    let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+    let seconds = header(RETRY_AFTER).and_then(|wait| wait.parse().ok());
+    let elsewhere = header(LOCATION).filter(|_| status.is_redirection());
+    let elsewhere = elsewhere.map(|place| format!("{status}: it is elsewhere ({place}); give that address"));
     let problem = match response.bytes().await {
         Ok(body) => serde_json::from_slice::<Value>(&body).ok(),
         Err(_) => None,
     };
     // What stands between us and the server may say something too, which is not believed.
     let problem = problem.filter(|problem| problem["type"].as_str().is_some_and(|kind| kind.starts_with(OURS)));
-    let detail = problem.as_ref().map_or_else(|| status.to_string(), explain);
+    let detail = problem.as_ref().map(explain).or(elsewhere).unwrap_or_else(|| status.to_string());
     RequestError::Refused { status, detail, problem, retry_after: seconds.map(Duration::from_secs) }
 }
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io::{self, BufRead, IsTerminal, Write};
 
+use rustix::termios::{OutputModes, tcgetattr};
+
 use super::{Failure, Outcome};
 
 /// Prints a line on standard output. Where nobody reads on, as behind `| head`, the command goes on to its end in silence.
@@ -14,6 +16,20 @@ pub(super) use say;
 pub(super) fn print(text: fmt::Arguments<'_>) -> Outcome {
     let mut out = io::stdout().lock();
     unless_unread(out.write_fmt(text).and_then(|()| out.flush()))
+}
+
+/// Says something beside the output, on standard error. That nobody hears it is no reason to fail.
+macro_rules! note {
+    ($($part:tt)*) => { $crate::cli::terminal::remark(::std::format_args!($($part)*)) };
+}
+pub(super) use note;
+
+pub(super) fn remark(text: fmt::Arguments<'_>) {
+    let mut out = io::stderr().lock();
+    // A terminal that was made raw for a program does not go back to the left by itself.
+    let is_raw = tcgetattr(&out).is_ok_and(|modes| !modes.output_modes.contains(OutputModes::OPOST));
+    let end = if is_raw { "\r\n" } else { "\n" };
+    let _ = out.write_all(format!("milepost: {text}{end}").as_bytes());
 }
 
 /// What became of writing to standard output; that nobody reads on is no failure.

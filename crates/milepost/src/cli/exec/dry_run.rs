@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::lines::Lines;
 use super::rules::{Found, Rules};
-use crate::cli::terminal::{count, say};
+use crate::cli::terminal::{count, note, say};
 use crate::cli::text::clean;
 use crate::cli::{Failure, Outcome};
 
@@ -36,20 +36,16 @@ pub(super) fn run(rules: &Rules, log: &Path, as_json: bool) -> Outcome {
     }
     let used: BTreeSet<usize> = found.iter().map(|(_, found)| found.rule).collect();
     for (_, rule) in rules.rules.iter().enumerate().filter(|(index, _)| !used.contains(index)) {
-        eprintln!("milepost: no line goes to the rule {:?}", rule.name);
+        note!("no line goes to the rule {:?}", rule.name);
     }
-    eprintln!("milepost: {} say something, of {}", count(found.len(), "line"), lines.len());
+    note!("{} of {} say something", found.len(), count(lines.len(), "line"));
     Ok(())
 }
 
 /// `left is measured: step left Volume=151.2`.
 fn described(rule: &str, found: &Found) -> String {
-    let mut said = format!("{rule}: {}", found.kind);
-    for part in [&found.step, &found.text].into_iter().flatten() {
-        said = said + " " + part;
-    }
-    if let Some(fraction) = found.fraction {
-        said += &format!(" {:.1} %", fraction * 100.0);
-    }
-    found.metadata.iter().fold(said, |said, (name, value)| said + &format!(" {name}={value}"))
+    let fraction = found.fraction.map(|fraction| format!("{:.1} %", fraction * 100.0));
+    let measured = found.metadata.iter().map(|(name, value)| format!("{name}={value}"));
+    let parts = [found.step.clone(), found.text.clone(), fraction].into_iter().flatten().chain(measured);
+    parts.fold(format!("{rule}: {}", found.kind), |said, part| said + " " + &part)
 }

@@ -34,7 +34,8 @@ impl Lines {
 
     fn hand_over(&mut self, each: &mut impl FnMut(&str)) {
         let line = String::from_utf8_lossy(&self.begun);
-        let line = strip_ansi_codes(&line);
+        // No text of an event holds a NUL: all that is told would be refused for it.
+        let line = strip_ansi_codes(&line).replace('\0', "\u{fffd}");
         if !line.trim().is_empty() {
             each(&line);
         }
@@ -64,7 +65,7 @@ mod tests {
     #[test]
     fn what_only_colours_is_taken_away() {
         assert_eq!(lines(&[b"\x1b[1;32mdone\x1b[0m 3/8\n"]), ["done 3/8"]);
-        assert_eq!(lines(&[b"\xff\xfe broken\n"]), ["\u{fffd}\u{fffd} broken"]);
+        assert_eq!(lines(&[b"\xff\xfe broken\0\n"]), ["\u{fffd}\u{fffd} broken\u{fffd}"]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod lines;
 mod program;
 mod rules;
 mod teller;
+mod values;
 
 use std::ffi::OsString;
 use std::fs;
@@ -15,16 +16,18 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use tokio::time::Instant;
 
-use super::Failure;
-use super::job::{Opening, show};
+use super::job::Opening;
 use super::report::{Reporter, SpoolSettings};
 use super::server::ServerArgs;
+use super::terminal::note;
+use super::{Failure, watch};
 use crate::sources::{Clock, random_bytes};
 use program::{Ended, Terminal};
 use rules::Rules;
-pub(super) use rules::value_of;
 use teller::Teller;
+pub(super) use values::value_of;
 
 /// What `--help` says at its end.
 const NOTES: &str = "\
@@ -81,37 +84,47 @@ pub(super) struct Exec {
 
 impl Exec {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
-        let rules = self.rules.as_deref().map_or_else(
-            || Ok(Rules::default()),
-            |path| {
-                let text = fs::read_to_string(path).map_err(|error| error.to_string());
-                let rules = text.and_then(|text| Rules::parse(&text));
-                rules.map_err(|reason| Failure(format!("{}: {reason}", path.display())))
-            },
-        )?;
         if let Some(log) = &self.dry_run {
-            dry_run::run(&rules, log, self.json)?;
+            dry_run::run(&self.read_rules()?, log, self.json)?;
             return Ok(ExitCode::SUCCESS);
         }
-        let opening = self.opening.ok_or_else(|| Failure("--config: which kind of job is it?".to_owned()))?;
-        let job = self.id.unwrap_or_else(|| made_up_id(&opening.config));
-        let server = self.server.connect_if_possible();
+        let opening =
+            self.opening.as_ref().ok_or_else(|| Failure("--config: which kind of job is it?".to_owned()))?;
         // From here on nothing of ours keeps the program from running.
-        let reporter = server.clone().and_then(|server| {
-            let settings = SpoolSettings::load();
-            let settings =
-                settings.inspect_err(|reason| eprintln!("milepost: nothing is reported: {reason}")).ok()?;
-            Some(Reporter::start(server, settings))
+        let job = self.id.clone().unwrap_or_else(|| made_up_id(&opening.config));
+        let unreported = |reason: &Failure| note!("nothing is reported: {reason}");
+        let settings = || SpoolSettings::load().inspect_err(unreported).ok();
+        let Some((server, settings)) =
+            self.server.connect_if_possible().and_then(|server| Some((server, settings()?)))
+        else {
+            return Ended::exit(Err(&program::become_program(&self.program, &job)));
+        };
+        let rules = self.read_rules().unwrap_or_else(|reason| {
+            note!("nothing that the program prints is reported: {reason}");
+            Rules::default()
         });
-        let mut teller = Teller::new(rules, job.clone(), self.last_lines, reporter);
-        teller.open(&opening);
-        let ended = program::run(&self.program, &job, self.tty, &mut teller).await;
-        let is_delivered = teller.end(&self.program, &ended).await;
-        if let Some(server) = server.filter(|_| is_delivered && console::user_attended_stderr()) {
+        let mut teller = Teller::new(rules, job.clone(), self.last_lines, Reporter::start(server.clone(), settings));
+        teller.open(opening);
+        let (ended, mut signals) = program::run(&self.program, &job, self.tty, &mut teller).await;
+        let told = async {
             // Only where somebody is looking; that it cannot be shown is no harm.
-            let _ = show(&server, &job).await;
+            if teller.end(&self.program, ended.as_ref().copied()).await && console::user_attended_stderr() {
+                let _ = watch::print_summary_beside(&server, &job).await;
+            }
+        };
+        tokio::select! {
+            () = told => {}
+            // Somebody does not want to wait; the next run sends the rest.
+            () = signals.ask_to_end(Instant::now()) => {}
         }
-        Ended::exit(ended)
+        Ended::exit(ended.as_ref().copied())
+    }
+
+    fn read_rules(&self) -> Result<Rules, Failure> {
+        let Some(path) = &self.rules else { return Ok(Rules::default()) };
+        let text = fs::read_to_string(path).map_err(|error| error.to_string());
+        let rules = text.and_then(|text| Rules::parse(&text));
+        rules.map_err(|reason| Failure(format!("{}: {reason}", path.display())))
     }
 }
 

@@ -5,8 +5,9 @@ use std::fmt;
 
 use regex::{Captures, Regex};
 use serde::Deserialize;
-use serde_json::{Number, Value};
+use serde_json::Value;
 
+use super::values::value_of;
 use crate::cli::report::{Body, Report};
 
 /// Groups that are no metadata.
@@ -105,7 +106,8 @@ impl Found {
             ("kind", Some(Value::from(self.kind.as_str()))),
             ("tag", self.step.clone().map(Value::from)),
             ("name", self.text.clone().map(Value::from)),
-            ("fraction", self.fraction.map(Value::from)),
+            // Of what is done or has failed there is none.
+            ("fraction", self.fraction.filter(|_| self.kind == Kind::Info).map(Value::from)),
             ("event_metadata", (!self.metadata.is_empty()).then(|| Value::Object(self.metadata.clone()))),
         ];
         Report::Event(fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect())
@@ -144,7 +146,8 @@ impl Rule {
         }
         let texts = self.step.iter().chain(&self.text).chain(self.metadata.values());
         for name in texts.flat_map(|text| names_in(text)) {
-            if !groups.contains(&name) {
+            let is_number = name.parse::<usize>().is_ok_and(|number| number < self.pattern.captures_len());
+            if !is_number && !groups.contains(&name) {
                 return Err(format!("there is no group {name} in match"));
             }
         }
@@ -166,7 +169,14 @@ impl Rule {
         let own =
             self.pattern.capture_names().flatten().filter(|name| !RESERVED.contains(name) && !renamed.contains(name));
         let mut metadata: Body = own.filter_map(|name| Some((name.to_owned(), value_of(group(name)?)))).collect();
-        metadata.extend(self.metadata.iter().map(|(name, text)| (name.clone(), value_of(&expand(text)))));
+        // What stands for groups that the line does not have was not measured.
+        let is_there =
+            |name: &str| name.parse().map_or_else(|_| captures.name(name), |number| captures.get(number)).is_some();
+        let measured = self.metadata.iter().filter(|(_, text)| {
+            let mut names = names_in(text).peekable();
+            names.peek().is_none() || names.any(is_there)
+        });
+        metadata.extend(measured.map(|(name, text)| (name.clone(), value_of(&expand(text)))));
         Found {
             rule: index,
             kind: self.event,
@@ -192,24 +202,24 @@ fn fraction_of(text: &str) -> Option<f64> {
     fraction.is_finite().then_some(fraction)
 }
 
-/// What somebody wrote as a value: a number, a yes or no or a quoted text as in JSON, anything else as it stands.
-pub(in crate::cli) fn value_of(text: &str) -> Value {
-    match serde_json::from_str(text) {
-        Ok(Value::Array(_) | Value::Object(_)) | Err(_) => {
-            let number = text.trim().parse::<f64>().ok().and_then(Number::from_f64);
-            number.map_or_else(|| Value::from(text), Value::Number)
-        }
-        Ok(scalar) => scalar,
-    }
-}
-
-/// The groups that a text stands for: `$name` and `${name}`.
+/// The groups that a text stands for: `$name` and `${name}`; `$$` is a dollar.
 fn names_in(text: &str) -> impl Iterator<Item = &str> {
-    let after_dollar = text.split('$').skip(1);
-    after_dollar.filter_map(|rest| {
-        let rest = rest.strip_prefix('{').unwrap_or(rest);
-        let length = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
-        (length > 0).then(|| &rest[..length])
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        loop {
+            let behind = &rest[rest.find('$')? + 1..];
+            if let Some(behind) = behind.strip_prefix('$') {
+                rest = behind;
+                continue;
+            }
+            rest = behind.strip_prefix('{').unwrap_or(behind);
+            let length = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+            let (name, behind) = rest.split_at(length);
+            rest = behind;
+            if !name.is_empty() {
+                return Some(name);
+            }
+        }
     })
 }
 

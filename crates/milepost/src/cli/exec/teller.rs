@@ -13,6 +13,7 @@ use super::rules::{Found, Rules};
 use crate::cli::event::body;
 use crate::cli::job::Opening;
 use crate::cli::report::{Report, Reporter};
+use crate::cli::terminal::note;
 
 /// Of what only says how far a step is, one event is told in this time.
 pub(super) const FRACTION_PAUSE: Duration = Duration::from_secs(1);
@@ -31,12 +32,11 @@ pub(super) struct Teller {
     most_lines: usize,
     /// When it was told last how far a step is, and what has not been told yet.
     fractions: BTreeMap<String, (Instant, Option<Found>)>,
-    /// None: nothing is reported.
-    reporter: Option<Reporter>,
+    reporter: Reporter,
 }
 
 impl Teller {
-    pub(super) fn new(rules: Rules, job: String, most_lines: usize, reporter: Option<Reporter>) -> Self {
+    pub(super) fn new(rules: Rules, job: String, most_lines: usize, reporter: Reporter) -> Self {
         Self { rules, job, last_lines: VecDeque::new(), most_lines, fractions: BTreeMap::new(), reporter }
     }
 
@@ -46,8 +46,21 @@ impl Teller {
         self.report(report);
     }
 
-    /// Tells what a line says.
-    pub(super) fn line(&mut self, line: &str) {
+    /// Tells what lines say.
+    pub(super) fn lines(&mut self, lines: &[String]) {
+        for line in lines {
+            self.line(line);
+        }
+    }
+
+    /// Says what there is to say of the reporting itself.
+    pub(super) fn remark(&self) {
+        for remark in self.reporter.take_remarks() {
+            note!("{remark}");
+        }
+    }
+
+    fn line(&mut self, line: &str) {
         if self.most_lines > 0 {
             if self.last_lines.len() == self.most_lines {
                 self.last_lines.pop_front();
@@ -81,13 +94,17 @@ impl Teller {
                 Some(found)
             })
             .collect();
-        due.iter().for_each(|found| self.tell(found));
+        for found in &due {
+            self.tell(found);
+        }
     }
 
     /// Tells how the program ended. Gives whether the server has all of it.
-    pub(super) async fn end(mut self, program: &[OsString], ended: &io::Result<Ended>) -> bool {
+    pub(super) async fn end(mut self, program: &[OsString], ended: Result<Ended, &io::Error>) -> bool {
         let waiting: Vec<Found> = self.fractions.values_mut().filter_map(|(_, waiting)| waiting.take()).collect();
-        waiting.iter().for_each(|found| self.tell(found));
+        for found in &waiting {
+            self.tell(found);
+        }
         let name = program.first().map(|program| program.to_string_lossy()).unwrap_or_default();
         let reason = match ended {
             Ok(ended) if ended.is_well() => None,
@@ -99,10 +116,11 @@ impl Teller {
             Some(reason) => self.event("error", Some(self.with_last_lines(&reason))),
         };
         self.report(report);
-        match self.reporter {
-            Some(reporter) => reporter.finish(PATIENCE).await,
-            None => false,
+        let (is_complete, remarks) = self.reporter.finish(PATIENCE).await;
+        for remark in remarks {
+            note!("{remark}");
         }
+        is_complete
     }
 
     /// The last lines matter most: what is too long is cut before them.
@@ -130,8 +148,6 @@ impl Teller {
     }
 
     fn report(&mut self, report: Report) {
-        if let Some(reporter) = &mut self.reporter {
-            reporter.report(report);
-        }
+        self.reporter.report(report);
     }
 }

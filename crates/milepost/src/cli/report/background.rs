@@ -9,79 +9,111 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::SpoolSettings;
-use super::courier::{Courier, lock};
+use super::courier::{Cause, Courier, NotNow, lock};
 use super::spool::{Header, Report, Spool};
 use crate::cli::server::Server;
-use crate::sources::Clock;
+use crate::cli::terminal::count;
+use crate::sources::{Clock, random_bytes};
 
 /// What is reported within this time goes with one request.
 const LINGER: Duration = Duration::from_millis(50);
 /// Between two looks for what others left behind.
-const SWEEP: Duration = Duration::from_secs(60);
+const SWEEP: Duration = Duration::from_mins(1);
 /// Between two tries, the first time and at most.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// Takes reports at any time and sends them beside whatever is done.
 #[derive(Debug)]
 pub(in crate::cli) struct Reporter {
     spool: Arc<Mutex<Spool>>,
+    remarks: Remarks,
     wake: Arc<Notify>,
     stopping: CancellationToken,
     sending: JoinHandle<()>,
-    has_dropped: bool,
+    dropped: usize,
+}
+
+/// What is to be said to whoever runs the program, when that does not disturb.
+#[derive(Debug, Clone, Default)]
+struct Remarks(Arc<Mutex<Vec<String>>>);
+
+impl Remarks {
+    fn add(&self, remark: String) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(remark);
+    }
+
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 impl Reporter {
     /// Begins a file of its own.
     pub(in crate::cli) fn start(server: Server, settings: SpoolSettings) -> Self {
+        super::outlive_file_limit();
         let header = Header::of(server.address(), server.api_key());
         let (spool, trouble) = Spool::create(&settings.folder, header, settings.limit);
+        let remarks = Remarks::default();
         if let Some(error) = trouble {
-            eprintln!("milepost: reports are kept in memory only: {error}");
+            remarks.add(format!("reports are kept in memory only, not in {}: {error}", settings.folder.display()));
         }
         let (spool, wake, stopping) =
             (Arc::new(Mutex::new(spool)), Arc::new(Notify::new()), CancellationToken::new());
         let sender = Sender {
-            courier: Courier::new(server),
-            settings,
+            courier: Courier::new(server, settings),
             spool: spool.clone(),
+            remarks: remarks.clone(),
             wake: wake.clone(),
             stopping: stopping.clone(),
         };
-        Self { spool, wake, stopping, sending: tokio::spawn(sender.run()), has_dropped: false }
+        Self { spool, remarks, wake, stopping, sending: tokio::spawn(sender.run()), dropped: 0 }
     }
 
     /// Lets a report wait for the server.
     pub(in crate::cli) fn report(&mut self, report: Report) {
         if lock(&self.spool).append(report, Clock::default().now()) {
             self.wake.notify_one();
-        } else if !self.has_dropped {
-            self.has_dropped = true;
-            eprintln!("milepost: too much waits to be reported: what comes now is dropped");
+            return;
         }
+        if self.dropped == 0 {
+            self.remarks.add("too much waits to be reported: what comes now is dropped".to_owned());
+        }
+        self.dropped += 1;
     }
 
-    /// Sends what waits, for so long at most. Gives whether the server has it all; the next run sends the rest.
-    pub(in crate::cli) async fn finish(self, patience: Duration) -> bool {
+    /// What there is to say since this was asked last.
+    pub(in crate::cli) fn take_remarks(&self) -> Vec<String> {
+        self.remarks.take()
+    }
+
+    /// Sends what waits, for so long at most; the next run sends the rest. Gives whether the server has it all, and what is
+    /// left to say.
+    pub(in crate::cli) async fn finish(self, patience: Duration) -> (bool, Vec<String>) {
         self.stopping.cancel();
         self.wake.notify_one();
         let abort = self.sending.abort_handle();
         if timeout(patience, self.sending).await.is_err() {
             abort.abort();
         }
-        match Arc::try_unwrap(self.spool) {
+        let mut lost = lock(&self.spool).unsaved();
+        let is_complete = match Arc::try_unwrap(self.spool) {
             Ok(spool) => spool.into_inner().unwrap_or_else(PoisonError::into_inner).remove(),
             // Still held by what was just told to end.
             Err(spool) => !lock(&spool).has_unsent(),
+        };
+        lost += self.dropped;
+        if lost > 0 {
+            self.remarks.add(format!("{} lost: neither the server nor the disk took them", count(lost, "report")));
         }
+        (is_complete, self.remarks.take())
     }
 }
 
 struct Sender {
     courier: Courier,
-    settings: SpoolSettings,
     spool: Arc<Mutex<Spool>>,
+    remarks: Remarks,
     wake: Arc<Notify>,
     stopping: CancellationToken,
 }
@@ -94,45 +126,51 @@ impl Sender {
             if !self.stopping.is_cancelled() {
                 sleep(LINGER).await;
             }
-            let is_due = swept.is_none_or(|at| at.elapsed() >= SWEEP);
+            let is_stopping = self.stopping.is_cancelled();
+            let is_due = is_stopping || swept.is_none_or(|at| at.elapsed() >= SWEEP);
             let sent = self.send(is_due).await;
-            for refusal in self.courier.take_refusals() {
-                eprintln!("milepost: {refusal}");
-            }
+            self.courier.take_refusals().into_iter().for_each(|refusal| self.remarks.add(refusal));
             match sent {
                 Ok(()) => {
                     pause = FIRST_PAUSE;
                     if is_due {
                         swept = Some(Instant::now());
                     }
+                    if is_stopping {
+                        return;
+                    }
                 }
-                Err(not_now) => {
+                Err(NotNow { reason, after, cause }) => {
                     if !has_complained {
                         has_complained = true;
-                        eprintln!("milepost: {}; reports are kept and sent later", not_now.reason);
+                        self.remarks.add(format!("{reason}; reports are kept and sent later"));
                     }
-                    if not_now.is_over || (not_now.is_unreachable && self.stopping.is_cancelled()) {
+                    if cause == Cause::Key || (cause == Cause::Unreachable && self.stopping.is_cancelled()) {
                         return;
                     }
                     tokio::select! {
-                        () = sleep(not_now.after.unwrap_or(pause)) => {}
-                        () = self.stopping.cancelled(), if !self.stopping.is_cancelled() => {}
+                        () = sleep(after.unwrap_or(pause).min(LONGEST_PAUSE).mul_f64(jitter())) => {}
+                        () = self.stopping.cancelled(), if !is_stopping => {}
                     }
                     pause = (pause * 2).min(LONGEST_PAUSE);
                     self.wake.notify_one();
                 }
             }
-            if self.stopping.is_cancelled() && !lock(&self.spool).has_unsent() {
-                return;
-            }
         }
     }
 
-    async fn send(&mut self, is_due: bool) -> Result<(), super::courier::NotNow> {
+    /// What is reported now does not wait for what is old.
+    async fn send(&mut self, is_due: bool) -> Result<(), NotNow> {
         self.courier.send_all(&self.spool).await?;
-        if is_due && !self.stopping.is_cancelled() {
-            self.courier.send_left_behind(&self.settings, &self.spool).await?;
+        if is_due {
+            self.courier.send_left_behind(&self.spool).await?;
         }
-        Ok(())
+        self.courier.send_all(&self.spool).await
     }
+}
+
+/// Many processes that lost the server together do not come back together: 1 to 1.25.
+fn jitter() -> f64 {
+    let [random]: [u8; 1] = random_bytes();
+    1.0 + f64::from(random) / 1024.0
 }

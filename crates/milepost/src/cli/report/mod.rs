@@ -1,16 +1,22 @@
 //! What a provider's programs report from the command line. A report is in a file on disk (`spool`) before anything is
-//! sent; the `courier` takes it to the server, now, later, or in the next run.
+//! sent; the `courier` takes it to the server, beside a program that runs (`background`), before a command ends (`once`),
+//! or in the next run.
 
 mod background;
 mod courier;
+mod noted;
 mod once;
+mod problem;
 mod spool;
 
 use std::env;
 use std::path::PathBuf;
 
+use rustix::process::Signal;
+
 use super::Failure;
 use super::credentials::user_folder;
+use super::signals::listen_unless_ignored;
 pub(super) use background::Reporter;
 pub(super) use once::{Delivered, deliver, flush};
 pub(super) use spool::{Body, Report};
@@ -43,4 +49,9 @@ impl SpoolSettings {
         };
         Ok(Self { folder, limit: megabytes.saturating_mul(1024 * 1024) })
     }
+}
+
+/// From now on a limit on the size of files is told by writing, as a full disk is, instead of ending us.
+pub(super) fn outlive_file_limit() {
+    drop(listen_unless_ignored(Signal::XFSZ.as_raw()));
 }

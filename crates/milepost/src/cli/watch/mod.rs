@@ -194,6 +194,14 @@ pub(super) fn print_summary(server: &Server, detail: JobDetail) -> Result<(), Fa
     Ok(screen::print(|size| view::summary(&watched, local_time(server.clock()), size))?)
 }
 
+/// The same on standard error, below what somebody else's program has printed.
+pub(super) async fn print_summary_beside(server: &Server, job: &str) -> Result<(), Failure> {
+    let detail = find_job(server, job).await?;
+    let seen = detail.job.last_sequence;
+    let watched = Watched::new(detail, seen);
+    Ok(screen::print_beside(|size| view::summary(&watched, local_time(server.clock()), size))?)
+}
+
 async fn read_job(server: &Server, id: Uuid) -> Result<JobDetail, RequestError> {
     server.get(&format!("/jobs/{id}")).await
 }

@@ -77,6 +77,15 @@ pub(super) fn print(lines: impl FnOnce(Size) -> Vec<Line>) -> io::Result<()> {
     write(&lines.iter().map(|line| render(line) + "\n").collect::<String>())
 }
 
+/// The same where standard error is the screen and the output somebody else's.
+pub(super) fn print_beside(lines: impl FnOnce(Size) -> Vec<Line>) -> io::Result<()> {
+    let term = Term::stderr();
+    let lines = lines(Size::of(&term));
+    let with_colours = console::colors_enabled_stderr();
+    let text: String = lines.iter().map(|line| line.render(with_colours) + "\n").collect();
+    (&term).write_all(text.as_bytes())
+}
+
 fn render(line: &Line) -> String {
     line.render(console::colors_enabled())
 }

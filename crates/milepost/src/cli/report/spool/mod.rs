@@ -1,5 +1,8 @@
 //! Reports on disk until the server has them: `docs/SPOOL.md` describes the files, which the Python package writes as well.
 
+mod entries;
+mod folder;
+
 use std::collections::{HashSet, VecDeque};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
@@ -7,13 +10,15 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::sources::{Clock, random_bytes};
+pub(in crate::cli) use entries::{Body, Entry, Header, Report};
+use entries::{FORMAT, Line, line_of};
+use folder::{NO_LINK, begin_file, open_private, read_at, read_header, read_sent};
+pub(in crate::cli) use folder::{is_to_be_opened, left_behind};
 
-const FORMAT: u32 = 1;
 /// A file that is larger begins anew once all of it is sent.
 const LARGE: u64 = 1024 * 1024;
 /// How many reports are kept in memory while the disk takes none.
@@ -21,75 +26,14 @@ const KEPT_IN_MEMORY: usize = 10_000;
 /// Bytes that are read at once, and how far behind them it is looked for what takes entries back.
 const PART: usize = 1024 * 1024;
 const AHEAD: usize = 64 * 1024;
-const LONGEST_HEADER: usize = 4096;
 
-/// A request's body.
-pub(in crate::cli) type Body = Map<String, Value>;
-
-/// What is asked of the server.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(in crate::cli) enum Report {
-    /// `POST /jobs`.
-    Open(Body),
-    /// One of `POST /events/batch`, without its time and idempotency key.
-    Event(Body),
-}
-
-impl Report {
-    /// The body.
-    pub(in crate::cli) fn body(&self) -> &Body {
-        match self {
-            Self::Open(body) | Self::Event(body) => body,
-        }
-    }
-}
-
-/// The first line of a file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(in crate::cli) struct Header {
-    spool: u32,
-    /// The server.
-    pub(in crate::cli) url: String,
-    /// What tells the key from others.
-    pub(in crate::cli) key: String,
-}
-
-impl Header {
-    /// For reports to a server with a key.
-    pub(in crate::cli) fn of(url: &str, api_key: &str) -> Self {
-        let hash = Sha256::digest(api_key.as_bytes());
-        let key = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        Self { spool: FORMAT, url: url.to_owned(), key }
-    }
-}
-
-/// A line of a file.
-#[derive(Serialize, Deserialize)]
-#[serde(untagged)]
-enum Line {
-    Entry {
-        n: u64,
-        at: f64,
-        #[serde(flatten)]
-        report: Report,
-    },
-    Cancel {
-        cancel: u64,
-    },
-}
-
-/// A report that waits.
-#[derive(Debug, Clone)]
-pub(in crate::cli) struct Entry {
-    /// Its place in its file, from 1.
-    pub(in crate::cli) number: u64,
-    /// When it was reported by this machine's clock, in seconds since 1970.
-    pub(in crate::cli) at: f64,
-    /// What.
-    pub(in crate::cli) report: Report,
-    /// Where the next one begins in the file; none for one that is only in memory.
-    end: Option<u64>,
+/// Why a file is not ours to send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::cli) enum NotTaken {
+    /// Somebody is at it.
+    Busy,
+    /// It is none that we can read.
+    Unreadable,
 }
 
 /// A file of reports whose lock is ours, or only memory where the disk has no room for one.
@@ -139,26 +83,27 @@ impl Spool {
         }
     }
 
-    /// The file of a process that is gone; none if there is none, or somebody else has it.
-    pub(in crate::cli) fn take_over(path: &Path) -> Option<Self> {
-        let file = OpenOptions::new().read(true).append(true).custom_flags(NO_LINK).open(path).ok()?;
-        let found = file.metadata().ok()?;
-        if !found.is_file() || found.nlink() == 0 || file.try_lock().is_err() {
-            return None;
+    /// The file of a process that is gone.
+    pub(in crate::cli) fn take_over(path: &Path) -> Result<Self, NotTaken> {
+        let opened = OpenOptions::new().read(true).append(true).custom_flags(NO_LINK).open(path);
+        let file = opened.map_err(|_| NotTaken::Unreadable)?;
+        if !file.metadata().is_ok_and(|found| found.is_file()) {
+            return Err(NotTaken::Unreadable);
         }
-        let head = read_at(&file, 0, LONGEST_HEADER).ok()?;
-        let length = head.iter().position(|byte| *byte == b'\n')?;
-        let header: Header = serde_json::from_slice(&head[..length]).ok()?;
-        if header.spool != FORMAT {
-            return None;
+        file.try_lock().map_err(|_| NotTaken::Busy)?;
+        // Not before: whoever had the lock may have written to it until then, or deleted it.
+        let found = file.metadata().map_err(|_| NotTaken::Unreadable)?;
+        if found.nlink() == 0 {
+            return Err(NotTaken::Busy);
         }
-        let (begin, size) = (length as u64 + 1, found.len());
+        let (header, begin) =
+            read_header(&file).filter(|(header, _)| header.spool == FORMAT).ok_or(NotTaken::Unreadable)?;
+        let size = found.len();
         let offset = open_private(&path.with_extension("sent")).ok();
         // What cannot be is not believed: sent again, it is recognised.
-        let noted = offset.as_ref().and_then(|offset| read_at(offset, 0, 20).ok());
-        let noted = noted.and_then(|text| String::from_utf8(text).ok()?.trim().parse::<u64>().ok());
+        let noted = offset.as_ref().and_then(read_sent);
         let sent = noted.filter(|sent| (begin..=size).contains(sent)).unwrap_or(begin);
-        Some(Self {
+        Ok(Self {
             path: path.to_owned(),
             header,
             file: Some(file),
@@ -249,12 +194,12 @@ impl Spool {
         for line in part.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n")) {
             let is_ahead = end >= begin + PART as u64;
             let line_end = end + line.len() as u64;
-            match serde_json::from_slice(line) {
-                Ok(Line::Cancel { cancel }) => drop(cancelled.insert(cancel)),
-                Ok(Line::Entry { n: number, at, report }) if !is_ahead => {
+            match Line::parse(line) {
+                Some(Line::Cancel { cancel }) => drop(cancelled.insert(cancel)),
+                Some(Line::Entry { n: number, at, report }) if !is_ahead => {
                     entries.push(Entry { number, at, report, end: Some(line_end) });
                 }
-                Ok(Line::Entry { .. }) | Err(_) => {}
+                Some(Line::Entry { .. }) | None => {}
             }
             if !is_ahead {
                 end = line_end;
@@ -290,6 +235,11 @@ impl Spool {
         self.offset.as_ref().is_some_and(|offset| offset.write_all_at(text.as_bytes(), 0).is_ok())
     }
 
+    /// How many reports are nowhere but in memory.
+    pub(in crate::cli) fn unsaved(&self) -> usize {
+        self.in_memory.len()
+    }
+
     /// Whether anything waits.
     pub(in crate::cli) fn has_unsent(&self) -> bool {
         let is_line = |byte: &u8| *byte == b'\n';
@@ -300,8 +250,8 @@ impl Spool {
         !self.in_memory.is_empty() || (self.sent < self.size && waits_on_disk().unwrap_or(true))
     }
 
-    /// Sets a report aside that the server will never take, with its reason.
-    pub(in crate::cli) fn refuse(&self, entry: &Entry, problem: &Value) -> io::Result<()> {
+    /// Sets a report aside that the server will never take, with its reason; gives where.
+    pub(in crate::cli) fn refuse(&self, entry: &Entry, problem: &Value) -> io::Result<PathBuf> {
         #[derive(Serialize)]
         struct Refused<'a> {
             at: f64,
@@ -309,13 +259,14 @@ impl Spool {
             report: &'a Report,
             problem: &'a Value,
         }
-        let (Some(folder), Some(name)) = (self.path.parent(), self.path.file_name()) else { return Ok(()) };
-        let folder = folder.join("refused");
+        let nowhere = || io::Error::from(io::ErrorKind::NotFound);
+        let folder = self.path.parent().ok_or_else(nowhere)?.join("refused");
+        let path = folder.join(self.path.file_name().ok_or_else(nowhere)?);
         DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
-        let mut file =
-            OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(NO_LINK).open(folder.join(name))?;
+        let mut file = OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(NO_LINK).open(&path)?;
         let refused = Refused { at: entry.at, report: &entry.report, problem };
-        io::Write::write_all(&mut file, &line_of(&refused))
+        io::Write::write_all(&mut file, &line_of(&refused))?;
+        Ok(path)
     }
 
     /// Deletes the file if nothing waits in it; gives its lock back in any case, and whether it is deleted.
@@ -327,73 +278,6 @@ impl Spool {
         }
         is_done
     }
-}
-
-/// The files in which reports may wait, oldest first, those of living processes among them.
-pub(in crate::cli) fn left_behind(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
-    let mut files: Vec<PathBuf> = entries
-        .filter(|entry| !entry.file_name().to_string_lossy().starts_with('.'))
-        .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "jsonl"))
-        .collect();
-    files.sort_unstable();
-    files
-}
-
-/// A symbolic link is not followed, and a pipe is not waited for.
-const NO_LINK: i32 = (rustix::fs::OFlags::NOFOLLOW.bits() | rustix::fs::OFlags::NONBLOCK.bits()).cast_signed();
-
-fn begin_file(folder: &Path, name: &str, first: &[u8]) -> io::Result<File> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    expect_own(folder)?;
-    // Under another name until its lock is held: nobody may take it for one that was left behind.
-    let draft = folder.join(format!(".{name}"));
-    let begin = || {
-        let mut file = OpenOptions::new().read(true).append(true).create_new(true).mode(0o600).open(&draft)?;
-        file.try_lock()?;
-        io::Write::write_all(&mut file, first)?;
-        fs::rename(&draft, folder.join(name))?;
-        Ok(file)
-    };
-    begin().inspect_err(|_| {
-        let _ = fs::remove_file(&draft);
-    })
-}
-
-/// Where others may put files, they may make us write into those of ours.
-fn expect_own(folder: &Path) -> io::Result<()> {
-    let found = fs::metadata(folder)?;
-    if found.uid() != rustix::process::geteuid().as_raw() || found.mode() & 0o022 != 0 {
-        let reason = format!("{} must belong to you, and others must not write into it", folder.display());
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, reason));
-    }
-    Ok(())
-}
-
-fn open_private(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(NO_LINK).open(path)
-}
-
-fn read_at(file: &File, at: u64, most: usize) -> io::Result<Vec<u8>> {
-    let mut part = vec![0; most];
-    let mut length = 0;
-    while length < most {
-        match file.read_at(&mut part[length..], at + length as u64)? {
-            0 => break,
-            read => length += read,
-        }
-    }
-    part.truncate(length);
-    Ok(part)
-}
-
-fn line_of(value: &impl Serialize) -> Vec<u8> {
-    // What is written here has text for keys, and cannot fail.
-    let mut line = serde_json::to_vec(value).unwrap_or_default();
-    line.push(b'\n');
-    line
 }
 
 #[expect(clippy::cast_precision_loss, reason = "microseconds since 1970 fit a double until the year 2255")]
