@@ -1,6 +1,7 @@
 import { Button, Collapse, Group, Stack, Text, Title } from '@mantine/core';
 import { type ReactNode, useState } from 'react';
 import { Verbatim } from '../../components/Verbatim';
+import { WithCode } from '../../components/WithCode';
 import type { ChecklistStep } from './checklist';
 import classes from './GettingStarted.module.css';
 import { Tick } from './Tick';
@@ -50,7 +51,11 @@ export function ChecklistItem({ step, isNext, commands, note, children }: Props)
           <Group gap="xs" className={classes.acts}>
             {children}
           </Group>
-          {note && <Text size="sm">{note}</Text>}
+          {note && (
+            <Text size="sm">
+              <WithCode>{note}</WithCode>
+            </Text>
+          )}
           {commands && <Verbatim label={`Copy the commands: ${step.title}`}>{commands}</Verbatim>}
         </Stack>
       </Collapse>

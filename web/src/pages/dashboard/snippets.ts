@@ -42,20 +42,20 @@ export function snippet(step: StepName, language: FirstLanguage, example: Exampl
   return COMMANDS[language](step, example);
 }
 
-/** What to know before the commands of a step are pasted. */
+/** What to know before the commands of a step are pasted; code is between backticks. */
 export function noteOn(step: StepName, language: FirstLanguage): string | null {
   switch (`${language} ${step}` as const) {
     case 'requests key':
-      return 'Needs the package requests: pip install requests';
+      return 'Needs the package requests: `pip install requests`';
     case 'package key':
       return (
-        'Needs the package milepost: pip install ./python in the source code of Milepost. Start Python with your key ' +
-        'in MILEPOST_API_KEY, or after milepost login.'
+        'Needs the package milepost: `pip install ./python` in the source code of Milepost. Start Python with your key ' +
+        'in `MILEPOST_API_KEY`, or after `milepost login`.'
       );
     case 'shell key':
       return (
-        'Needs the program milepost, the same as the server. It asks for the key and keeps it for you, for the Python ' +
-        'package too.'
+        'Needs the program `milepost`, the same that serves this page. It asks for the key and keeps it for you, for the ' +
+        'Python package too.'
       );
     case 'shell event':
       return 'A program that is to stay as it is reports by what it prints: see “Unchanged program” at your configuration.';

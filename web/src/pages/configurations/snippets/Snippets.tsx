@@ -3,6 +3,7 @@ import { useDeferredValue, useId, useMemo, useState } from 'react';
 import type { Configuration } from '../../../api/types';
 import { Copy } from '../../../components/Copy';
 import { usePhone } from '../../../components/usePhone';
+import { WithCode } from '../../../components/WithCode';
 import { Code } from './Code';
 import classes from './Snippets.module.css';
 import { type Language, script, WAYS } from './snippets';
@@ -43,14 +44,7 @@ export function Snippets({ configuration, isNewest }: { configuration: Configura
         />
       </Group>
       <p className={classes.lead}>
-        {way.lead} A write key is taken from <code className="mono">MILEPOST_API_KEY</code>
-        {way.takesLogin && (
-          <>
-            {' '}
-            or from what <code className="mono">milepost login</code> has kept
-          </>
-        )}
-        .
+        <WithCode>{way.lead}</WithCode>
       </p>
       {snippets.map(snippet => (
         <Code key={snippet.title} {...snippet} />

@@ -154,7 +154,8 @@ async function arrivals(act: (address: string) => Promise<unknown>): Promise<Arr
       const path = isBatch ? '/api/v1/events' : (request.url ?? '');
       const bodies = isBatch ? events(content) : content === '' ? [] : [JSON.parse(content)];
       arrived.push(...bodies.map(body => ({ path, key, body })));
-      const answer = isBatch ? { items: bodies.map(() => ({ status: 201 })) } : {};
+      // What is created is answered with its fields.
+      const answer = isBatch ? { items: bodies.map(event => ({ status: 201, event })) } : { ...bodies[0] };
       response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(answer));
     });
   });

@@ -15,49 +15,46 @@ export type Language = 'curl' | 'requests' | 'package' | 'shell' | 'exec';
 /** A way to report. */
 type Way = {
   label: string;
-  /** What to do with the pieces, and what they need. */
+  /** What to do with the pieces, and what they need; code is between backticks. */
   lead: string;
-  /** Whether the key may be the one that `milepost login` keeps. */
-  takesLogin: boolean;
   /** Whether the pieces make one script. */
   isScript: boolean;
   snippets: (subject: Subject) => Snippet[];
 };
 
 const AS_THEY_ARE = 'They run as they are, from top to bottom. Put your own values in the place of the examples.';
+const KEY = 'A write key is taken from `MILEPOST_API_KEY`';
+const KEY_OR_LOGIN = `${KEY}, or is the one that \`milepost login\` keeps.`;
+const PROGRAM = 'the program `milepost`, the same that serves this page';
 
 /** In the order of the choice. */
 export const WAYS: Record<Language, Way> = {
-  curl: { label: 'curl', lead: AS_THEY_ARE, takesLogin: false, isScript: true, snippets: curlSnippets },
+  curl: { label: 'curl', lead: `${AS_THEY_ARE} ${KEY}.`, isScript: true, snippets: curlSnippets },
   requests: {
     label: 'Python requests',
-    lead: `${AS_THEY_ARE} They need pip install requests.`,
-    takesLogin: false,
+    lead: `${AS_THEY_ARE} They need \`pip install requests\`. ${KEY}.`,
     isScript: true,
     snippets: requestsSnippets,
   },
   package: {
     label: 'Python package',
     lead:
-      'It runs as it is. Put your own values in the place of the examples. It needs pip install ./python in ' +
-      'the source code of Milepost.',
-    takesLogin: true,
+      'It runs as it is. Put your own values in the place of the examples. It needs `pip install ./python` in the source ' +
+      `code of Milepost. ${KEY_OR_LOGIN}`,
     isScript: false,
     snippets: packageSnippets,
   },
   shell: {
     label: 'Command line',
-    lead: `${AS_THEY_ARE} They need the program milepost, the same as the server.`,
-    takesLogin: true,
+    lead: `${AS_THEY_ARE} They need ${PROGRAM}. ${KEY_OR_LOGIN}`,
     isScript: true,
     snippets: commandLineSnippets,
   },
   exec: {
     label: 'Unchanged program',
     lead:
-      'Save the rules and the example under their names and run it; then put your own program and its lines in their ' +
-      'place. It needs the program milepost, the same as the server.',
-    takesLogin: true,
+      'Save the rules and the example under their names, and run it; then put your own program and its lines in their ' +
+      `place. It needs ${PROGRAM}. ${KEY_OR_LOGIN}`,
     isScript: false,
     snippets: execSnippets,
   },

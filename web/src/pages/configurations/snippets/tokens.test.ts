@@ -25,3 +25,13 @@ test('TOML has tables and two kinds of strings', () => {
   expect(of('word')).toEqual(['[[rule]]', '[rule.metadata]']);
   expect(of('string')).toEqual([`'^a"b'`, '"c"']);
 });
+
+test('in a comment nothing is told apart', () => {
+  const parts = tokens('with a as b:\n    # as "ever" with\n    c("#", \'d\')', 'python');
+  expect(parts.filter(({ kind }) => kind !== 'rest').map(({ kind, text }) => [kind, text])).toEqual([
+    ['word', 'with'],
+    ['word', 'as'],
+    ['comment', '    # as "ever" with'],
+    ['string', '"#"'],
+  ]);
+});
