@@ -157,6 +157,7 @@ async function findings(page: Page, place: string, sizes = [DESKTOP, PHONE]): Pr
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme });
       await soon(() => page.evaluate(() => document.documentElement.dataset.mantineColorScheme)).toBe(colorScheme);
+      await isStill(page);
       const size = viewport === PHONE ? 'phone' : 'desktop';
       const findings = await seriousFindings(page);
       found.push(...findings.map(finding => `${place}, ${size}, ${colorScheme}: ${finding}`));
@@ -164,6 +165,12 @@ async function findings(page: Page, place: string, sizes = [DESKTOP, PHONE]): Pr
   }
   await page.setViewportSize(DESKTOP);
   return found;
+}
+
+/** No colour is on its way to another: what is between two is too pale, and nobody is meant to read it. */
+async function isStill(page: Page): Promise<void> {
+  const moving = () => document.getAnimations().filter(animation => animation instanceof CSSTransition).length;
+  await soon(() => page.evaluate(moving)).toBe(0);
 }
 
 /** Nothing is on its way any more. */
