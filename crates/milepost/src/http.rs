@@ -144,6 +144,10 @@ fn is_deeper_than(limit: usize, bytes: &[u8]) -> bool {
 }
 
 fn parse_json_of_any_depth<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    // Where a value does not fit is found out in a second reading: keeping track of it costs as much as the reading itself.
+    if let Ok(value) = serde_json::from_slice(bytes) {
+        return Ok(value);
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         // Reading ended at the value that does not fit; what comes behind it may be no JSON.

@@ -23,6 +23,7 @@ pub const MILLION: i64 = 1_000_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Moment {
     /// The provider's time.
+    #[serde(serialize_with = "values::time_as_text")]
     pub at: DateTime<Utc>,
     /// The place in the job's order of arrival, from 1.
     pub sequence: i64,

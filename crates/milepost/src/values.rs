@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, Datelike, Utc};
+use chrono::{DateTime, Datelike, SecondsFormat, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
@@ -366,6 +366,12 @@ impl<'de> Deserialize<'de> for Fraction {
 #[serde(try_from = "String")]
 #[schema(value_type = String, format = DateTime, pattern = r"^(19[7-9][0-9]|[2-9][0-9]{3})-", example = "2026-11-22T09:30:00Z")]
 pub struct Instant(pub DateTime<Utc>);
+
+/// A time as text, written in one piece: serde's own way writes it letter by letter, which was a fifth of what an event of a
+/// batch cost.
+pub fn time_as_text<S: serde::Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&time.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+}
 
 impl Instant {
     /// The last instant of the year 9999.

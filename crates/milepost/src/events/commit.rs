@@ -195,7 +195,7 @@ async fn settle(app: &App, group: Vec<Submission>, way: Way) -> Option<Vec<Submi
             Err(_) if way == Way::IfUnchanged => return Some(timely),
             Err(error) => {
                 tracing::warn!(%error, events = events.len(), "a group of events failed; writing them one by one");
-                break write_one_by_one(app, &events).await;
+                break Box::pin(write_one_by_one(app, &events)).await;
             }
         }
     };

@@ -32,7 +32,7 @@ use crate::http::{self, Json, PathId, Query, Several};
 use crate::jobs;
 use crate::paging::{Cursor, Limit, Page};
 use crate::progress::EventKind;
-use crate::values::{EventName, Fraction, IdempotencyKey, Instant, ProviderJobId, Tag};
+use crate::values::{EventName, Fraction, IdempotencyKey, Instant, ProviderJobId, Tag, time_as_text};
 pub use commit::Commits;
 pub use hours::{EventHour, hour_of, load_hours_since};
 pub use known::KnownJobs;
@@ -110,12 +110,15 @@ pub struct Event {
     /// Its place in the job's order of arrival, from 1.
     pub sequence: i64,
     /// When it happened.
+    #[serde(serialize_with = "time_as_text")]
     pub occurred_at: DateTime<Utc>,
     /// What makes a repeated request recognisable as the same.
     pub idempotency_key: Option<String>,
     /// When it arrived.
+    #[serde(serialize_with = "time_as_text")]
     pub created_at: DateTime<Utc>,
     /// The same, unless its job was anonymised since: nothing else changes an event.
+    #[serde(serialize_with = "time_as_text")]
     pub updated_at: DateTime<Utc>,
 }
 

@@ -52,7 +52,8 @@ pub(super) async fn write(
     let group = Group::of(events);
     let written = match way {
         Way::IfUnchanged => write_if_unchanged(app, &group, are_awaited).await?,
-        Way::Locked => write_locked(app, &group, are_awaited).await?,
+        // In a box: whatever holds this future is copied with it, and this way is rarely gone.
+        Way::Locked => Box::pin(write_locked(app, &group, are_awaited)).await?,
     };
     let Written { states, changes, mut answers, repeating } = match written {
         Attempt::Written(written) => written,
