@@ -32,10 +32,6 @@ enum Command {
 /// Which job is opened.
 #[derive(Debug, Args)]
 pub(super) struct Opening {
-    /// The tag of its configuration
-    #[arg(long, value_name = "TAG")]
-    pub(super) config: String,
-
     /// The version of the configuration [default: the newest]
     #[arg(long, value_name = "VERSION")]
     pub(super) config_version: Option<String>,
@@ -50,14 +46,14 @@ pub(super) struct Opening {
 }
 
 impl Opening {
-    /// The report that opens it.
-    pub(super) fn report(&self, id: &str) -> Report {
+    /// The report that opens it as one of this kind.
+    pub(super) fn report(&self, tag: &str, id: &str) -> Report {
         let (customer_id, customer_email) = match &self.customer {
             Some(customer) if customer.parse::<Uuid>().is_ok() => (Some(json!(customer)), None),
             customer => (None, customer.as_ref().map(|email| json!(email))),
         };
         Report::Open(body([
-            ("tag", Some(json!(self.config))),
+            ("tag", Some(json!(tag))),
             ("provider_job_id", Some(json!(id))),
             ("version", self.config_version.as_ref().map(|version| json!(version))),
             ("provider_job_name", self.name.as_ref().map(|name| json!(name))),
@@ -72,6 +68,10 @@ struct Open {
     /// The provider's own id of it
     #[arg(long, value_name = "ID", env = "MILEPOST_JOB")]
     id: String,
+
+    /// The tag of its configuration
+    #[arg(long, value_name = "TAG")]
+    config: String,
 
     #[command(flatten)]
     opening: Opening,
@@ -135,7 +135,7 @@ impl JobCommand {
 
 impl Open {
     async fn run(self) -> Outcome {
-        let taken = self.delivery.send(&self.server, self.opening.report(&self.id)).await?;
+        let taken = self.delivery.send(&self.server, self.opening.report(&self.config, &self.id)).await?;
         if let Some(server) = taken.filter(|_| console::user_attended() && !self.delivery.is_json()) {
             // It is there, whether it can be shown or not.
             let _ = show(&server, &self.id).await;

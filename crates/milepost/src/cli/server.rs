@@ -188,8 +188,10 @@ fn find_key(base_url: &str) -> Result<Option<String>, Failure> {
 impl Server {
     /// A client for a server.
     pub(super) fn new(base: String, key: String) -> Result<Self, Failure> {
-        let mut bearer = HeaderValue::from_str(&format!("Bearer {key}"))
-            .map_err(|_| Failure("this is no API key: it has characters that none has".to_owned()))?;
+        let is_possible = key.chars().all(|c| c.is_ascii_graphic());
+        let bearer = HeaderValue::from_str(&format!("Bearer {key}")).ok().filter(|_| is_possible);
+        let mut bearer =
+            bearer.ok_or_else(|| Failure("this is no API key: it has characters that none has".to_owned()))?;
         bearer.set_sensitive(true);
         let client = client::builder()
             .default_headers(HeaderMap::from_iter([(AUTHORIZATION, bearer)]))

@@ -12,6 +12,7 @@ mod attacks;
 mod audit;
 mod backup;
 mod canary;
+mod command_line;
 mod commands;
 mod compressed;
 mod configurations;

@@ -47,8 +47,12 @@ The program finds the job's id in MILEPOST_JOB, for `milepost event`.";
 #[derive(Debug, Args)]
 #[command(after_help = NOTES)]
 pub(super) struct Exec {
+    /// The tag of the job's configuration
+    #[arg(long, value_name = "TAG", required_unless_present = "dry_run")]
+    config: Option<String>,
+
     #[command(flatten)]
-    opening: Option<Opening>,
+    opening: Opening,
 
     /// The provider's own id of the job [default: made of the configuration's tag and the time]
     #[arg(long, value_name = "ID")]
@@ -88,10 +92,9 @@ impl Exec {
             dry_run::run(&self.read_rules()?, log, self.json)?;
             return Ok(ExitCode::SUCCESS);
         }
-        let opening =
-            self.opening.as_ref().ok_or_else(|| Failure("--config: which kind of job is it?".to_owned()))?;
+        let tag = self.config.clone().unwrap_or_default();
         // From here on nothing of ours keeps the program from running.
-        let job = self.id.clone().unwrap_or_else(|| made_up_id(&opening.config));
+        let job = self.id.clone().unwrap_or_else(|| made_up_id(&tag));
         let unreported = |reason: &Failure| note!("nothing is reported: {reason}");
         let settings = || SpoolSettings::load().inspect_err(unreported).ok();
         let Some((server, settings)) =
@@ -104,7 +107,7 @@ impl Exec {
             Rules::default()
         });
         let mut teller = Teller::new(rules, job.clone(), self.last_lines, Reporter::start(server.clone(), settings));
-        teller.open(opening);
+        teller.open(self.opening.report(&tag, &job));
         let (ended, mut signals) = program::run(&self.program, &job, self.tty, &mut teller).await;
         let told = async {
             // Only where somebody is looking; that it cannot be shown is no harm.

@@ -11,12 +11,11 @@ use tokio::time::Instant;
 use super::program::Ended;
 use super::rules::{Found, Rules};
 use crate::cli::event::body;
-use crate::cli::job::Opening;
 use crate::cli::report::{Report, Reporter};
 use crate::cli::terminal::note;
 
 /// Of what only says how far a step is, one event is told in this time.
-pub(super) const FRACTION_PAUSE: Duration = Duration::from_secs(1);
+const FRACTION_PAUSE: Duration = Duration::from_secs(1);
 /// How long the end waits for the server.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The longest text of an event, in characters.
@@ -41,9 +40,8 @@ impl Teller {
     }
 
     /// Opens the job.
-    pub(super) fn open(&mut self, opening: &Opening) {
-        let report = opening.report(&self.job);
-        self.report(report);
+    pub(super) fn open(&mut self, opening: Report) {
+        self.report(opening);
     }
 
     /// Tells what lines say.

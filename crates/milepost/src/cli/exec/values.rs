@@ -21,8 +21,12 @@ fn text_of(text: &str) -> Value {
     text.chars().take(LONGEST).collect::<String>().into()
 }
 
-/// None: the text is no number, or a longer one than a number can be.
+/// None: the text is no number, or a longer one than a number can be. What begins with a zero is the name of something.
 fn number_of(text: &str) -> Option<Value> {
+    let digits = text.trim_start_matches(['-', '+']);
+    if digits.starts_with('0') && digits[1..].starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
     let number: f64 = text.parse().ok()?;
     if !number.is_finite() {
         let is_too_large = text.contains(|c: char| c.is_ascii_digit());
@@ -49,7 +53,9 @@ mod tests {
             (" 151.2 ", json!(151.2)),
             (".5", json!(0.5)),
             ("1e3", json!(1000.0)),
-            ("0012", json!(12)),
+            ("0012", json!("0012")),
+            ("-0.5", json!(-0.5)),
+            ("0", json!(0)),
             ("true", json!(true)),
             ("null", json!(null)),
             ("\"5\"", json!("5")),

@@ -141,7 +141,7 @@ impl Sender {
                     }
                 }
                 Err(NotNow { reason, after, cause }) => {
-                    if !has_complained {
+                    if !has_complained && cause != Cause::Early {
                         has_complained = true;
                         self.remarks.add(format!("{reason}; reports are kept and sent later"));
                     }

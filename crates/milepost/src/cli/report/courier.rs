@@ -217,6 +217,8 @@ impl Courier {
         let body = Value::Object(entry.report.body().clone());
         if let Err(error) = self.server.send_json::<Opened>(Method::POST, "/jobs", &body).await {
             self.refuse(spool, entry, error)?;
+            // Nobody else will open it.
+            self.missed.insert(entry.report.job().to_owned());
         }
         self.settle(spool, entry);
         Ok(())

@@ -10,6 +10,7 @@ use std::io::{self, IsTerminal, PipeReader, pipe};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{ExitCode, ExitStatus, Stdio};
+use std::time::Duration;
 
 use clap::ValueEnum;
 use tokio::net::unix::pipe::Receiver;
@@ -19,7 +20,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, interval};
 use tokio_util::sync::CancellationToken;
 
-use super::teller::{FRACTION_PAUSE, Teller};
+use super::teller::Teller;
 use crate::cli::Failure;
 use crate::cli::terminal::note;
 use output::{Rest, Source, copy, pass_on_rest};
@@ -28,6 +29,8 @@ use terminal::RawTerminal;
 
 /// Where the program finds the job's id.
 const JOB_VARIABLE: &str = "MILEPOST_JOB";
+/// How often it is looked whether something is to be told or said by now.
+const TICK: Duration = Duration::from_millis(250);
 /// Pieces of output whose lines wait to be looked at.
 const PIECES: usize = 64;
 
@@ -193,6 +196,8 @@ impl Running {
     ) -> io::Result<Self> {
         let own_end = pty.as_fd().try_clone_to_owned()?;
         terminal::make_like_ours(&own_end);
+        // Before the program can say or read anything.
+        let raw = RawTerminal::enter();
         let mut command = pty_process::Command::new(&program[0]).args(&program[1..]).env(JOB_VARIABLE, job);
         if !io::stdin().is_terminal() {
             command = command.stdin(Stdio::inherit());
@@ -213,7 +218,6 @@ impl Running {
             copying.spawn(copy(receiver(errors)?, tokio::io::stderr(), lines.clone(), has_ended.clone()));
         }
         copying.spawn(copy(Source::Pty(reader), tokio::io::stdout(), lines, has_ended.clone()));
-        let raw = RawTerminal::enter();
         let mut typing = JoinSet::new();
         if raw.is_some() {
             typing.spawn(terminal::pass_on_typing(writer));
@@ -227,7 +231,7 @@ impl Running {
         signals: &mut Signals,
         teller: &mut Teller,
     ) -> io::Result<Ended> {
-        let mut ticks = interval(FRACTION_PAUSE);
+        let mut ticks = interval(TICK);
         // A remark in the middle of what fills a screen would spoil it.
         let may_remark = !self.has_own_session;
         let status = loop {

@@ -1,0 +1,83 @@
+//! `milepost config`: configurations in files, and what is registered.
+
+use serde_json::json;
+
+use super::{Desk, run};
+use crate::support::on_both;
+
+const SCAN: &str = r#"
+tag = "scan"
+name = "Scan"
+version = "1.0.0"
+
+[[step_configurations]]
+tag = "load"
+name = "Load"
+points = 1
+
+[[step_configurations]]
+tag = "mask"
+name = "Mask"
+points = 3
+metadata_configurations = [{ name = "Volume", kind = "number", units = "ml" }]
+"#;
+
+on_both! {
+    async fn a_file_is_registered_and_shown_as_a_file_again(server: TestServer) {
+        let desk = Desk::at(&server).await;
+        desk.file("scan.toml", SCAN);
+        for _ in 0..2 {
+            assert_eq!(run(desk.milepost(["config", "push", "scan.toml"])).await.printed(), "scan 1.0.0 is registered\n");
+        }
+        let shown = run(desk.milepost(["config", "show", "scan"])).await.printed();
+        let expected = json!({"tag": "scan", "name": "Scan", "version": "1.0.0", "step_configurations": [
+            {"tag": "load", "name": "Load", "points": 1, "metadata_configurations": []},
+            {"tag": "mask", "name": "Mask", "points": 3,
+             "metadata_configurations": [{"name": "Volume", "kind": "number", "units": "ml"}]},
+        ]});
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), expected);
+        desk.file("shown.json", &shown);
+        assert_eq!(
+            run(desk.milepost(["config", "diff", "shown.json"])).await.printed(),
+            "scan 1.0.0 is registered as it stands here\n"
+        );
+    }
+
+    async fn other_content_under_the_same_version_is_shown_as_a_diff(server: TestServer) {
+        let desk = Desk::at(&server).await;
+        desk.file("scan.toml", SCAN);
+        run(desk.milepost(["config", "push", "scan.toml"])).await.printed();
+        desk.file("scan.toml", &SCAN.replace("points = 3", "points = 5").replace("\"ml\"", "\"l\""));
+        let said = run(desk.milepost(["config", "push", "scan.toml"])).await.complaint();
+        assert_eq!(
+            said,
+            "milepost: scan 1.0.0 is registered with other content; give it another version\n\
+             \x20 /step_configurations/mask/points: 3 -> 5\n\
+             \x20 /step_configurations/mask/metadata_configurations/Volume/units: \"ml\" -> \"l\"\n"
+        );
+        let diff = run(desk.milepost(["config", "diff", "scan.toml"])).await;
+        assert_eq!(diff.code, Some(1));
+        assert!(String::from_utf8_lossy(&diff.out).contains("/step_configurations/mask/points: 3 -> 5"), "{diff:?}");
+        let diff = run(desk.milepost(["config", "diff", "--json", "scan.toml"])).await;
+        let found: serde_json::Value = serde_json::from_slice(&diff.out).unwrap();
+        assert_eq!(found[0]["differences"][0], json!({"pointer": "/step_configurations/mask/points", "registered": 3, "sent": 5}));
+    }
+
+    async fn many_configurations_of_a_file_are_checked_before_any_is_sent(server: TestServer) {
+        let desk = Desk::at(&server).await;
+        let scan = |tag: &str, points: i64| {
+            json!({"tag": tag, "name": "Scan", "version": "1.0.0",
+                "step_configurations": [{"tag": "load", "name": "Load", "points": points}]})
+        };
+        desk.file("all.json", &json!({"job_configs": [scan("one", 1), scan("two", -1)]}).to_string());
+        let said = run(desk.milepost(["config", "push", "all.json"])).await.complaint();
+        assert!(said.starts_with("milepost: all.json: configuration 2: step_configurations[0].points: "), "{said}");
+        let said = run(desk.milepost(["config", "show", "one"])).await.complaint();
+        assert!(said.contains("has no such configuration"), "{said}");
+        desk.file("all.json", &json!([scan("one", 1), scan("two", 1)]).to_string());
+        let pushed = run(desk.milepost(["config", "push", "--json", "all.json"])).await.json();
+        assert_eq!((pushed[0]["tag"].as_str(), pushed[1]["tag"].as_str()), (Some("one"), Some("two")));
+        let diff = run(desk.milepost(["config", "diff", "--json", "all.json"])).await.json();
+        assert_eq!(diff[1], json!({"tag": "two", "version": "1.0.0", "differences": []}));
+    }
+}
