@@ -302,6 +302,31 @@ def test_a_folder_that_others_may_write_to_is_not_used(run: Any, server: Any, sp
     assert len(server.told("shared")) == 1
 
 
+def test_what_others_may_have_put_into_a_folder_is_not_sent(run: Any, server: Any, spool: Path) -> None:
+    server.kill()
+    assert run('import milepost\nwith milepost.job("kidney", id="planted"): pass').finish()[0] == 0
+    spool.chmod(0o777)
+    server.start()
+    assert run('import milepost\nwith milepost.job("kidney", id="own"): pass').finish()[0] == 0
+    assert (server.told("planted"), len(server.told("own"))) == ([], 1)
+    spool.chmod(0o700)
+    assert run("import milepost; assert milepost.flush()").finish() == (0, "", "")
+    assert len(server.told("planted")) == 1
+
+
+@pytest.mark.parametrize(
+    ("written", "address"),
+    [
+        ("HTTPS://Jobs.Example:443/", "https://jobs.example"),
+        ("http://jobs.example:80/api/v1/", "http://jobs.example"),
+        ("http://[::1]:8080/milepost/", "http://[::1]:8080/milepost"),
+        ("https://jobs.example:8443", "https://jobs.example:8443"),
+    ],
+)
+def test_a_server_has_one_name(written: str, address: str) -> None:
+    assert load_settings(url=written, api_key="mp_x").url == address
+
+
 def test_a_report_that_is_taken_back_behind_the_end_of_a_part_is_not_sent(tmp_path: Path) -> None:
     spool = SpoolFile.create(tmp_path / "spool", "http://127.0.0.1:1", "key")
     body = {"provider_job_id": "j", "kind": "info", "name": "x" * 1000}

@@ -74,8 +74,11 @@ def _address(url: str) -> str:
         raise ValueError(f"the server is http:// or https:// and a host, such as {DEFAULT_URL}")
     if "@" in parts.netloc:
         raise ValueError("the server's address must name no user; the key goes into MILEPOST_API_KEY")
-    base = f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")
-    return base.removesuffix("/api/v1")
+    # One server, one name: what another process left behind for it is found by it.
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    is_usual = parts.port in {None, {"http": 80, "https": 443}[parts.scheme]}
+    base = f"{parts.scheme}://{host}{'' if is_usual else f':{parts.port}'}{parts.path}".rstrip("/")
+    return base.removesuffix("/api/v1").rstrip("/")
 
 
 def parse_toml(text: str) -> dict[str, Any]:

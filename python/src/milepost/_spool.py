@@ -146,12 +146,13 @@ class SpoolFile:
             descriptor = _open_private(path, os.O_RDWR | os.O_APPEND | getattr(os, "O_NONBLOCK", 0))
         except OSError:
             return None
-        found = os.fstat(descriptor)
-        if stat.S_ISREG(found.st_mode) and found.st_nlink > 0 and _try_lock(descriptor):
+        if stat.S_ISREG(os.fstat(descriptor).st_mode) and _try_lock(descriptor):
+            # Not before: whoever had the lock may have written to it until then, or deleted it.
+            found = os.fstat(descriptor)
             with contextlib.suppress(ValueError, RecursionError, OSError):
                 first, end, _ = os.pread(descriptor, LONGEST_HEADER, 0).partition(b"\n")
                 header = json.loads(first)
-                if end and isinstance(header, dict) and header.get("spool") == FORMAT:
+                if end and isinstance(header, dict) and header.get("spool") == FORMAT and found.st_nlink > 0:
                     spool = cls(path, descriptor, header, found.st_size)
                     spool._begin = len(first) + 1
                     return spool
@@ -318,8 +319,12 @@ class SpoolFile:
 
 
 def left_behind(folder: Path) -> list[Path]:
-    """The files in which reports may wait, oldest first, those of living processes among them."""
+    """The files in which reports may wait, oldest first, those of living processes among them.
+
+    In a folder where others may put files there are none to be believed.
+    """
     try:
+        _expect_own(folder)
         return sorted(path for path in folder.iterdir() if path.suffix == ".jsonl" and path.name[0] != ".")
     except OSError:
         return []
