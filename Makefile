@@ -8,10 +8,10 @@ TOOLS := $(CURDIR)/target/tools
 WEB_INSTALLED := web/node_modules/.package-lock.json web/codegen/node_modules/.package-lock.json
 
 .PHONY: help run demo build ui dev test test-rust test-faults test-examples test-python test-web test-slow test-api test-api-short \
-	test-sql fuzz audit sbom e2e lint lint-rust lint-web lint-python format openapi screenshots bench bench-load bench-web clean
+	test-sql fuzz audit sbom e2e lint lint-rust lint-web lint-python format openapi screenshots bench bench-load bench-python bench-web clean
 
 # What is checked has the page in it; `make test-rust UI=` does without.
-lint lint-rust lint-web test test-rust test-faults test-examples e2e screenshots bench-load bench-web: export UI ?= required
+lint lint-rust lint-web test test-rust test-faults test-examples e2e screenshots bench-load bench-python bench-web: export UI ?= required
 
 help: ## List every command
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -108,11 +108,15 @@ screenshots: $(WEB_INSTALLED) ## Take every page into docs/screenshots
 	cargo build --locked
 	scripts/with-chromium npm --prefix web run screenshots
 
-bench: bench-load bench-web ## Measure: the server under load, and an event from the request to the screen
+bench: bench-load bench-python bench-web ## Measure: the server under load, a step in a script, an event from request to screen
 
 bench-load: ## Measure the server under load; SCALE=full takes longer, ARGS='fairness --database sqlite' is some of it
 	cargo build --release --locked --workspace
 	scripts/with-postgres target/release/milepost-bench $(ARGS)
+
+bench-python: ## Measure how long reporting a step keeps a Python script
+	cargo build --release --locked -p milepost
+	scripts/test-python bench
 
 bench-web: $(WEB_INSTALLED) ## Measure how long an event takes from the request to the screen
 	cargo build --locked
