@@ -34,7 +34,7 @@ enum Kind {
     },
     /// Something on the way
     Info {
-        /// For people
+        /// For people; "" for nothing, where only something measured follows
         text: Option<String>,
         #[command(flatten)]
         measured: Measured,
@@ -124,7 +124,7 @@ impl Event {
             ("provider_job_id", Some(json!(common.job))),
             ("kind", Some(json!(kind))),
             ("tag", tag.map(Value::from)),
-            ("name", text.map(Value::from)),
+            ("name", text.filter(|text| !text.is_empty()).map(Value::from)),
             ("fraction", fraction.map(Value::from)),
             ("event_metadata", (!metadata.is_empty()).then_some(Value::Object(metadata))),
         ];

@@ -29,8 +29,14 @@ use rules::Rules;
 use teller::Teller;
 pub(super) use values::value_of;
 
+const USAGE: &str = "\
+milepost exec --config <TAG> [OPTIONS] -- <PROGRAM> [ARGUMENT]...
+       milepost exec --rules <FILE> --dry-run <LOG> [--json]";
 /// What `--help` says at its end.
 const NOTES: &str = "\
+The program's output, exit code, terminal and signals are those that it has by itself. What is wrong with the reporting,
+such as a server that is away, is said on standard error and stops nothing.
+
 Rules are in TOML; lines go to the first that matches, standard error included:
 
     [[rule]]
@@ -41,11 +47,13 @@ Rules are in TOML; lines go to the first that matches, standard error included:
 
 Groups called fraction (3/8, 37%, 0.37), percent, step and text are what they say, others are measured values;
 metadata = { \"Kidney volume\" = \"$volume\" } gives one another name, text = \"…\" says something for people.
+A step is completed by event = \"step\"; how far it is may be told before. docs/COMMAND_LINE.md has all of it.
+
 The job is completed when the program ends with 0, else in error, with its last lines.
 The program finds the job's id in MILEPOST_JOB, for `milepost event`.";
 
 #[derive(Debug, Args)]
-#[command(after_help = NOTES)]
+#[command(after_help = NOTES, override_usage = USAGE)]
 pub(super) struct Exec {
     /// The tag of the job's configuration
     #[arg(long, value_name = "TAG", required_unless_present = "dry_run")]
@@ -58,7 +66,7 @@ pub(super) struct Exec {
     #[arg(long, value_name = "ID")]
     id: Option<String>,
 
-    /// What lines mean
+    /// What the program's lines mean; see below
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
 

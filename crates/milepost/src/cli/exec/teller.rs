@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::program::Ended;
-use super::rules::{Found, Rules};
+use super::rules::{Found, Kind, Rules};
 use crate::cli::event::body;
 use crate::cli::report::{Report, Reporter};
 use crate::cli::terminal::note;
@@ -66,11 +66,16 @@ impl Teller {
             self.last_lines.push_back(line.trim_end().chars().take(LONGEST_TEXT).collect());
         }
         let Some(found) = self.rules.find(line) else { return };
-        let Some(step) = found.step.clone() else { return self.tell(&found) };
-        if !found.is_mere_fraction() {
-            self.fractions.remove(&step);
+        let step = found.step.clone().filter(|_| found.is_mere_fraction());
+        let Some(step) = step else {
+            if found.kind == Kind::Step {
+                // How far it was before is of no interest.
+                self.fractions.remove(found.step.as_deref().unwrap_or_default());
+            }
+            // What was said before is told before.
+            self.tell_waiting();
             return self.tell(&found);
-        }
+        };
         match self.fractions.get_mut(&step) {
             Some((told, waiting)) if told.elapsed() < FRACTION_PAUSE => *waiting = Some(found),
             _ => {
@@ -97,12 +102,16 @@ impl Teller {
         }
     }
 
-    /// Tells how the program ended. Gives whether the server has all of it.
-    pub(super) async fn end(mut self, program: &[OsString], ended: Result<Ended, &io::Error>) -> bool {
+    fn tell_waiting(&mut self) {
         let waiting: Vec<Found> = self.fractions.values_mut().filter_map(|(_, waiting)| waiting.take()).collect();
         for found in &waiting {
             self.tell(found);
         }
+    }
+
+    /// Tells how the program ended. Gives whether the server has all of it.
+    pub(super) async fn end(mut self, program: &[OsString], ended: Result<Ended, &io::Error>) -> bool {
+        self.tell_waiting();
         let name = program.first().map(|program| program.to_string_lossy()).unwrap_or_default();
         let reason = match ended {
             Ok(ended) if ended.is_well() => None,

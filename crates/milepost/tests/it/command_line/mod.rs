@@ -1,6 +1,7 @@
 //! The commands with which a provider reports: the real binary against a real server.
 
 mod configs;
+mod document;
 mod exec;
 mod hardships;
 mod jobs;
