@@ -465,3 +465,57 @@ on_both! {
         }
     }
 }
+
+/// What is explained above are copies; these are the queries themselves, as PostgreSQL counts how they are carried out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_call_scans_jobs_events_or_steps() {
+    let server = TestServer::start(DatabaseKind::Postgres).await;
+    let mut two = two_providers(&server).await;
+    let name = two.raw.texts("select cast(current_database() as text)").await.remove(0);
+    // With so few rows a scan is cheap: it is left to where nothing else is possible. Connections begin anew with that.
+    two.raw.execute(&format!("alter database {name} set enable_seqscan = off")).await.unwrap();
+    two.raw.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()")
+        .await
+        .unwrap();
+    eventually("it is there again", || async { status_of(&server.url, "/readyz").await == 200 }).await;
+    let scans = "select cast(sum(seq_scan) as bigint) from pg_stat_user_tables where relname in ('jobs', 'events', 'job_steps')";
+    // A connection tells what it has counted when it is idle, once a second.
+    let settled = std::time::Duration::from_millis(2500);
+    tokio::time::sleep(settled).await;
+    let before = two.raw.number(scans).await;
+    let job = &two.of_alice;
+    for path in [
+        "/jobs",
+        "/jobs?limit=1",
+        "/jobs?status=running,error",
+        "/jobs?status=completed&sort=-finished_at",
+        "/jobs?sort=-started_at",
+        "/jobs?tag=scan&version=1.0.0",
+        "/jobs?text=J-1",
+        "/jobs?text=nowhere",
+        "/jobs?provider_job_id=J-1",
+        "/jobs?from=2020-01-01T00:00:00Z&to=2030-01-01T00:00:00Z",
+        "/jobs?finished_from=2020-01-01T00:00:00Z",
+        "/jobs?last_event_to=2030-01-01T00:00:00Z",
+        "/jobs?steps=true",
+        "/jobs/summary",
+        &format!("/jobs?id={job}"),
+        &format!("/jobs/{job}"),
+        &format!("/jobs/{job}/events"),
+        &format!("/jobs/{job}/events?order=desc&kind=step,error&limit=1"),
+        &format!("/jobs/{job}/distributions"),
+    ] {
+        for person in [&two.alice, &two.carol] {
+            let status = person.get(path).await.status;
+            assert!(matches!(status, 200 | 403), "{path}: {status}");
+        }
+    }
+    for kind in ["info", "step", "error", "complete"] {
+        two.alice.report("J-1", kind, Some("send")).await;
+    }
+    let keyed = json!({"provider_job_id": "J-1", "kind": "info", "idempotency_key": "k"});
+    two.alice.post("/events", keyed.clone()).await.expect(201);
+    two.alice.post("/events", keyed).await.expect(200);
+    tokio::time::sleep(settled).await;
+    assert_eq!(two.raw.number(scans).await - before, 0);
+}
