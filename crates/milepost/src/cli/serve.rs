@@ -39,6 +39,9 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) async fn run(self) -> Outcome {
+        // The allocator asks for pages of 2 MiB, which an idle server keeps a dozen of for the few MiB that it needs.
+        #[cfg(target_os = "linux")]
+        let _ = rustix::thread::disable_transparent_huge_pages(true);
         let mut settings = self.settings.resolve()?;
         log::start(LOGGED, settings.log_format).map_err(Failure)?;
         warn_of_unknown_variables();
