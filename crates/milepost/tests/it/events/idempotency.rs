@@ -76,7 +76,7 @@ on_both! {
         for key in [String::new(), "é".repeat(201)] {
             alice.post("/events", info(Some(&key), "x")).await.expect_problem(422, &["/idempotency_key"]);
         }
-        for key in [String::new(), "k".repeat(201)] {
+        for key in [String::new(), "k".repeat(201), "a\tb".to_owned()] {
             post_with_header(&alice, &key, &info(None, "x")).await.expect_problem(422, &["/idempotency_key"]);
         }
         assert_eq!(server.contents().await, before);
