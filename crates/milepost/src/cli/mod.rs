@@ -225,7 +225,8 @@ impl Command {
     async fn run(self) -> Result<ExitCode, Failure> {
         // How the server logs is among its settings.
         if !matches!(self, Self::Serve(_)) {
-            match log::start("warn", LogFormat::Text) {
+            // What is wrong with a certificate, the command itself says.
+            match log::start("warn,rustls_platform_verifier=off", LogFormat::Text) {
                 // What is wrong with our log must not be wrong with somebody's script.
                 Err(reason) if matches!(self, Self::Exec(_) | Self::Event(_)) => terminal::note!("{reason}"),
                 started => started.map_err(Failure)?,

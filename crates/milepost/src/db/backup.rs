@@ -143,8 +143,9 @@ pub async fn restore(backup: &Path, target: &Path, now: DateTime<Utc>) -> Result
     let partial = Partial::beside(target)?;
     let checksum = copy(backup, &partial).await?;
     if expected.as_ref().is_some_and(|expected| *expected != checksum) {
+        let beside = with_suffix(backup, CHECKSUM);
         let reason =
-            format!("it has been changed since it was made: its SHA-256 is not the one in {CHECKSUM} beside it");
+            format!("it has been changed since it was made: its SHA-256 is not the one in {}", beside.display());
         return Err(unusable(backup, reason));
     }
     let copied = renew(&partial, now).await.map_err(|error| match error {

@@ -101,7 +101,12 @@ async fn a_backup_of_which_a_byte_has_changed_is_not_restored() {
     std::fs::write(&file, &changed).unwrap();
     let target = Database::fresh(DatabaseKind::Sqlite).await;
     let said = restore(&file, &target).await.expect_failure();
-    assert!(said.contains("backup.db cannot be used: it has been changed since it was made: its SHA-256"), "{said}");
+    assert!(
+        said.contains(
+            "backup.db cannot be used: it has been changed since it was made: its SHA-256 is not the one in "
+        ),
+        "{said}"
+    );
     assert_eq!(names(target.folder().unwrap()), Vec::<String>::new());
 
     std::fs::write(&file, &whole).unwrap();
