@@ -53,10 +53,14 @@ async fn output_and_end_are_those_without_us_to_the_byte() {
 async fn output_is_whole_however_slowly_somebody_reads_it() {
     let server = TestServer::start(DatabaseKind::Sqlite).await;
     let desk = Desk::at(&server).await;
-    let pipeline = |program: &str| desk.program("sh", ["-c", &format!("{program} | (sleep 2.5; wc -c)")]);
-    let with = run(pipeline("milepost exec --config kidney --id slow -- seq 1 100000")).await.printed();
-    assert_eq!(with, run(pipeline("seq 1 100000")).await.printed());
-    assert_eq!(desk.told("slow").await, ["complete"]);
+    let pipeline = |program: &str| desk.program("sh", ["-c", &format!("{program} | (sleep 2; cksum)")]);
+    // Of the first all but the beginning is under way when the program ends, of the second the program waits for the reader.
+    for last in ["25000", "100000"] {
+        let with =
+            run(pipeline(&format!("milepost exec --config kidney --id slow-{last} -- seq 1 {last}"))).await.printed();
+        assert_eq!(with, run(pipeline(&format!("seq 1 {last}"))).await.printed());
+        assert_eq!(desk.told(&format!("slow-{last}")).await, ["complete"]);
+    }
 }
 
 #[tokio::test]

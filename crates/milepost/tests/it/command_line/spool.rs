@@ -70,7 +70,7 @@ async fn what_was_sent_as_noted_is_not_sent_again_and_a_note_that_cannot_be_is_n
     std::fs::write(desk.spool().join("1795443366758-17-00000001.sent"), format!("{first_two:020}\n")).unwrap();
     desk.flush().await;
     assert_eq!(desk.told("noted").await, ["step left"]);
-    for (number, note) in ["99999999999999999999\n", "", "half"].into_iter().enumerate() {
+    for (number, note) in ["99999999999999999999\n", "00000000000000099999\n", "", "half"].into_iter().enumerate() {
         let name = format!("1795443366758-17-1000000{number}");
         leave(&desk, &format!("{name}.jsonl"), &[header(&desk, &server.url), entry(1, "right")]);
         std::fs::write(desk.spool().join(format!("{name}.sent")), note).unwrap();

@@ -23,7 +23,7 @@ async fn a_server_that_is_killed_mid_job_and_comes_back_has_all_of_it() {
     let ended = spawn_blocking(|| ended(child)).await.unwrap();
     assert_eq!((ended.code, ended.out.as_slice()), (Some(0), &b"1\n2\n3\n4\n5\n6\n7\n8\n9\n"[..]));
     assert!(ended.said().lines().all(|line| line.starts_with("milepost: ")), "{}", ended.said());
-    desk.flush().await;
+    assert_eq!(desk.waiting_files().len(), 0, "it is there as soon as the server is");
     assert_eq!(desk.told("killed").await, numbers(9));
 }
 

@@ -96,3 +96,25 @@ async fn what_was_told_before_sigkill_is_delivered_by_flush_once_and_in_order() 
         assert_eq!((desk.waiting_files().len(), desk.refused().len()), (0, 0));
     }
 }
+
+#[tokio::test]
+async fn the_file_of_a_process_that_lives_is_left_to_it() {
+    let (server, desk) = desk().await;
+    let script = "echo 1; : > one; until [ -e two ]; do sleep 0.05; done; echo 2; : > three; sleep 20";
+    let mut child = start(exec(&desk, "alive", script));
+    until_exists(&desk.folder().join("one")).await;
+    eventually("the first is there", async || desk.told("alive").await.len() == 1).await;
+    assert_eq!(run(desk.milepost(["flush"])).await.printed(), "0 reports sent\n");
+    let address = server.address;
+    let database = server.stop().await;
+    desk.file("two", "");
+    until_exists(&desk.folder().join("three")).await;
+    let is_kept =
+        || desk.waiting_files().iter().any(|file| std::fs::read_to_string(file).unwrap().contains("\"name\":\"2\""));
+    eventually("the second is kept", async || is_kept()).await;
+    send("KILL", &child);
+    child.wait().unwrap();
+    let _serving = serve(&database, address).await;
+    desk.flush().await;
+    assert_eq!(desk.told("alive").await, numbers(2)[..2]);
+}
