@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::task::spawn_blocking;
@@ -181,6 +182,11 @@ impl Desk {
         assert_eq!(flushed.code, Some(0), "{}", flushed.said());
         assert_eq!(self.waiting_files(), Vec::<PathBuf>::new());
     }
+}
+
+/// When an event was reported.
+pub fn at(event: &Value) -> DateTime<Utc> {
+    event["occurred_at"].as_str().unwrap().parse().unwrap()
 }
 
 fn in_words(event: &Value) -> String {

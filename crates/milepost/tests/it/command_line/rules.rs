@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use super::{Desk, run};
+use super::{Desk, at, run};
 use crate::support::on_both;
 
 const RULES: &str = r"
@@ -62,8 +62,7 @@ on_both! {
         assert_eq!((of(0, "fraction"), of(1, "fraction")), (json!(0.375), json!(0.37)));
         assert_eq!((of(4, "fraction"), of(7, "fraction")), (json!(0.5), json!(0.75)));
         assert_eq!((of(2, "event_metadata"), of(3, "event_metadata")), (json!({"Density": 31.5, "Comment": "clear"}), json!({"Density": 30})));
-        let times: Vec<String> = events.iter().map(|event| event["occurred_at"].as_str().unwrap().to_owned()).collect();
-        assert!(times.is_sorted(), "{times:?}");
+        assert!(events.iter().map(at).is_sorted(), "{events:?}");
     }
 }
 

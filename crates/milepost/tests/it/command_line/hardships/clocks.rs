@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::super::{Desk, run};
+use super::super::{Desk, at, run};
 use super::{ALL, exec, numbers};
 use crate::support::{DatabaseKind, TestServer};
 
@@ -51,8 +51,7 @@ async fn a_clock_that_is_a_day_wrong_is_corrected_in_every_command() {
         for (job, last) in [("exec", 6), ("events", 9)] {
             assert_eq!(desk.told(job).await, numbers(last));
             let events = desk.events(job).await;
-            let times: Vec<DateTime<Utc>> =
-                events.iter().map(|event| event["occurred_at"].as_str().unwrap().parse().unwrap()).collect();
+            let times: Vec<DateTime<Utc>> = events.iter().map(at).collect();
             assert!(times.is_sorted(), "{times:?}");
             let tolerance = TimeDelta::seconds(2);
             assert!(

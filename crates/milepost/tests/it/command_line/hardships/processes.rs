@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::super::{Ended, in_words, run, send, start, until_exists};
+use super::super::{Ended, at, in_words, run, send, start, until_exists};
 use super::{desk, exec, numbers, serve};
 use crate::support::eventually;
 
@@ -43,12 +43,8 @@ async fn sixteen_programs_with_one_spool_lose_mix_up_and_repeat_nothing() {
         let told = desk.told(job).await;
         let sorted_numbers: Vec<String> = {
             let events = desk.events(job).await;
-            let mut by_time: Vec<_> = events
-                .iter()
-                .map(|event| {
-                    (event["occurred_at"].as_str().unwrap().to_owned(), event["sequence"].as_i64(), in_words(event))
-                })
-                .collect();
+            let mut by_time: Vec<_> =
+                events.iter().map(|event| (at(event), event["sequence"].as_i64(), in_words(event))).collect();
             by_time.sort();
             by_time.into_iter().map(|(_, _, words)| words).filter(|words| words.starts_with("info")).collect()
         };
