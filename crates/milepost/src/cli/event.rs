@@ -35,6 +35,7 @@ enum Kind {
     /// Something on the way
     Info {
         /// For people; "" for nothing, where only something measured follows
+        #[arg(allow_hyphen_values = true)]
         text: Option<String>,
         #[command(flatten)]
         measured: Measured,
@@ -50,6 +51,7 @@ enum Kind {
     /// Something failed
     Error {
         /// What, for people
+        #[arg(allow_hyphen_values = true)]
         text: String,
         /// The step that failed
         #[arg(long, value_name = "TAG")]
@@ -62,6 +64,7 @@ enum Kind {
     /// The job is done
     Complete {
         /// For people
+        #[arg(allow_hyphen_values = true)]
         text: Option<String>,
         #[command(flatten)]
         common: Common,
@@ -79,7 +82,7 @@ struct Measured {
 struct Common {
     /// The provider's own id of the job
     #[arg(long, value_name = "ID", env = "MILEPOST_JOB")]
-    job: String,
+    job: Option<String>,
 
     #[command(flatten)]
     server: ServerArgs,
@@ -119,9 +122,14 @@ impl Event {
             }
             Kind::Complete { text, common } => ("complete", None, text, None, Vec::new(), common),
         };
+        let Some(job) = common.job.filter(|job| !job.is_empty()) else {
+            // What is made for `milepost exec`, which says it, may be run alone.
+            let reason = Failure("it is not said about which job: give --job, or MILEPOST_JOB".to_owned());
+            return common.delivery.give_up(reason).map(drop);
+        };
         let metadata: Body = measured.into_iter().collect();
         let fields = [
-            ("provider_job_id", Some(json!(common.job))),
+            ("provider_job_id", Some(json!(job))),
             ("kind", Some(json!(kind))),
             ("tag", tag.map(Value::from)),
             ("name", text.filter(|text| !text.is_empty()).map(Value::from)),
@@ -145,15 +153,20 @@ impl DeliveryArgs {
         };
         let delivered = match deliver(&server, vec![report]).await {
             Ok(delivered) => delivered,
-            Err(failure) if self.strict => return Err(failure),
-            Err(failure) => {
-                note!("nothing is reported: {failure}");
-                return Ok(None);
-            }
+            Err(failure) => return self.give_up(failure),
         };
         let is_taken = delivered.is_complete && delivered.refused.is_empty();
         self.tell(&delivered)?;
         Ok(is_taken.then_some(server))
+    }
+
+    /// Says why nothing is reported, which is an error only where it is to be one.
+    fn give_up(&self, reason: Failure) -> Result<Option<Server>, Failure> {
+        if self.strict {
+            return Err(reason);
+        }
+        note!("nothing is reported: {reason}");
+        Ok(None)
     }
 
     /// Whether the answer is to be in JSON.

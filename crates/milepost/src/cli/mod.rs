@@ -208,7 +208,12 @@ impl Cli {
     #[must_use]
     pub fn run(self) -> ExitCode {
         let outcome = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-            Ok(runtime) => runtime.block_on(self.command.run()),
+            Ok(runtime) => {
+                let outcome = runtime.block_on(self.command.run());
+                // Without waiting for what does not matter any more, such as a name that no server resolves.
+                runtime.shutdown_background();
+                outcome
+            }
             Err(error) => Err(error.into()),
         };
         match outcome {
@@ -228,7 +233,9 @@ impl Command {
             // What is wrong with a certificate, the command itself says.
             match log::start("warn,rustls_platform_verifier=off", LogFormat::Text) {
                 // What is wrong with our log must not be wrong with somebody's script.
-                Err(reason) if matches!(self, Self::Exec(_) | Self::Event(_)) => terminal::note!("{reason}"),
+                Err(reason) if matches!(self, Self::Exec(_) | Self::Event(_) | Self::Job(_)) => {
+                    terminal::note!("{reason}")
+                }
                 started => started.map_err(Failure)?,
             }
         }

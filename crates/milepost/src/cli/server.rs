@@ -146,7 +146,7 @@ impl From<RequestError> for Failure {
 impl ServerArgs {
     /// The server, in the form that paths are put behind.
     pub(super) fn address(&self) -> Result<String, Failure> {
-        match &self.url {
+        match self.url.as_deref().filter(|url| !url.trim().is_empty()) {
             Some(url) => base(url),
             None => base(Credentials::load()?.as_ref().map_or(USUAL_URL, |saved| &saved.url)),
         }
@@ -303,19 +303,22 @@ impl Server {
     async fn send(&self, request: RequestBuilder) -> Result<Response, RequestError> {
         let asked = Instant::now();
         let response = request.send().await.map_err(|error| self.unreachable(&error))?;
-        if asked.elapsed() <= LONGEST_TRIP {
-            self.note_time(response.headers());
-        }
+        self.note_time(response.headers(), asked.elapsed());
         let status = response.status();
         if status.is_success() { Ok(response) } else { Err(refusal(status, response).await) }
     }
 
     /// Sets our clock by the server's, so that durations of what is under way are right on a machine whose clock is not.
-    fn note_time(&self, headers: &HeaderMap) {
+    fn note_time(&self, headers: &HeaderMap, trip: Duration) {
         let date = headers.get(DATE).and_then(|date| date.to_str().ok());
         let Some(date) = date.and_then(|date| DateTime::parse_from_rfc2822(date).ok()) else { return };
-        // In the middle of the second that it names.
-        let ahead = date.to_utc() + TimeDelta::milliseconds(500) - Clock::default().now();
+        let half_trip = TimeDelta::from_std(trip / 2).unwrap_or_default();
+        // In the middle of the second that it names, and of the time that the answer was under way.
+        let ahead = date.to_utc() + TimeDelta::milliseconds(500) + half_trip - Clock::default().now();
+        // An answer that took long tells only of clocks that are far off.
+        if trip > LONGEST_TRIP && ahead.abs() <= CLOCK_TOLERANCE + half_trip {
+            return;
+        }
         *self.told_ahead.lock().unwrap_or_else(PoisonError::into_inner) = Some(ahead);
         self.clock.set_offset(if ahead.abs() > CLOCK_TOLERANCE { ahead } else { TimeDelta::zero() });
     }

@@ -93,7 +93,8 @@ impl Reporter {
         self.stopping.cancel();
         self.wake.notify_one();
         let abort = self.sending.abort_handle();
-        if timeout(patience, self.sending).await.is_err() {
+        let is_late = timeout(patience, self.sending).await.is_err();
+        if is_late {
             abort.abort();
         }
         let mut lost = lock(&self.spool).unsaved();
@@ -102,6 +103,9 @@ impl Reporter {
             // Still held by what was just told to end.
             Err(spool) => !lock(&spool).has_unsent(),
         };
+        if is_late && !is_complete {
+            self.remarks.add("the server takes too long; reports are kept and sent later".to_owned());
+        }
         lost += self.dropped;
         if lost > 0 {
             self.remarks.add(format!("{} lost: neither the server nor the disk took them", count(lost, "report")));

@@ -15,6 +15,8 @@ const NAME: &str = "noted.json";
 const AWAY: TimeDelta = TimeDelta::seconds(30);
 /// Within this two findings about the clock are the same: the server tells its time in whole seconds.
 const CLOCK_TOLERANCE: TimeDelta = TimeDelta::seconds(2);
+/// No clock is farther off, whatever stands in the file.
+const FARTHEST: TimeDelta = TimeDelta::days(36_500);
 
 /// About one server.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -54,7 +56,8 @@ impl Noted {
     /// How far the clock is to be corrected, now that the server's was found to be so far ahead. What was found before holds
     /// as long as it can be: the events of one script must keep their order, whichever command sends them.
     pub(super) fn correct(&mut self, settings: &SpoolSettings, found: Option<TimeDelta>) -> TimeDelta {
-        let before = TimeDelta::milliseconds(self.clock_ahead_ms);
+        let before = TimeDelta::try_milliseconds(self.clock_ahead_ms).filter(|before| before.abs() <= FARTHEST);
+        let before = before.unwrap_or_default();
         let Some(found) = found.filter(|found| (*found - before).abs() > CLOCK_TOLERANCE) else { return before };
         self.clock_ahead_ms = if found.abs() <= CLOCK_TOLERANCE { 0 } else { found.num_milliseconds() };
         self.save(settings);

@@ -100,7 +100,7 @@ async fn what_somebody_else_sees_to_is_said_in_the_terms_of_the_command() {
     let desk = Desk::at(&server).await;
     for (arguments, said) in [
         (&["event", "step", "load", "Density", "--job", "x"][..], "it is NAME=VALUE"),
-        (&["event", "step", "load"], "--job <ID>"),
+        (&["event", "step", "load", "--strict"], "give --job, or MILEPOST_JOB"),
         (&["event", "info", "--fraction", "0.5", "--job", "x"], "--step <TAG>"),
         (&["exec", "--", "true"], "--config"),
         (&["exec", "--config", "kidney"], "PROGRAM"),
@@ -108,4 +108,31 @@ async fn what_somebody_else_sees_to_is_said_in_the_terms_of_the_command() {
         let ended = run(desk.milepost(arguments)).await;
         assert!(matches!(ended.code, Some(1 | 2)) && ended.said().contains(said), "{arguments:?}: {}", ended.said());
     }
+}
+
+#[tokio::test]
+async fn a_script_that_is_made_for_exec_runs_alone_as_well() {
+    let server = crate::support::TestServer::start(crate::support::DatabaseKind::Sqlite).await;
+    let desk = Desk::at(&server).await;
+    let ended = run(desk.milepost(["event", "info", "half way"])).await;
+    assert_eq!((ended.code, ended.out), (Some(0), Vec::new()));
+    let mut elsewhere = desk.milepost(["event", "step", "load"]);
+    elsewhere.env("MILEPOST_JOB", "").env("MILEPOST_LOG", "gossip");
+    assert_eq!(run(elsewhere).await.code, Some(0));
+    let mut open = desk.milepost(["job", "open", "--id", "case-1", "--config", "kidney"]);
+    open.env("MILEPOST_LOG", "gossip");
+    assert_eq!(run(open).await.code, Some(0));
+}
+
+#[tokio::test]
+async fn a_text_may_begin_with_a_dash() {
+    let server = crate::support::TestServer::start(crate::support::DatabaseKind::Sqlite).await;
+    let desk = Desk::at(&server).await;
+    desk.alice.open_job("kidney", "case-1").await;
+    run(desk.milepost(["event", "error", "-bash: foo: command not found", "--step", "left", "--job", "case-1"]))
+        .await
+        .printed();
+    run(desk.milepost(["event", "info", "-1 of 3", "Density=-5", "--job", "case-1"])).await.printed();
+    let told = ["error left: -bash: foo: command not found", "info: -1 of 3"];
+    assert_eq!(desk.told("case-1").await, told);
 }

@@ -138,3 +138,37 @@ async fn what_we_leave_behind_is_as_the_document_says() {
     assert_eq!((&lines[1]["n"], &lines[2]["n"], lines.len()), (&json!(1), &json!(2), 3));
     assert!(!text.contains(&desk.key), "the key is in no file");
 }
+
+#[tokio::test]
+async fn a_line_of_any_length_waits_and_so_does_what_is_behind_it() {
+    let server = TestServer::start(DatabaseKind::Sqlite).await;
+    let desk = Desk::at(&server).await;
+    desk.alice.open_job("kidney", "long").await;
+    let mut long = event("long", "info", None);
+    long["event_metadata"] = json!({"Comment": "x".repeat(1_500_000)});
+    let entry =
+        |number: u64, event: Value| format!("{}\n", json!({"n": number, "at": 1_795_443_366.5, "event": event}));
+    let lines =
+        |url: &str| [header(&desk, url), entry(1, long.clone()), entry(2, event("long", "step", Some("left")))];
+    let (name, nowhere) = ("1795443366758-17-00000001.jsonl", "http://127.0.0.1:1");
+    leave(&desk, name, &lines(nowhere));
+    let mut flush = desk.milepost(["flush"]);
+    flush.env("MILEPOST_URL", nowhere);
+    assert_eq!(run(flush).await.code, Some(1));
+    assert_eq!(desk.waiting_files(), [desk.spool().join(name)]);
+    leave(&desk, name, &lines(&server.url));
+    let flushed = run(desk.milepost(["flush"])).await;
+    assert!(flushed.said().contains("refuses"), "{}", flushed.said());
+    assert_eq!(desk.told("long").await, ["step left"]);
+    assert_eq!(desk.refused().len(), 1);
+}
+
+#[tokio::test]
+async fn a_note_about_a_clock_that_no_machine_has_is_not_believed() {
+    let server = TestServer::start(DatabaseKind::Sqlite).await;
+    let desk = Desk::at(&server).await;
+    desk.alice.open_job("kidney", "noted").await;
+    leave(&desk, "noted.json", &[format!("{}", json!({"url": server.url, "clock_ahead_ms": i64::MIN + 1}))]);
+    run(desk.milepost(["event", "step", "load", "--job", "noted"])).await.printed();
+    assert_eq!(desk.told("noted").await, ["step load"]);
+}

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use rustix::termios::tcgetpgrp;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -34,6 +35,8 @@ pub(in crate::cli::exec) struct Signals(mpsc::Receiver<i32>);
 impl Signals {
     /// From now on they no longer do to us what they usually do.
     pub(super) fn listen() -> Self {
+        // Where our parent ignores it, the system would throw the program's exit code away.
+        let _ = signal(SignalKind::child());
         let (sender, receiver) = mpsc::channel(16);
         for number in PASSED_ON.map(Signal::as_raw) {
             let (Some(mut incoming), sender) = (listen_unless_ignored(number), sender.clone()) else { continue };

@@ -1,7 +1,7 @@
 //! The folder, and what is to be known of its files before they are ours.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io;
+use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -38,9 +38,21 @@ pub(in crate::cli) fn is_to_be_opened(folder: &Path, header: &Header, job: &str)
         let Ok(file) = OpenOptions::new().read(true).custom_flags(NO_LINK).open(path) else { return false };
         let Some((found, begin)) = read_header(&file) else { return false };
         let noted = File::open(path.with_extension("sent")).ok().and_then(|noted| read_sent(&noted));
-        let rest = read_at(&file, noted.unwrap_or_default().max(begin), PART).unwrap_or_default();
-        found == *header && rest.split(|byte| *byte == b'\n').any(opens)
+        let mut rest = BufReader::new(file);
+        let is_there = rest.seek(SeekFrom::Start(noted.unwrap_or_default().max(begin))).is_ok();
+        found == *header && is_there && rest.split(b'\n').map_while(Result::ok).any(|line| opens(&line))
     })
+}
+
+/// Whether a line ends somewhere behind a place, however long it is.
+pub(super) fn has_line(file: &File, mut at: u64) -> io::Result<bool> {
+    loop {
+        let part = read_at(file, at, PART)?;
+        if part.is_empty() || part.contains(&b'\n') {
+            return Ok(!part.is_empty());
+        }
+        at += part.len() as u64;
+    }
 }
 
 /// What a file is for, and where its entries begin.

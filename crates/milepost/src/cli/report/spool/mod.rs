@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::sources::{Clock, random_bytes};
 pub(in crate::cli) use entries::{Body, Entry, Header, Report};
 use entries::{FORMAT, Line, line_of};
-use folder::{NO_LINK, begin_file, open_private, read_at, read_header, read_sent};
+use folder::{NO_LINK, begin_file, has_line, open_private, read_at, read_header, read_sent};
 pub(in crate::cli) use folder::{is_to_be_opened, left_behind};
 
 /// A file that is larger begins anew once all of it is sent.
@@ -240,14 +240,10 @@ impl Spool {
         self.in_memory.len()
     }
 
-    /// Whether anything waits.
+    /// Whether anything waits. Half a line, which somebody was killed over, does not.
     pub(in crate::cli) fn has_unsent(&self) -> bool {
-        let is_line = |byte: &u8| *byte == b'\n';
-        let waits_on_disk = || {
-            let file = self.file.as_ref()?;
-            Some(read_at(file, self.sent, PART).ok()?.iter().any(is_line))
-        };
-        !self.in_memory.is_empty() || (self.sent < self.size && waits_on_disk().unwrap_or(true))
+        let waits_on_disk = || self.file.as_ref().is_some_and(|file| has_line(file, self.sent).unwrap_or(true));
+        !self.in_memory.is_empty() || waits_on_disk()
     }
 
     /// Sets a report aside that the server will never take, with its reason; gives where.
