@@ -234,7 +234,7 @@ impl Command {
             match log::start("warn,rustls_platform_verifier=off", LogFormat::Text) {
                 // What is wrong with our log must not be wrong with somebody's script.
                 Err(reason) if matches!(self, Self::Exec(_) | Self::Event(_) | Self::Job(_)) => {
-                    terminal::note!("{reason}")
+                    terminal::note!("{reason}");
                 }
                 started => started.map_err(Failure)?,
             }
