@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import http.server
 import json
+import os
+import pickle
 import shutil
 import threading
 import time
 from contextlib import contextmanager
+from datetime import datetime, timezone
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
-from milepost._settings import load_settings
-from milepost._spool import PART, SpoolFile
+import milepost
+from milepost._reporter import Reporter
+from milepost._settings import Settings, load_settings
+from milepost._spool import LARGE, PART, SpoolFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -321,6 +328,7 @@ def test_what_others_may_have_put_into_a_folder_is_not_sent(run: Any, server: An
         ("http://jobs.example:80/api/v1/", "http://jobs.example"),
         ("http://[::1]:8080/milepost/", "http://[::1]:8080/milepost"),
         ("https://jobs.example:8443", "https://jobs.example:8443"),
+        ("https://Bücher.example/ä b/./x/../", "https://xn--bcher-kva.example/%C3%A4%20b"),
     ],
 )
 def test_a_server_has_one_name(written: str, address: str) -> None:
@@ -352,3 +360,291 @@ def test_a_note_of_what_was_sent_that_cannot_be_is_not_believed(tmp_path: Path) 
     left = SpoolFile.take_over(spool.path)
     assert left is not None
     assert len(left.read()) == 1
+
+
+def test_signals_are_for_the_script(run: Any) -> None:
+    script = run("""
+        import milepost, os, signal
+        with milepost.job("kidney", id="waited-for") as job:
+            job.step("load")
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+            os.kill(os.getpid(), signal.SIGUSR1)
+            print(signal.sigwait({signal.SIGUSR1}).name)
+    """)
+    assert script.finish() == (0, "SIGUSR1\n", "")
+
+
+def test_a_connection_that_is_gone_ends_no_script_that_ends_at_a_broken_pipe(run: Any) -> None:
+    script = run("""
+        import httpx, milepost, os, signal
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        def request(*_, **__):
+            reads, writes = os.pipe()
+            os.close(reads)
+            try:
+                os.write(writes, b"x")
+            except BrokenPipeError as error:
+                raise httpx.WriteError(str(error))
+        httpx.Client.request = request
+        with milepost.job("kidney", id="pipe") as job:
+            job.step("load")
+        print("goes on")
+    """)
+    code, out, err = script.finish()
+    assert (code, out) == (0, "goes on\n")
+    assert "Broken pipe" in err
+
+
+def test_a_signal_handler_may_report_between_any_two_lines_of_ours(run: Any, server: Any) -> None:
+    script = run("""
+        import milepost, signal, sys
+        signal.alarm(30)
+        job = milepost.job("kidney", id="lines")
+        seen = 0
+        def interrupt(frame, event, _):
+            global seen
+            if frame.f_globals["__name__"] not in ("milepost._reporter", "milepost._spool", "threading", "queue"):
+                return None
+            if event == "line":
+                seen += 1
+                job.info(f"signal {seen}")
+            return interrupt
+        sys.settrace(interrupt)
+        for number in range(3):
+            job.info(str(number))
+        job.wait(1)
+        sys.settrace(None)
+        print(seen)
+        assert milepost.flush()
+    """)
+    code, out, err = script.finish()
+    assert (code, err) == (0, "")
+    assert int(out) > 100
+    texts = [text for _, _, text in server.told("lines")]
+    assert [text for text in texts if text.isdigit()] == ["0", "1", "2"]
+    assert len(set(texts)) == len(texts) == 3 + int(out)
+
+
+@pytest.mark.parametrize("kind", ["TimeoutError", "ValueError"])
+def test_what_a_signal_handler_raises_goes_to_the_script(run: Any, server: Any, kind: str) -> None:
+    script = run(
+        """
+        import milepost, os, signal
+        from milepost import _job
+        def interrupt(*_):
+            raise KIND("too long")
+        signal.signal(signal.SIGALRM, interrupt)
+        def interrupted(function):
+            def call(*values):
+                signal.raise_signal(signal.SIGALRM)
+                return function(*values)
+            return call
+        job = milepost.job("kidney", id="raised-KIND")
+        for module, name in ((_job, "reporter_of"), (os, "write")):
+            whole = getattr(module, name)
+            setattr(module, name, interrupted(whole))
+            try:
+                job.info("lost")
+            except KIND as error:
+                print(error, flush=True)
+            setattr(module, name, whole)
+            job.info(name)
+        print(job.wait())
+    """.replace("KIND", kind)
+    )
+    code, out, err = script.finish()
+    assert (code, out.replace("too long\n", ""), err) == (0, "True\n", "")
+    assert "too long" in out
+    assert [text for _, _, text in server.told(f"raised-{kind}")] == ["reporter_of", "write"]
+
+
+def test_an_answer_that_nobody_can_decode_is_none(run: Any, server: Any) -> None:
+    def answer(request: http.server.BaseHTTPRequestHandler) -> None:
+        request.send_response(502)
+        request.send_header("Content-Encoding", "gzip")
+        request.send_header("Content-Length", "3")
+        request.end_headers()
+        request.wfile.write(b"<p>")
+
+    with instead_of(server, answer):
+        code, out, err = run('import milepost\nwith milepost.job("kidney", id="gzip"): pass').finish()
+        assert (code, out) == (0, "")
+        assert err.count("\n") == 1
+        assert "cannot be reached" in err
+    assert run("import milepost; assert milepost.flush()").finish() == (0, "", "")
+    assert len(server.told("gzip")) == 1
+
+
+def reporter(spool: Path) -> Reporter:
+    settings = Settings(url="http://127.0.0.1:1", api_key="key", spool=spool, spool_limit=LIMIT, is_disabled=False)
+    return Reporter(settings, "key")
+
+
+def dated(seconds: float) -> httpx.Response:
+    return httpx.Response(
+        200, json={}, headers={"Date": format_datetime(datetime.fromtimestamp(seconds, timezone.utc))}
+    )
+
+
+def test_a_slow_answer_tells_what_time_it_is(spool: Path) -> None:
+    def answer(_: httpx.Request) -> httpx.Response:
+        time.sleep(1.2)
+        return dated(time.time() + 3600)
+
+    it = reporter(spool)
+    with httpx.Client(transport=httpx.MockTransport(answer), base_url="http://127.0.0.1:1") as client:
+        it._ask(client, "GET", "/server", None, "application/json")
+    assert it._clock_offset is not None
+    assert abs(it._clock_offset - 3600) < 3
+    it.finish()
+
+
+def test_the_clock_is_corrected_by_the_answer_that_came_fastest(spool: Path) -> None:
+    it = reporter(spool)
+    for trip, told, offset in [
+        # Within what a slow answer can tell.
+        (20, 11, 0),
+        (20, 110, 110.5),
+        (10, 105, 105.5),
+        (0.1, 100, 100.5),
+        (0.1, 101, 100.5),
+        (20, 108, 100.5),
+        # The clock was put right.
+        (20, 0, 0),
+    ]:
+        it._correct_clock(dated(1_000_000 + told), 1_000_000, trip)
+        assert it._clock_offset == offset
+    it.finish()
+
+
+@pytest.mark.parametrize("is_disk_full", [True, False])
+def test_what_an_exception_interrupts_costs_no_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_disk_full: bool
+) -> None:
+    spool = SpoolFile.create(tmp_path / "spool", "http://127.0.0.1:1", "key")
+    body = {"provider_job_id": "j", "kind": "info", "name": "x" * 1000}
+    while spool._size <= LARGE:
+        spool.append("event", body, LIMIT)
+    write = os.write
+
+    def interrupted(descriptor: int, line: bytes) -> int:
+        write(descriptor, line)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "write", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        spool.append("event", body, LIMIT)
+    last = spool._number
+    if is_disk_full:
+        monkeypatch.setattr(os, "write", lambda descriptor, line: write(descriptor, line[:10]))
+        assert spool.append("event", body, LIMIT)
+    monkeypatch.setattr(os, "write", write)
+    numbers = []
+    while entries := spool.read():
+        for entry in entries:
+            numbers.append(entry.number)
+            # Where it might begin anew.
+            assert spool.has_unsent()
+            spool.settle(entry)
+            if entry.number == last - 1:
+                break
+    assert numbers == list(range(1, spool._number + 1))
+    assert not spool.has_unsent()
+    spool.close()
+
+
+def test_a_report_whose_script_was_interrupted_is_not_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = SpoolFile.create(tmp_path / "spool", "http://127.0.0.1:1", "key")
+    write = os.write
+
+    def interrupted(descriptor: int, line: bytes) -> int:
+        write(descriptor, line)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "write", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        spool.append("event", {"provider_job_id": "j", "kind": "info"}, LIMIT)
+    assert not spool.remove()
+    assert spool.path.exists()
+
+
+def test_what_does_not_know_its_length_is_gone_through(run: Any, server: Any) -> None:
+    script = run("""
+        import milepost
+        from milepost.tqdm import tqdm
+        class Stream:
+            def __len__(self):
+                raise TypeError("object of type 'IterableDataset' has no len()")
+            def __iter__(self):
+                return iter(range(3))
+        with milepost.job("kidney", id="stream") as job:
+            print(*job.track(Stream(), step="load"), *tqdm(Stream(), step="left", disable=True))
+    """)
+    assert script.finish() == (0, "0 1 2 0 1 2\n", "")
+    assert [tag for _, tag, _ in server.told("stream")] == ["load", None]
+
+
+@pytest.mark.parametrize("line", ["api_key = 5", "url = 5"])
+def test_a_file_of_login_that_says_something_else_stops_nothing(run: Any, tmp_path: Path, line: str) -> None:
+    (tmp_path / "milepost").mkdir()
+    (tmp_path / "milepost" / "credentials.toml").write_text(line)
+    text = 'import milepost\nwith milepost.job("kidney"): print("goes on")'
+    code, out, err = run(text, XDG_CONFIG_HOME=str(tmp_path)).finish()
+    assert (code, out, err.count("\n")) == (0, "goes on\n", 1)
+    assert "credentials.toml" in err
+
+
+def test_a_folder_that_is_gone_stops_nothing(run: Any) -> None:
+    script = run(
+        """
+        import os, tempfile
+        import milepost
+        gone = tempfile.mkdtemp()
+        os.chdir(gone)
+        os.rmdir(gone)
+        for _ in range(2):
+            with milepost.job("kidney"):
+                print("goes on")
+        """,
+        MILEPOST_SPOOL="here",
+    )
+    code, out, err = script.finish()
+    assert (code, out, err.count("\n")) == (0, "goes on\n" * 2, 1)
+    assert "nothing is reported" in err
+
+
+def test_any_id_but_none_and_an_empty_one_is_the_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MILEPOST_DISABLED", "1")
+    ids: list[Any] = [0, False, None, ""]
+    assert [milepost.job("kidney", id=own_id).id for own_id in ids[:2]] == ["0", "False"]
+    assert all(milepost.job("kidney", id=own_id).id.startswith("kidney-") for own_id in ids[2:])
+
+
+def test_a_job_for_another_process_holds_no_key_but_one_that_was_given(
+    monkeypatch: pytest.MonkeyPatch, spool: Path
+) -> None:
+    monkeypatch.setenv("MILEPOST_API_KEY", "mp_of_the_environment")
+    monkeypatch.setenv("MILEPOST_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("MILEPOST_SPOOL", str(spool))
+    packed = pickle.dumps(milepost.job("kidney"))
+    assert b"mp_of" not in packed
+    settings = pickle.loads(packed)._settings
+    assert (settings.api_key, settings.url) == ("mp_of_the_environment", "http://127.0.0.1:1")
+    monkeypatch.delenv("MILEPOST_API_KEY")
+    assert pickle.loads(packed)._settings is None
+    given = pickle.loads(pickle.dumps(milepost.job("kidney", api_key="mp_given")))
+    assert given._settings.api_key == "mp_given"
+
+
+@pytest.mark.parametrize("url", ["http://a?", "http://a/?q=1", "http://a#top", "http://a:70000", "http://a b"])
+def test_what_is_no_address_of_a_server_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="http:// or https:// and a host"):
+        load_settings(url=url, api_key="mp_x")
+
+
+def test_a_file_for_the_same_server_by_another_name_is_sent(run: Any, server: Any, spool: Path) -> None:
+    left = SpoolFile.create(spool, f"HTTP://127.0.0.1:{server.port}/x/../api/v1/", server.key)
+    left.append("open", {"tag": "kidney", "provider_job_id": "by-another-name"}, LIMIT)
+    left.close()
+    assert run("import milepost; assert milepost.flush()").finish() == (0, "", "")
+    assert server.job("by-another-name") is not None

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from milepost._spool import SpoolFile
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_sixteen_scripts_that_are_killed_and_run_again_lose_and_repeat_nothing(
@@ -111,3 +118,106 @@ def test_the_exit_code_is_the_scripts_own(run: Any, server: Any) -> None:
         ended = script.finish()
         assert (ended[0], ended[1], ended[2].splitlines()[-1:]) == (code, plain[1], plain[2].splitlines()[-1:])
         assert server.told(f"exit-{number}") == [("error", None, told) if told else ("complete", None, None)]
+
+
+def test_a_child_that_is_forked_while_another_thread_holds_our_locks_goes_on(run: Any, server: Any) -> None:
+    script = run("""
+        import os, signal, threading
+        os.register_at_fork(after_in_child=lambda: signal.alarm(20))
+        import milepost
+        from milepost import _reporter
+        with milepost.job("kidney", id="locked") as job:
+            [reporter] = _reporter._reporters.values()
+            held, done = threading.Event(), threading.Event()
+            def hold():
+                with reporter._spool._lock, reporter._condition, reporter._holding, _reporter._lock:
+                    held.set()
+                    done.wait()
+            threading.Thread(target=hold).start()
+            held.wait()
+            child = os.fork()
+            if child == 0:
+                job.info("child")
+                os._exit(0 if job.wait() else 1)
+            ended = os.waitpid(child, 0)[1]
+            done.set()
+            print(ended)
+    """)
+    assert script.finish() == (0, "0\n", "")
+    assert ("info", None, "child") in server.told("locked")
+
+
+def test_a_child_keeps_no_lock_of_a_file_that_is_sent_while_it_is_forked(tmp_path: Path) -> None:
+    left = SpoolFile.create(tmp_path / "spool", "http://127.0.0.1:1", "key")
+    left.close()
+    taken = SpoolFile.take_over(left.path)
+    assert taken is not None
+    child = os.fork()
+    if child == 0:
+        time.sleep(30)
+        os._exit(0)
+    try:
+        taken.close()
+        until = time.monotonic() + 5
+        while (again := SpoolFile.take_over(left.path)) is None and time.monotonic() < until:
+            time.sleep(0.05)
+        assert again is not None
+        again.close()
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def test_a_child_that_ends_within_the_block_does_not_end_the_job(run: Any, server: Any) -> None:
+    script = run("""
+        import milepost, os, sys
+        with milepost.job("kidney", id="child-ends") as job:
+            for end in (lambda: sys.exit(0), lambda: 1 / 0):
+                child = os.fork()
+                if child == 0:
+                    sys.stderr = open(os.devnull, "w")
+                    job.info("child")
+                    end()
+                os.waitpid(child, 0)
+            job.step("load")
+    """)
+    assert script.finish() == (0, "", "")
+    assert [kind for kind, _, _ in server.told("child-ends")] == ["info", "info", "step", "complete"]
+
+
+def test_whichever_thread_reports_first_the_job_is_opened_before(run: Any, server: Any) -> None:
+    script = run("""
+        import milepost, threading, time
+        from milepost._reporter import Reporter
+        report = Reporter.report
+        def slowly(self, kind, body, **options):
+            if kind == "open":
+                time.sleep(0.3)
+            return report(self, kind, body, **options)
+        Reporter.report = slowly
+        job = milepost.job("kidney", id="first")
+        threads = [threading.Thread(target=job.info, args=(str(number),)) for number in range(4)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+        print(job.wait())
+    """)
+    assert script.finish() == (0, "True\n", "")
+    assert sorted(text for _, _, text in server.told("first")) == ["0", "1", "2", "3"]
+
+
+def test_an_event_waits_for_the_process_that_is_still_to_open_its_job(run: Any, server: Any, spool: Path) -> None:
+    late = SpoolFile.create(spool, server.url, server.key)
+    late.append("open", {"tag": "kidney", "provider_job_id": "late"}, 1_000_000)
+    time.sleep(0.01)
+    for name, kept in (("late", 1), ("never", 0)):
+        early = SpoolFile.create(spool, server.url, server.key)
+        early.append("event", {"provider_job_id": name, "kind": "info", "name": "early"}, 1_000_000)
+        early.close()
+        code, out, err = run("import milepost; print(milepost.flush())").finish()
+        assert (code, out, early.path.exists()) == (0, "False\n", name == "late")
+        assert ("refuses" in err) is not bool(kept)
+    # What is about a job that nobody opens was set aside.
+    assert [path.name for path in (spool / "refused").iterdir()] == [early.path.name]
+    late.close()
+    assert run("import milepost; print(milepost.flush())").finish() == (0, "True\n", "")
+    assert server.told("late") == [("info", None, "early")]

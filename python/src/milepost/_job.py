@@ -12,13 +12,16 @@ import logging
 import math
 import os
 import secrets
+import threading
 import time
 import traceback as tracebacks
 import uuid
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sized
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Callable, TypeVar, Union, cast
 
 from milepost._reporter import PATIENCE, RefusedError, Reporter, reporter_of
+from milepost._script import is_from_script
 from milepost._settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -110,8 +113,8 @@ class Job:
         api_key: str | None = None,
     ) -> None:
         self.tag = _text(tag)
-        self.id = (
-            _text(id) if id else f"{self.tag}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
+        self.id = ("" if id is None else _text(id)) or (
+            f"{self.tag}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
         )
         self._opening = _without_none(
             {
@@ -125,19 +128,28 @@ class Job:
         self._strict = strict
         self._with_traceback = traceback
         self._opened_by: int | None = None
+        #: Of each process: a child that is forked while a thread opens the job has none that is held.
+        self._opening_locks: dict[int, threading.RLock] = {}
+        self._entered_by: int | None = None
         self._failed_with: BaseException | None = None
         self._token: contextvars.Token[Job | None] | None = None
         self._last = 0
         self._told: dict[str, float] = {}
+        self._has_own_key = bool(api_key)
         self._settings = settings_or_nothing(url, api_key)
 
     def open(self) -> Job:
         """Opens it; entering its block, and the first report, do so too. A job that is there is taken up again."""
         # A child process sends by itself, maybe before its parent has: it opens the job too.
-        if self._opened_by != os.getpid():
-            self._opened_by = os.getpid()
-            self._last = 0
-            self._report("open", self._opening)
+        process = os.getpid()
+        if self._opened_by != process:
+            # `setdefault` is atomic.
+            with self._opening_locks.setdefault(process, threading.RLock()):
+                if self._opened_by != process:
+                    self._last = 0
+                    self._report("open", self._opening)
+                    # Not before: what another thread reports would overtake it.
+                    self._opened_by = process
         return self
 
     def step(self, tag: str, /, **metadata: Any) -> Step:
@@ -194,7 +206,9 @@ class Job:
             total: How many there are, if `len` does not tell.
         """
         if total is None and isinstance(iterable, Sized):
-            total = len(iterable)
+            # Some have a length and do not know it, such as a DataLoader of an IterableDataset.
+            with contextlib.suppress(Exception):
+                total = len(iterable)
         for done, item in enumerate(iterable, 1):
             yield item
             self._tell_fraction(step, done, total)
@@ -226,15 +240,34 @@ class Job:
         Returns:
             Whether it has.
         """
+        if self._opened_by != os.getpid():
+            return True
         reporter = self._reporter()
         return reporter is None or reporter.wait(self._last, seconds)
 
     def __getstate__(self) -> dict[str, Any]:
-        """For another process: without what belongs to this one."""
-        return {**self.__dict__, "_token": None, "_failed_with": None, "_last": 0}
+        """For another process: without what belongs to this one, and without a key that it finds where we did."""
+        settings = self._settings
+        if settings is not None and not self._has_own_key:
+            settings = replace(settings, api_key=None)
+        own: dict[str, Any] = {
+            "_token": None,
+            "_failed_with": None,
+            "_last": 0,
+            "_opening_locks": {},
+            "_entered_by": None,
+        }
+        return {**self.__dict__, **own, "_settings": settings}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """In the other process."""
+        self.__dict__.update(state)
+        if self._settings is not None and self._settings.api_key is None:
+            found = settings_or_nothing(self._settings.url, None)
+            self._settings = None if found is None else replace(self._settings, api_key=found.api_key)
 
     def __enter__(self) -> Job:
-        self._token = _current.set(self)
+        self._enter()
         return self.open()
 
     def __exit__(
@@ -245,7 +278,7 @@ class Job:
             self.wait()
 
     async def __aenter__(self) -> Job:
-        self._token = _current.set(self)
+        self._enter()
         await asyncio.to_thread(self.open)
         return self
 
@@ -256,10 +289,17 @@ class Job:
         if not self._strict:
             await asyncio.to_thread(self.wait)
 
+    def _enter(self) -> None:
+        self._token = _current.set(self)
+        self._entered_by = os.getpid()
+
     def _leave(self, error: BaseException | None) -> None:
         token, self._token = self._token, None
         try:
-            if error is None or _is_well(error):
+            if self._entered_by != os.getpid():
+                # A child that was forked within the block: its end is not the job's.
+                pass
+            elif error is None or _is_well(error):
                 self._event("complete")
             else:
                 self._fail(error, None)
@@ -314,7 +354,7 @@ class Job:
         try:
             return self._report_or_raise(kind, body, hold=hold)
         except Exception as error:
-            if self._strict:
+            if self._strict or is_from_script(error):
                 raise
             # Whatever is wrong with the reports, the script goes on.
             warn_once(f"a report is lost: {type(error).__name__}: {error}")
@@ -356,7 +396,7 @@ class Job:
         try:
             return reporter_of(self._settings, self._settings.api_key)
         except Exception as error:
-            if self._strict:
+            if self._strict or is_from_script(error):
                 raise
             # A proxy or certificates that the HTTP library does not know.
             warn_once(f"nothing is reported: {type(error).__name__}: {error}")
@@ -459,8 +499,10 @@ def settings_or_nothing(url: str | None, api_key: str | None) -> Settings | None
     """The settings; None, with one warning, where nothing is to be reported."""
     try:
         settings = load_settings(url, api_key)
-    except (ValueError, RuntimeError) as error:
-        # RuntimeError: there is no home folder.
+    except Exception as error:
+        if is_from_script(error):
+            raise
+        # Such as a RuntimeError: there is no home folder.
         warn_once(f"nothing is reported: {error}")
         return None
     if settings.is_disabled:

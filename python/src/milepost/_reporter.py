@@ -8,17 +8,30 @@ import json
 import logging
 import multiprocessing.util
 import os
+import queue
 import random
+import signal
 import threading
 import time
 from collections import deque
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Callable, NoReturn
 
 import httpx
 
-from milepost._spool import Body, Entry, Kind, SpoolFile, fingerprint, left_behind, timestamp
+from milepost._settings import address
+from milepost._spool import (
+    Body,
+    Entry,
+    Kind,
+    SpoolFile,
+    close_in_child,
+    fingerprint,
+    is_to_be_opened,
+    left_behind,
+    timestamp,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -50,8 +63,6 @@ SWEEP = 60.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
 #: A clock that is this far from the server's is corrected, in seconds: the server tells whole ones.
 CLOCK_TOLERANCE = 2.0
-#: An answer that took longer than this, in seconds, does not tell what time it is.
-LONGEST_TRIP = 1.0
 #: A server that was not reached is tried again no sooner than this, in seconds, whoever waits.
 LONG_AGO = 10.0
 #: Of a request; the server takes 1 MiB.
@@ -86,6 +97,27 @@ class _TryAgainError(Exception):
         self.refusal = refusal
 
 
+class _EarlyError(Exception):
+    """Another process is still to open the job."""
+
+
+class _Bell:
+    """Wakes a thread. Unlike an Event, it may be rung by a signal handler that interrupts who rings it."""
+
+    def __init__(self) -> None:
+        self._rung: queue.SimpleQueue[None] = queue.SimpleQueue()
+
+    def ring(self) -> None:
+        """Ends a wait, or the next one."""
+        if self._rung.empty():
+            self._rung.put(None)
+
+    def wait(self, seconds: float) -> None:
+        """Waits until it is rung."""
+        with suppress(queue.Empty):
+            self._rung.get(timeout=seconds)
+
+
 def explain(problem: Body) -> str:
     """A problem in one line.
 
@@ -110,7 +142,7 @@ class Reporter:
         )
         self._spool = SpoolFile.create(settings.spool, settings.url, api_key)
         self._condition = threading.Condition()
-        self._wake = threading.Event()
+        self._wake = _Bell()
         self._thread: threading.Thread | None = None
         self._settled = 0
         self._held: dict[int, float] = {}
@@ -123,8 +155,10 @@ class Reporter:
         self._unreached_at = 0.0
         self._is_awaited = False
         self._is_stopping = False
-        self._hurry = threading.Event()
+        self._hurry = _Bell()
         self._clock_offset: float | None = None
+        #: How long the answer took that told it, in seconds.
+        self._clock_trip = 0.0
         self._refused_key: RefusedError | None = None
         self._dropped = 0
         self._said: set[str] = set()
@@ -133,6 +167,10 @@ class Reporter:
         self._sweeps = 0
         #: Files that wait for another server or key.
         self._others = 0
+        #: Files that wait for a job to be opened.
+        self._early = 0
+        #: Jobs that were not there when something was to be told of them.
+        self._missed: set[str] = set()
         if not self._spool.is_on_disk:
             self._say("reports are kept in memory only, not in %s: %s", settings.spool, self._spool.trouble)
 
@@ -154,14 +192,14 @@ class Reporter:
             number = self._spool.append(kind, body, self._settings.spool_limit)
             if hold and number:
                 self._held[number] = time.monotonic()
+            trouble = self._start()
+        if trouble:
+            self._say("reports wait for the next run: %s", trouble)
         if number is None:
             self._dropped += 1
             self._say("too much waits to be reported to %s: what comes now is dropped", self._settings.url)
             return 0
-        if self._thread is None:
-            self._start()
-        if not self._wake.is_set():
-            self._wake.set()
+        self._wake.ring()
         return number
 
     def take_back(self, number: int) -> None:
@@ -211,8 +249,8 @@ class Reporter:
         """Instead of after the pause, unless it was tried just now."""
         if self._is_unreachable and time.monotonic() - self._unreached_at > LONG_AGO:
             self._is_unreachable = False
-            self._hurry.set()
-        self._wake.set()
+            self._hurry.ring()
+        self._wake.ring()
 
     def refusal_of(self, number: int) -> RefusedError | None:
         """Why the server did not take a report; None if it did, or has not answered yet."""
@@ -222,11 +260,13 @@ class Reporter:
         """Sends what waits here and what was left behind; gives whether the server has it all."""
         before = self._sweeps
         self._last_sweep = -SWEEP
-        self._start()
+        with self._hold() as is_interrupted:
+            if not is_interrupted:
+                self._start()
         self._unreached_at = -LONG_AGO
         self._try_now()
         is_swept = self._wait_until(lambda: self._sweeps != before, seconds)
-        return is_swept and self._others == 0 and not self._spool.has_unsent()
+        return is_swept and self._others == 0 and self._early == 0 and not self._spool.has_unsent()
 
     def finish(self, seconds: float = PATIENCE) -> None:
         """Sends what waits, for so long, and lets go of the files: the next run sends the rest."""
@@ -243,12 +283,12 @@ class Reporter:
         """Begins to finish: what waits is sent at once."""
         if not self._is_stopping:
             self._is_stopping = True
-            self._hurry.set()
-            self._wake.set()
+            self._hurry.ring()
+            self._wake.ring()
 
     def forget(self) -> None:
         """In a child process: the files are the parent's."""
-        self._spool.close()
+        self._spool.forget()
 
     @contextmanager
     def _hold(self) -> Iterator[bool]:
@@ -265,23 +305,25 @@ class Reporter:
         while self._interrupting:
             self.report(*self._interrupting.popleft())
 
-    def _start(self) -> None:
-        with self._condition:
-            if self._thread is None:
-                thread = threading.Thread(target=self._run, name=THREAD, daemon=True)
-                try:
-                    thread.start()
-                except RuntimeError as error:
-                    self._say("reports wait for the next run: %s", error)
-                else:
-                    self._thread = thread
+    def _start(self) -> RuntimeError | None:
+        """Starts the thread, once; gives why it cannot be. Only for whoever holds `_hold`."""
+        if self._thread is None:
+            thread = threading.Thread(target=self._run, name=THREAD, daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:
+                return error
+            self._thread = thread
+        return None
 
     def _run(self) -> None:
+        if hasattr(signal, "pthread_sigmask"):
+            # They are for the script, which may wait for them. A closed connection is told as an error instead.
+            signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         pause = FIRST_PAUSE
         with self._client as client:
             while True:
                 self._wake.wait(SWEEP)
-                self._wake.clear()
                 if not self._is_awaited and not self._is_stopping:
                     time.sleep(LINGER)
                 try:
@@ -296,9 +338,8 @@ class Reporter:
                     if error.refusal or (self._is_stopping and error.is_unreachable):
                         return
                     self._hurry.wait(error.after if error.after is not None else pause * random.uniform(0.5, 1.0))  # noqa: S311
-                    self._hurry.clear()
                     pause = min(pause * 2, LONGEST_PAUSE)
-                    self._wake.set()
+                    self._wake.ring()
                     continue
                 except Exception:
                     # Whatever is wrong with us must not be wrong with the job.
@@ -339,18 +380,17 @@ class Reporter:
         if first is None:
             return entries
         # Looked at again soon.
-        self._wake.set()
+        self._wake.ring()
         return [entry for entry in entries if entry.number < first]
 
     def _send_left_behind(self, client: httpx.Client) -> None:
-        mine = fingerprint(self._key)
-        self._others = 0
+        self._others = self._early = 0
         for path in left_behind(self._settings.spool):
             spool = None if path == self._spool.path else SpoolFile.take_over(path)
             if spool is None:
                 continue
             try:
-                if spool.header.get("key") == mine and spool.header.get("url") == self._settings.url:
+                if self._is_ours(spool.header):
                     while entries := spool.read():
                         for kind, run in itertools.groupby(entries, key=lambda entry: entry.kind):
                             for part in _parts(run):
@@ -359,10 +399,22 @@ class Reporter:
                                 self._send_own(client)
                 elif spool.has_unsent():
                     self._others += 1
+            except _EarlyError:
+                self._early += 1
             finally:
                 spool.remove()
         if self._others:
             self._say("reports in %s wait for another server or key: %d files", self._settings.spool, self._others)
+
+    def _is_ours(self, header: Body) -> bool:
+        """Whether what a file with this first line holds is for the same server and key."""
+        if header.get("key") != fingerprint(self._key):
+            return False
+        try:
+            # Whoever wrote it may write the same address in another way.
+            return address(str(header.get("url"))) == self._settings.url
+        except ValueError:
+            return False
 
     def _send(self, client: httpx.Client, spool: SpoolFile, entries: list[Entry]) -> None:
         for kind, run in itertools.groupby(entries, key=lambda entry: entry.kind):
@@ -384,6 +436,8 @@ class Reporter:
         answer = self._ask(client, "POST", "/jobs", _json(entry.body), "application/json")
         if answer.status_code >= httpx.codes.BAD_REQUEST:
             self._refuse(spool, entry, _problem(answer))
+            # Nobody else will open it.
+            self._missed.add(entry.job)
         self._settle(spool, entry)
 
     def _send_events(self, client: httpx.Client, spool: SpoolFile, entries: list[Entry]) -> None:
@@ -401,13 +455,31 @@ class Reporter:
         items = _items(answer)
         if len(items) != len(entries):
             self._doubt(answer)
-        for entry, item in zip(entries, items):
+        for index, (entry, item) in enumerate(zip(entries, items)):
             status = item["status"]
             if status >= httpx.codes.INTERNAL_SERVER_ERROR or status in _TRY_AGAIN:
                 raise _TryAgainError
+            if status >= httpx.codes.BAD_REQUEST and _is_without_job(item["problem"]) and self._is_early(spool, entry):
+                # It may have been opened just now, and the file that said so be gone: asked once more.
+                self._send_events(client, spool, entries[index:])
+                return
             if status >= httpx.codes.BAD_REQUEST and not _is_recorded(item["problem"]):
                 self._refuse(spool, entry, item["problem"])
             self._settle(spool, entry)
+
+    def _is_early(self, spool: SpoolFile, entry: Entry) -> bool:
+        """Whether an event that was left behind came before its job, and is to be asked for once more.
+
+        Raises:
+            _EarlyError: Another file is still to open it.
+        """
+        if spool is self._spool:
+            return False
+        if is_to_be_opened(self._settings.spool, spool.path, self._is_ours, entry.job):
+            raise _EarlyError
+        is_first = entry.job not in self._missed
+        self._missed.add(entry.job)
+        return is_first
 
     def _event(self, spool: SpoolFile, entry: Entry) -> Body:
         # Whatever the clock said then: it was not later than now.
@@ -421,12 +493,12 @@ class Reporter:
         sent = time.time()
         try:
             answer = client.request(method, path, content=content, headers={"Content-Type": media_type})
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             self._say("%s cannot be reached (%s); reports are kept and sent later", self._settings.url, error)
             raise _TryAgainError(is_unreachable=True) from None
         received = time.time()
-        if 0 <= received - sent <= LONGEST_TRIP:
-            self._correct_clock(answer, (sent + received) / 2)
+        if received >= sent:
+            self._correct_clock(answer, (sent + received) / 2, received - sent)
         self._is_unreachable = False
         status = answer.status_code
         if status >= httpx.codes.INTERNAL_SERVER_ERROR or status in _TRY_AGAIN:
@@ -450,17 +522,22 @@ class Reporter:
         )
         raise _TryAgainError(is_unreachable=True)
 
-    def _correct_clock(self, answer: httpx.Response, now: float) -> None:
+    def _correct_clock(self, answer: httpx.Response, now: float, trip: float) -> None:
+        """Takes the server's time from an answer, which was given half a trip before or after `now` at most."""
         try:
             offset = parsedate_to_datetime(answer.headers["Date"]).timestamp() + 0.5 - now
         except (LookupError, ValueError, TypeError):
             return
         before = self._clock_offset or 0.0
-        if abs(offset - before) <= CLOCK_TOLERANCE:
-            # Within what the server's whole seconds can tell: it must not swing.
+        tolerance = CLOCK_TOLERANCE + trip / 2
+        difference = abs(offset - before)
+        is_told_better = before != 0 and trip < self._clock_trip and difference > CLOCK_TOLERANCE
+        if difference <= tolerance and not is_told_better:
+            # Within what the server's whole seconds and the way can tell: it must not swing.
             self._clock_offset = before
             return
-        if abs(offset) <= CLOCK_TOLERANCE:
+        self._clock_trip = trip
+        if abs(offset) <= tolerance:
             offset = 0.0
         else:
             self._say("this machine's clock differs from the server's by %.0f s; reports are corrected", -offset)
@@ -544,6 +621,14 @@ def _is_recorded(problem: Body) -> bool:
     return any(error.get("pointer") == "/idempotency_key" for error in problem.get("errors") or [])
 
 
+def _is_without_job(problem: Body) -> bool:
+    """Whether the event's job is not there."""
+    errors = problem.get("errors") or []
+    return problem.get("status") == httpx.codes.NOT_FOUND and any(
+        error.get("pointer") == "/provider_job_id" for error in errors
+    )
+
+
 def _problem(answer: httpx.Response) -> Body:
     problem = _json_of(answer)
     return problem if isinstance(problem, dict) else {"title": f"{answer.status_code} {answer.reason_phrase}"}
@@ -557,7 +642,7 @@ def _retry_after(answer: httpx.Response) -> float | None:
 
 
 _reporters: dict[Settings, Reporter] = {}
-_lock = threading.Lock()
+_lock = threading.RLock()
 
 
 def reporter_of(settings: Settings, api_key: str) -> Reporter:
@@ -567,7 +652,11 @@ def reporter_of(settings: Settings, api_key: str) -> Reporter:
         with _lock:
             reporter = _reporters.get(settings)
             if reporter is None:
-                reporter = _reporters[settings] = Reporter(settings, api_key)
+                made = Reporter(settings, api_key)
+                # A signal handler may have reported meanwhile.
+                reporter = _reporters.setdefault(settings, made)
+                if reporter is not made:
+                    made.finish()
                 _finish_in_child()
     return reporter
 
@@ -592,7 +681,9 @@ def finish_all() -> None:
 
 def _forget_all() -> None:
     global _lock  # noqa: PLW0603
-    _lock = threading.Lock()
+    # No lock is taken that a thread may hold which is not in the child.
+    _lock = threading.RLock()
+    close_in_child()
     for reporter in _reporters.values():
         reporter.forget()
     _reporters.clear()

@@ -7,7 +7,8 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+
+import httpx
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -15,6 +16,7 @@ else:
     import tomli as tomllib
 
 DEFAULT_URL = "http://127.0.0.1:8080"
+LARGEST_PORT = 65_535
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,9 @@ def load_settings(url: str | None = None, api_key: str | None = None) -> Setting
     if os.environ.get("MILEPOST_DISABLED", "").lower() in {"1", "true", "yes"}:
         return Settings(url="", api_key=None, spool=Path(), spool_limit=0, is_disabled=True)
     saved = _load_saved()
-    url = _address(url or os.environ.get("MILEPOST_URL") or saved.get("url") or DEFAULT_URL)
+    url = address(url or os.environ.get("MILEPOST_URL") or saved.get("url") or DEFAULT_URL)
     # The key that was saved for one server is not shown to another.
-    is_saved = _address(saved.get("url") or DEFAULT_URL) == url
+    is_saved = address(saved.get("url") or DEFAULT_URL) == url
     api_key = (
         api_key or os.environ.get("MILEPOST_API_KEY") or (saved.get("api_key") if is_saved else None) or ""
     ).strip()
@@ -68,16 +70,29 @@ def load_settings(url: str | None = None, api_key: str | None = None) -> Setting
     )
 
 
-def _address(url: str) -> str:
-    parts = urlsplit(url.strip())
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+def address(url: str) -> str:
+    """A server's address without `/api/v1`, as the command line writes it.
+
+    Raises:
+        ValueError: It is none.
+
+    >>> address("HTTPS://Bücher.example:443/a b/./api/v1/")
+    'https://xn--bcher-kva.example/a%20b'
+    """
+    try:
+        parts = httpx.URL(url.strip())
+    except httpx.InvalidURL:
+        parts = httpx.URL()
+    is_address = parts.scheme in {"http", "https"} and parts.host and (parts.port or 0) <= LARGEST_PORT
+    if not is_address or "%" in parts.host or "?" in url or "#" in url:
         raise ValueError(f"the server is http:// or https:// and a host, such as {DEFAULT_URL}")
-    if "@" in parts.netloc:
+    if parts.userinfo:
         raise ValueError("the server's address must name no user; the key goes into MILEPOST_API_KEY")
     # One server, one name: what another process left behind for it is found by it.
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    host = parts.raw_host.decode("ascii")
+    host = f"[{host}]" if ":" in host else host
     is_usual = parts.port in {None, {"http": 80, "https": 443}[parts.scheme]}
-    base = f"{parts.scheme}://{host}{'' if is_usual else f':{parts.port}'}{parts.path}".rstrip("/")
+    base = f"{parts.scheme}://{host}{'' if is_usual else f':{parts.port}'}{parts.raw_path.decode('ascii')}".rstrip("/")
     return base.removesuffix("/api/v1").rstrip("/")
 
 
@@ -94,11 +109,15 @@ def parse_toml(text: str) -> dict[str, Any]:
 def _load_saved() -> dict[str, Any]:
     path = _folder("XDG_CONFIG_HOME", ".config") / "milepost" / "credentials.toml"
     try:
-        return parse_toml(path.read_text(encoding="utf-8"))
+        saved = parse_toml(path.read_text(encoding="utf-8"))
+        for name in ("url", "api_key"):
+            if not isinstance(saved.get(name, ""), str):
+                raise ValueError(f"{name} is no text")  # noqa: TRY301, TRY004
     except OSError:
         return {}
     except ValueError as error:
         raise ValueError(f"{path}: {error}; `milepost login` writes it anew") from None
+    return saved
 
 
 def _folder(variable: str, otherwise: str) -> Path:

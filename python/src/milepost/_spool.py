@@ -18,7 +18,9 @@ import time
 from collections import deque
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Callable, Literal
+
+from milepost._script import is_from_script
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,11 +42,16 @@ PART = 1024 * 1024
 #: So far behind an entry it is looked for what takes it back.
 AHEAD = 64 * 1024
 LONGEST_HEADER = 4096
+#: For a pipe that is where a file should be.
+NO_WAIT = getattr(os, "O_NONBLOCK", 0)
 #: 20 digits and a newline.
 OFFSET_BYTES = 21
 
 Kind = Literal["open", "event"]
 Body = dict[str, Any]
+
+#: Of all files of ours that are open in this process.
+_descriptors: set[int] = set()
 
 
 def fingerprint(api_key: str) -> str:
@@ -69,6 +76,11 @@ class Entry:
     body: Body
     at: float
     end: int
+
+    @property
+    def job(self) -> str:
+        """The provider's own id of the job that it is about."""
+        return str(self.body.get("provider_job_id"))
 
     def line(self) -> bytes:
         """The entry as it is written."""
@@ -128,7 +140,9 @@ class SpoolFile:
             with contextlib.suppress(OSError):
                 draft.unlink()
             if descriptor != NOWHERE:
-                os.close(descriptor)
+                _close(descriptor)
+            if is_from_script(error):
+                raise
             spool = cls(folder / name, NOWHERE, header, len(_line(header)))
             spool.trouble = error
             return spool
@@ -143,20 +157,19 @@ class SpoolFile:
     def take_over(cls, path: Path) -> SpoolFile | None:
         """The file of a process that is gone; None if there is none, or somebody else has it."""
         try:
-            descriptor = _open_private(path, os.O_RDWR | os.O_APPEND | getattr(os, "O_NONBLOCK", 0))
+            descriptor = _open_private(path, os.O_RDWR | os.O_APPEND | NO_WAIT)
         except OSError:
             return None
         if stat.S_ISREG(os.fstat(descriptor).st_mode) and _try_lock(descriptor):
             # Not before: whoever had the lock may have written to it until then, or deleted it.
             found = os.fstat(descriptor)
             with contextlib.suppress(ValueError, RecursionError, OSError):
-                first, end, _ = os.pread(descriptor, LONGEST_HEADER, 0).partition(b"\n")
-                header = json.loads(first)
-                if end and isinstance(header, dict) and header.get("spool") == FORMAT and found.st_nlink > 0:
+                header, begin = _read_header(descriptor)
+                if found.st_nlink > 0:
                     spool = cls(path, descriptor, header, found.st_size)
-                    spool._begin = len(first) + 1
+                    spool._begin = begin
                     return spool
-        os.close(descriptor)
+        _close(descriptor)
         return None
 
     @property
@@ -194,14 +207,22 @@ class SpoolFile:
             return False
         try:
             written = os.write(self._descriptor, line)
-        except OSError:
+        except OSError as error:
+            # Such as a TimeoutError.
+            if is_from_script(error):
+                raise
             written = 0
         if written == len(line):
             self._size += written
             return True
         with contextlib.suppress(OSError):
+            self._size = self._measure() - written
             os.ftruncate(self._descriptor, self._size)
         return False
+
+    def _measure(self) -> int:
+        """The file's size. What we have counted is less where a signal handler raised between a write and its count."""
+        return os.fstat(self._descriptor).st_size if self._descriptor != NOWHERE else self._size
 
     def read(self) -> list[Entry]:
         """The next reports to send, in order, at most about 1 MiB of them; none: all are sent."""
@@ -213,7 +234,7 @@ class SpoolFile:
             with self._lock:
                 self._note_sent(end)
         with self._lock:
-            return entries if entries or end < self._size else list(self._in_memory)[:1000]
+            return entries if entries or self._read_lines(end) else list(self._in_memory)[:1000]
 
     def _read_part(self, begin: int) -> tuple[list[Entry], int]:
         """The entries of the next lines that were not taken back, and where these lines end."""
@@ -250,18 +271,20 @@ class SpoolFile:
                     self._in_memory.popleft()
                 return
             self._note_sent(entry.end)
-            # In this order: killed between both, it is sent again, which the server recognises.
-            if self._sent >= self._size > LARGE and not self._in_memory and self._note_sent(self._begin):
+            if self._sent >= self._size > LARGE and not self._in_memory:
                 with contextlib.suppress(OSError):
-                    os.ftruncate(self._descriptor, self._begin)
-                    self._size = self._begin
+                    self._size = self._measure()
+                    # In this order: killed between both, it is sent again, which the server recognises.
+                    if self._sent >= self._size and self._note_sent(self._begin):
+                        os.ftruncate(self._descriptor, self._begin)
+                        self._size = self._begin
 
     def has_unsent(self) -> bool:
         """Whether anything waits."""
         with self._lock:
             sent = max(self._sent, self._begin)
             # Half a line that a killed process left does not wait for anything.
-            return bool(self._in_memory) or (sent < self._size and bool(self._read_lines(sent)))
+            return bool(self._in_memory) or bool(self._read_lines(sent))
 
     def remove(self) -> bool:
         """Deletes the file if nothing waits in it; gives its lock back in any case. It must not be used afterwards."""
@@ -283,7 +306,11 @@ class SpoolFile:
         for descriptor in descriptors:
             if descriptor != NOWHERE:
                 with contextlib.suppress(OSError):
-                    os.close(descriptor)
+                    _close(descriptor)
+
+    def forget(self) -> None:
+        """In a child process: no file is used. Takes no lock: a thread may hold it that is not in the child."""
+        self._offsets = self._descriptor = NOWHERE
 
     def refuse(self, entry: Entry, problem: Any) -> None:
         """Sets a report aside that the server will never take, with its reason."""
@@ -294,7 +321,7 @@ class SpoolFile:
             try:
                 os.write(descriptor, _line({"at": round(entry.at, 6), entry.kind: entry.body, "problem": problem}))
             finally:
-                os.close(descriptor)
+                _close(descriptor)
 
     @property
     def _offsets_path(self) -> Path:
@@ -330,6 +357,43 @@ def left_behind(folder: Path) -> list[Path]:
         return []
 
 
+def is_to_be_opened(folder: Path, but: Path, is_ours: Callable[[Body], bool], job: str) -> bool:
+    """Whether a file other than `but` is still to open this job, mostly that of a living process."""
+    return any(_opens(path, is_ours, job) for path in left_behind(folder) if path != but)
+
+
+def _opens(path: Path, is_ours: Callable[[Body], bool], job: str) -> bool:
+    try:
+        descriptor = _open_private(path, os.O_RDONLY | NO_WAIT)
+    except OSError:
+        return False
+    try:
+        header, begin = _read_header(descriptor)
+        if not is_ours(header):
+            return False
+        with contextlib.suppress(ValueError, OSError):
+            begin = max(begin, int(path.with_suffix(".sent").read_bytes()))
+        entries = [_parse(line, 0) for line in os.pread(descriptor, PART, begin).splitlines()]
+    except (ValueError, RecursionError, OSError, OverflowError):
+        return False
+    finally:
+        _close(descriptor)
+    return any(isinstance(entry, Entry) and entry.kind == "open" and entry.job == job for entry in entries)
+
+
+def _read_header(descriptor: int) -> tuple[Body, int]:
+    """What a file is for, and where its entries begin.
+
+    Raises:
+        ValueError: It is none of ours.
+    """
+    first, end, _ = os.pread(descriptor, LONGEST_HEADER, 0).partition(b"\n")
+    header = json.loads(first)
+    if not end or not isinstance(header, dict) or header.get("spool") != FORMAT:
+        raise ValueError("another first line")
+    return header, len(first) + 1
+
+
 def timestamp(seconds: float) -> str:
     """RFC 3339 in UTC.
 
@@ -357,7 +421,24 @@ def _line(value: Body) -> bytes:
 
 
 def _open_private(path: Path, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    descriptor = os.open(path, flags | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    _descriptors.add(descriptor)
+    return descriptor
+
+
+def _close(descriptor: int) -> None:
+    _descriptors.discard(descriptor)
+    os.close(descriptor)
+
+
+def close_in_child() -> None:
+    """In a child process: closes all files, which are the parent's; open, they would keep their locks.
+
+    Takes no lock: a thread may hold it that is not in the child.
+    """
+    while _descriptors:
+        with contextlib.suppress(OSError):
+            os.close(_descriptors.pop())
 
 
 def _expect_own(folder: Path) -> None:
