@@ -546,10 +546,14 @@ def _text(value: Any) -> str:
     >>> _text("a\x00b"), len(_text("x" * 5000))
     ('ab', 4096)
     """
-    try:
-        text = str(value.value if isinstance(value, enum.Enum) else value)
-    except Exception:  # noqa: BLE001
-        text = f"<{type(value).__name__}>"
+    if type(value) is str:
+        # Not below: what a signal handler raises would be taken for what the value does.
+        text = value
+    else:
+        try:
+            text = str(value.value if isinstance(value, enum.Enum) else value)
+        except Exception:  # noqa: BLE001
+            text = f"<{type(value).__name__}>"
     return text.replace("\x00", "").encode("utf-8", "replace")[:LONGEST_TEXT].decode("utf-8", "ignore")
 
 
@@ -557,16 +561,18 @@ def _value(value: Any) -> Value:
     """A value as JSON has it: numbers of other libraries become ours, what is no number becomes None."""
     if value is None or isinstance(value, (bool, str)):
         return _text(value) if isinstance(value, str) else value
-    try:
-        # Of numpy and its like.
-        item = value if isinstance(value, (int, float)) else getattr(value, "item", lambda: value)()
-        if isinstance(item, (bool, str)):
-            return _value(item)
-        if isinstance(item, int) and abs(item) <= LARGEST_WHOLE:
-            return item
-        number = float(item)
-    except OverflowError:
-        return None
-    except Exception:  # noqa: BLE001
-        return _text(value)
+    number = value
+    if type(value) is not float:
+        try:
+            # Of numpy and its like.
+            item = value if isinstance(value, (int, float)) else getattr(value, "item", lambda: value)()
+            if isinstance(item, (bool, str)):
+                return _value(item)
+            if isinstance(item, int) and abs(item) <= LARGEST_WHOLE:
+                return item
+            number = float(item)
+        except OverflowError:
+            return None
+        except Exception:  # noqa: BLE001
+            return _text(value)
     return number if math.isfinite(number) else None

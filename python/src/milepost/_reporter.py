@@ -14,7 +14,7 @@ import signal
 import threading
 import time
 from collections import deque
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Callable, NoReturn
 
@@ -150,7 +150,7 @@ class Reporter:
         #: Held by one thread, whose signal handlers may interrupt it and report: that is done when it is through.
         self._holding = threading.RLock()
         self._is_busy = False
-        self._interrupting: deque[tuple[Kind, Body]] = deque()
+        self._interrupting: deque[Callable[[], object]] = deque()
         self._is_unreachable = False
         self._unreached_at = 0.0
         self._is_awaited = False
@@ -183,20 +183,24 @@ class Reporter:
             hold: It may be taken back at once: it is not sent in the next moments.
 
         Returns:
-            Its number; 0 if it was dropped, since too much waits already.
+            Its number; 0 if it was dropped, since too much waits already, or is done when what it interrupts is.
         """
-        with self._hold() as is_interrupted:
-            if is_interrupted:
-                self._interrupting.append((kind, body))
-                return 0
+        number: int | None = 0
+        trouble: RuntimeError | None = None
+
+        def add() -> None:
+            nonlocal number, trouble
             number = self._spool.append(kind, body, self._settings.spool_limit)
-            if hold and number:
+            if number is None:
+                self._dropped += 1
+            elif hold:
                 self._held[number] = time.monotonic()
             trouble = self._start()
+
+        self._hold(add)
         if trouble:
             self._say("reports wait for the next run: %s", trouble)
         if number is None:
-            self._dropped += 1
             self._say("too much waits to be reported to %s: what comes now is dropped", self._settings.url)
             return 0
         self._wake.ring()
@@ -204,10 +208,13 @@ class Reporter:
 
     def take_back(self, number: int) -> None:
         """Unless it was sent, which it is not at once."""
-        with self._hold():
+
+        def cancel() -> None:
             self._spool.cancel(number)
             self._held.pop(number, None)
             self._taken_back.add(number)
+
+        self._hold(cancel)
         self._advance(self._settled)
 
     def let_go(self, number: int) -> None:
@@ -260,9 +267,7 @@ class Reporter:
         """Sends what waits here and what was left behind; gives whether the server has it all."""
         before = self._sweeps
         self._last_sweep = -SWEEP
-        with self._hold() as is_interrupted:
-            if not is_interrupted:
-                self._start()
+        self._hold(self._start)
         self._unreached_at = -LONG_AGO
         self._try_now()
         is_swept = self._wait_until(lambda: self._sweeps != before, seconds)
@@ -290,20 +295,25 @@ class Reporter:
         """In a child process: the files are the parent's."""
         self._spool.forget()
 
-    @contextmanager
-    def _hold(self) -> Iterator[bool]:
-        """Keeps other threads out; gives whether this one was interrupted in it."""
+    def _hold(self, act: Callable[[], object]) -> None:
+        """Acts while other threads wait; what interrupts it in this one acts when it is through.
+
+        Not a context manager: what a signal handler raises could come between its lock and the block.
+        """
         with self._holding:
             if self._is_busy:
-                yield True
+                self._interrupting.append(act)
                 return
-            self._is_busy = True
             try:
-                yield False
+                self._is_busy = True
+                act()
+                while self._interrupting:
+                    self._interrupting.popleft()()
+                    self._wake.ring()
             finally:
                 self._is_busy = False
-        while self._interrupting:
-            self.report(*self._interrupting.popleft())
+        if self._interrupting:
+            self._hold(lambda: None)
 
     def _start(self) -> RuntimeError | None:
         """Starts the thread, once; gives why it cannot be. Only for whoever holds `_hold`."""
@@ -370,7 +380,7 @@ class Reporter:
         """What may be sent: all before a report that may yet be taken back."""
         # Not while others wait for us: there may be much to read.
         entries = self._spool.read()
-        with self._hold():
+        with self._holding:
             entries = [entry for entry in entries if entry.number not in self._taken_back]
             now = time.monotonic()
             for number, since in list(self._held.items()):
@@ -544,7 +554,7 @@ class Reporter:
         self._clock_offset = offset
 
     def _settle(self, spool: SpoolFile, entry: Entry) -> None:
-        with self._hold():
+        with self._holding:
             spool.settle(entry)
         if spool is self._spool:
             self._advance(entry.number)
@@ -557,8 +567,8 @@ class Reporter:
                 settled += 1
             self._settled = settled
             self._condition.notify_all()
-        with self._hold():
-            self._taken_back = {number for number in self._taken_back if number > settled}
+        with self._holding:
+            self._taken_back.difference_update([number for number in tuple(self._taken_back) if number <= settled])
 
     def _refuse(self, spool: SpoolFile, entry: Entry, problem: Body) -> None:
         spool.refuse(entry, problem)
