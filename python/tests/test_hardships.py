@@ -428,6 +428,42 @@ def test_a_signal_handler_may_report_between_any_two_lines_of_ours(run: Any, ser
     assert len(set(texts)) == len(texts) == 3 + int(out)
 
 
+def test_a_signal_handler_may_report_at_any_one_line_of_ours(run: Any, server: Any) -> None:
+    script = run("""
+        import milepost, signal, sys, time
+        signal.alarm(30)
+        # The thread waits to be woken again.
+        milepost._reporter.LINGER = 0
+        job = milepost.job("kidney", id="line").open()
+        told = 0
+        def interrupt(frame, event, _):
+            global left, told
+            if frame.f_globals["__name__"] not in ("milepost._reporter", "milepost._spool", "threading", "queue"):
+                return None
+            if event == "line":
+                left -= 1
+                if left == 0:
+                    told += 1
+                    job.info(f"signal {number}")
+            return interrupt
+        for number in range(120):
+            left = number + 1
+            sys.settrace(interrupt)
+            job.info(str(number))
+            sys.settrace(None)
+            job.wait()
+            time.sleep(0.01)
+        print(told)
+        assert milepost.flush()
+    """)
+    code, out, err = script.finish()
+    assert (code, err) == (0, "")
+    texts = [text for _, _, text in server.told("line")]
+    assert [text for text in texts if text.isdigit()] == [str(number) for number in range(120)]
+    assert len(set(texts)) == len(texts) == 120 + int(out)
+    assert 40 < int(out) < 120, "all lines are interrupted"
+
+
 def test_whatever_a_signal_handler_interrupts_by_an_exception_what_is_reported_next_is_told(
     run: Any, server: Any
 ) -> None:
