@@ -23,6 +23,8 @@ const LEAD: Duration = Duration::from_secs(1);
 const REFILL: Duration = Duration::from_millis(4_500);
 /// How much the 99th percentile of the other may rise.
 const MOST: f64 = 1.2;
+/// Seconds of a condition, at least: in fewer, a 99th percentile is that of a dozen events, and tells of the disk.
+const ENOUGH: u64 = 12;
 
 #[derive(Default)]
 struct Condition {
@@ -41,7 +43,7 @@ pub(super) async fn run(plan: &Plan, database: DatabaseKind) -> Result<Vec<Figur
         for turn in 0..2 {
             let is_flood = (round + turn) % 2 == 1;
             sleep(REFILL).await;
-            let length = Duration::from_secs(plan.seconds);
+            let length = Duration::from_secs(plan.seconds.max(ENOUGH));
             let start = Instant::now() + Duration::from_millis(200);
             let rate = if is_flood { SHARE * FLOOD } else { SHARE };
             let adas =
