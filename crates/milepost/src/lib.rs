@@ -28,6 +28,7 @@ pub mod jobs;
 pub mod live;
 pub mod observe;
 pub mod paging;
+pub mod period;
 pub mod progress;
 pub mod retention;
 pub mod serve;

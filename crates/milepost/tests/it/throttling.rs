@@ -154,7 +154,9 @@ on_both! {
         });
         let answers = join_all(guesses).await;
         let compared = answers.iter().filter(|answer| answer.status == 401).count();
-        assert!((10..=11).contains(&compared), "{compared} were compared; a minute may have passed");
+        // Requests at once do not look at the clock at once: whoever looked last makes the others some milliseconds early
+        // for the tenth. A minute may have passed, too.
+        assert!((9..=11).contains(&compared), "{compared} were compared: {answers:?}");
         assert_eq!(answers.iter().filter(|answer| answer.status == 429).count(), 30 - compared);
     }
 

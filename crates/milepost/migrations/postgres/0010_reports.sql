@@ -1,0 +1,170 @@
+-- What is reported and billed, summed up with the events, and how long steps took. `milepost rebuild` recounts both.
+
+-- Sums over quarters of an hour, which is as fine as time zones are, and over days, UTC, of which longer spans are put
+-- together. Each is there for the customer and once more for all of them.
+create table rollups (
+    provider_id   uuid not null references users,
+    customer      uuid not null,  -- a link; all zeros: jobs of nobody; all ones: all of them together
+    series        text not null check (series in ('job_quarters', 'job_days', 'step_quarters', 'step_days')),
+    start         timestamptz not null,
+    configuration uuid not null,  -- of jobs or of a step
+    pending       bigint not null,  -- jobs opened within, by how they are now
+    running       bigint not null,
+    completed     bigint not null,
+    error         bigint not null,
+    abandoned     bigint not null,  -- opened within, deleted before they had ended
+    finished      bigint not null,  -- jobs that finished within
+    failed        bigint not null,  -- jobs in error, of which the last error was within
+    hours         bigint not null,  -- from start to end of those that finished, each in whole ten-thousandths
+    steps         bigint not null,  -- steps that were finished within
+    points        bigint not null,  -- what these are worth
+    errors        bigint not null,  -- errors within
+    primary key (provider_id, customer, series, start, configuration)
+) with (fillfactor = 70);
+
+-- What deleted jobs count for in them, by quarters.
+create table deleted_rollups (
+    job_id        uuid not null references deleted_jobs,
+    provider_id   uuid not null references users,
+    customer      uuid not null,
+    series        text not null check (series in ('job_quarters', 'step_quarters')),
+    start         timestamptz not null,
+    configuration uuid not null,
+    pending       bigint not null,
+    running       bigint not null,
+    completed     bigint not null,
+    error         bigint not null,
+    abandoned     bigint not null,
+    finished      bigint not null,
+    failed        bigint not null,
+    hours         bigint not null,
+    steps         bigint not null,
+    points        bigint not null,
+    errors        bigint not null,
+    primary key (job_id, series, start, configuration)
+);
+create index deleted_rollups_of_provider on deleted_rollups (provider_id, start);
+
+-- Of jobs that were deleted before there were these sums it is not known when their steps finished: when the job did.
+insert into deleted_rollups (job_id, provider_id, customer, series, start, configuration, pending, running,
+    completed, error, abandoned, finished, failed, hours, steps, points, errors)
+select id, provider_id, coalesce(customer_link_id, '00000000-0000-0000-0000-000000000000'::uuid), 'job_quarters',
+    start, job_configuration_id, cast(sum(pending) as bigint), cast(sum(running) as bigint), cast(sum(completed) as
+    bigint), cast(sum(error) as bigint), cast(sum(abandoned) as bigint), cast(sum(finished) as bigint), cast(sum(failed)
+    as bigint), cast(sum(hours) as bigint), cast(sum(steps) as bigint), cast(sum(points) as bigint), cast(sum(errors) as
+    bigint)
+from (select id, provider_id, customer_link_id, job_configuration_id, date_bin('15 minutes', created_at, 'epoch') as
+    start,
+          0 as pending, 0 as running, case when status = 'completed' then 1 else 0 end as completed, case when
+              status = 'error' then 1 else 0 end as error,
+          case when status in ('pending', 'running') then 1 else 0 end as abandoned, 0 as finished, 0 as failed, 0
+              as hours,
+          0 as steps, 0 as points, 0 as errors
+      from deleted_jobs
+      union all
+      select id, provider_id, customer_link_id, job_configuration_id, date_bin('15 minutes', coalesce(finished_at,
+          started_at, created_at), 'epoch'),
+          0, 0, 0, 0, 0, case when finished_at is not null then 1 else 0 end, case when status = 'error' then 1 else
+              0 end,
+          coalesce((cast(extract(epoch from finished_at) * 1000000 as bigint) - cast(extract(epoch from started_at)
+              * 1000000 as bigint) + 180000) / 360000, 0),
+          steps_finished, points_done, errors
+      from deleted_jobs) as told
+group by 1, 2, 3, 4, 5, 6;
+
+with told (provider_id, customer, of_steps, at, configuration, pending, running, completed, error, abandoned,
+    finished, failed, hours, steps, points, errors) as (
+    select provider_id, customer_link_id, false, created_at, job_configuration_id,
+        case when status = 'pending' then 1 else 0 end, case when status = 'running' then 1 else 0 end, case when
+            status = 'completed' then 1 else 0 end, case when status = 'error' then 1 else 0 end, 0, 0, 0, 0, 0, 0, 0
+    from jobs where not exists (select 1 from deleted_jobs d where d.id = jobs.id)
+    union all
+    select provider_id, customer_link_id, false, finished_at, job_configuration_id,
+        0, 0, 0, 0, 0, 1, 0, (cast(extract(epoch from finished_at) * 1000000 as bigint) - cast(extract(epoch from
+            started_at) * 1000000 as bigint) + 180000) / 360000, 0, 0, 0
+    from jobs where not exists (select 1 from deleted_jobs d where d.id = jobs.id) and finished_at is not null
+    union all
+    select provider_id, customer_link_id, false, outcome_at, job_configuration_id, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0
+    from jobs where not exists (select 1 from deleted_jobs d where d.id = jobs.id) and status = 'error'
+    union all
+    select jobs.provider_id, customer_link_id, levels.of_steps, s.finished_at,
+        case when levels.of_steps then s.step_configuration_id else s.job_configuration_id end, 0, 0, 0, 0, 0, 0, 0,
+            0, 1, c.points, 0
+    from job_steps s join jobs on jobs.id = s.job_id join step_configurations c on c.id = s.step_configuration_id
+    cross join (select false as of_steps union all select true) as levels
+    where not exists (select 1 from deleted_jobs d where d.id = jobs.id) and s.finished_at is not null
+    union all
+    select jobs.provider_id, customer_link_id, levels.of_steps, e.occurred_at,
+        case when levels.of_steps then e.step_configuration_id else jobs.job_configuration_id end, 0, 0, 0, 0, 0, 0,
+            0, 0, 0, 0, 1
+    from events e join jobs on jobs.id = e.job_id cross join (select false as of_steps union all select true) as levels
+    where not exists (select 1 from deleted_jobs d where d.id = jobs.id) and e.kind = 'error' and (not
+        levels.of_steps or e.step_configuration_id is not null)
+), quarters as (
+    select provider_id, coalesce(customer_link_id, '00000000-0000-0000-0000-000000000000'::uuid) as customer,
+        of_steps, start, configuration, pending, running, completed, error, abandoned, finished, failed, hours, steps,
+        points, errors
+    from (select provider_id, customer as customer_link_id, of_steps, date_bin('15 minutes', at, 'epoch') as start,
+        configuration, pending, running, completed, error, abandoned, finished, failed, hours, steps, points, errors
+        from told) as at_quarters
+    union all
+    select provider_id, customer, false, start, configuration, pending, running, completed, error, abandoned,
+        finished, failed, hours, steps, points, errors from deleted_rollups
+)
+insert into rollups (provider_id, customer, series, start, configuration, pending, running, completed, error,
+    abandoned, finished, failed, hours, steps, points, errors)
+select provider_id, case when scopes.is_all then 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid else customer end,
+    case when of_steps then 'step_' else 'job_' end || grains.grain,
+    case when grains.grain = 'days' then date_trunc('day', start, 'UTC') else start end, configuration,
+        cast(sum(pending) as bigint), cast(sum(running) as bigint), cast(sum(completed) as bigint), cast(sum(error) as
+        bigint), cast(sum(abandoned) as bigint), cast(sum(finished) as bigint), cast(sum(failed) as bigint),
+        cast(sum(hours) as bigint), cast(sum(steps) as bigint), cast(sum(points) as bigint), cast(sum(errors) as bigint)
+from quarters cross join (select false as is_all union all select true) as scopes
+cross join (select 'quarters' as grain union all select 'days') as grains
+group by 1, 2, 3, 4, 5;
+
+-- How long finished steps took, and how long jobs went on from there: each job by itself, put together from its events a
+-- moment after they were written. The step of all zeros is the job as a whole.
+create table durations (
+    job_id                uuid not null,
+    step_configuration_id uuid not null,
+    job_configuration_id  uuid not null,
+    provider_id           uuid not null references users,
+    customer_link_id      uuid,
+    finished_at           timestamptz not null,
+    duration              bigint not null,  -- microseconds
+    remaining             bigint,           -- microseconds from here to the end of the job, once it is completed
+    primary key (job_id, step_configuration_id)
+);
+create index durations_of_step on durations (job_configuration_id, step_configuration_id, finished_at, duration,
+    remaining);
+create index durations_of_customer on durations (customer_link_id, job_configuration_id, step_configuration_id,
+    finished_at, duration);
+
+-- How far those have got that follow the log of all events in the background.
+create table followers (
+    follower text primary key,
+    position bigint not null
+);
+insert into followers (follower, position) values ('durations', 0);
+
+-- Jobs that were found to be silent, in the log of all events; kept for a week.
+create table silences (
+    position     bigint primary key,
+    provider_id  uuid not null references users,
+    job_id       uuid not null,
+    silent_since timestamptz not null,
+    created_at   timestamptz not null
+);
+create index silences_by_age on silences (created_at);
+create index silences_of_job on silences (job_id, position);
+
+-- What a provider decides for all versions of a configuration.
+create table configuration_settings (
+    provider_id   uuid not null references users,
+    tag           text not null,
+    silence_limit bigint,  -- seconds without news; null: as long as steps usually take
+    created_at    timestamptz not null,
+    updated_at    timestamptz not null,
+    primary key (provider_id, tag)
+);
