@@ -31,6 +31,7 @@ pub mod paging;
 pub mod period;
 pub mod progress;
 pub mod retention;
+pub mod rollups;
 pub mod serve;
 pub mod server;
 pub mod sessions;

@@ -12,7 +12,7 @@ create table rollups (
     running       bigint not null,
     completed     bigint not null,
     error         bigint not null,
-    abandoned     bigint not null,  -- opened within, deleted before they had ended
+    abandoned     bigint not null,  -- opened within, anonymised before they had ended
     finished      bigint not null,  -- jobs that finished within
     failed        bigint not null,  -- jobs in error, of which the last error was within
     hours         bigint not null,  -- from start to end of those that finished, each in whole ten-thousandths
@@ -75,8 +75,10 @@ group by 1, 2, 3, 4, 5, 6;
 with told (provider_id, customer, of_steps, at, configuration, pending, running, completed, error, abandoned,
     finished, failed, hours, steps, points, errors) as (
     select provider_id, customer_link_id, false, created_at, job_configuration_id,
-        case when status = 'pending' then 1 else 0 end, case when status = 'running' then 1 else 0 end, case when
-            status = 'completed' then 1 else 0 end, case when status = 'error' then 1 else 0 end, 0, 0, 0, 0, 0, 0, 0
+        case when status = 'pending' and anonymised_at is null then 1 else 0 end,
+        case when status = 'running' and anonymised_at is null then 1 else 0 end,
+        case when status = 'completed' then 1 else 0 end, case when status = 'error' then 1 else 0 end,
+        case when status in ('pending', 'running') and anonymised_at is not null then 1 else 0 end, 0, 0, 0, 0, 0, 0
     from jobs where not exists (select 1 from deleted_jobs d where d.id = jobs.id)
     union all
     select provider_id, customer_link_id, false, finished_at, job_configuration_id,

@@ -1,5 +1,5 @@
 //! `milepost rebuild`: recomputes all derived state from the events: jobs and their steps, how many events came in
-//! each hour, and how many jobs are how. It may run beside a server: each job is locked while it is mended.
+//! each hour, how many jobs are how, and what is reported and billed. It may run beside a server: each job is locked while it is mended.
 
 use clap::Args;
 use uuid::Uuid;
@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::events::hours;
 use crate::jobs::counts;
 use crate::jobs::rebuild::{check, job_ids_after, mend};
+use crate::rollups;
 
 /// How many jobs are listed at once.
 const PAGE: i64 = 500;
@@ -66,11 +67,18 @@ impl Rebuild {
 }
 
 async fn check_counts(app: &App, provider: Uuid) -> Result<Vec<String>> {
-    Ok([hours::check(app, provider).await?, counts::check(app, provider).await?].concat())
+    let checked = [
+        hours::check(app, provider).await?,
+        counts::check(app, provider).await?,
+        rollups::check(app, provider).await?,
+    ];
+    Ok(checked.concat())
 }
 
 async fn mend_counts(app: &App, provider: Uuid) -> Result<Vec<String>> {
-    Ok([hours::mend(app, provider).await?, counts::mend(app, provider).await?].concat())
+    let mended =
+        [hours::mend(app, provider).await?, counts::mend(app, provider).await?, rollups::mend(app, provider).await?];
+    Ok(mended.concat())
 }
 
 /// What keeps a job or a provider's counts from being recomputed.

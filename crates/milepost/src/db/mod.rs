@@ -267,6 +267,28 @@ impl Tx {
         }
     }
 
+    /// The beginning of the day of a time column, UTC, in SQL.
+    #[must_use]
+    pub fn day_of(&self, column: &str) -> String {
+        match self.connection {
+            TxConnection::Sqlite(..) => format!("substr({column}, 1, 10) || 'T00:00:00+00:00'"),
+            TxConnection::Postgres(_) => format!("date_trunc('day', {column}, 'UTC')"),
+        }
+    }
+
+    /// A time column in microseconds since 1970, in SQL.
+    #[must_use]
+    pub fn micros_of(&self, column: &str) -> String {
+        match self.connection {
+            // With its fraction SQLite would round it to milliseconds.
+            TxConnection::Sqlite(..) => format!(
+                "(unixepoch(substr({column}, 1, 19)) * 1000000
+                  + cast(substr(replace(substr({column}, 20), '+00:00', '') || '000000', 2, 6) as integer))"
+            ),
+            TxConnection::Postgres(_) => format!("cast(extract(epoch from {column}) * 1000000 as bigint)"),
+        }
+    }
+
     /// Statements that are yet to be written together.
     pub(crate) fn batch(&self) -> Batch {
         Batch::of(self)

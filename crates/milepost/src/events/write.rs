@@ -19,7 +19,8 @@ use crate::auth::credentials::{self, INVALID_KEY};
 use crate::db::{Batch, Log, Tx};
 use crate::error::{Error, Result};
 use crate::jobs::state::{self, StepRow, StoredJob, StoredStep};
-use crate::progress::{Fact, Moment};
+use crate::progress::{EventKind, Fact, Moment, StepSummary};
+use crate::rollups::Additions;
 use crate::values::Fraction;
 
 /// How a group is written.
@@ -234,6 +235,7 @@ struct Changes {
     indices: Vec<usize>,
     jobs: Vec<StoredJob>,
     steps: Vec<StepRow>,
+    sums: Additions,
 }
 
 /// Gives new events their sequences, times and places among those of the group, and finds the states that follow.
@@ -262,16 +264,23 @@ fn fold(
                 fraction: event.fraction.map(Fraction::millionths),
                 metadata: event.measured.clone(),
             };
+            if event.kind == EventKind::Error {
+                changes.sums.add_errors(job, event.step.as_ref().map(|step| step.id), moment.at, 1);
+            }
             let step = event.step.as_ref().map(|step| (step.points, steps.remove(&step.id).flatten()));
+            let finish = |step: Option<&StepSummary>| Some(step?.finished?.at);
+            let finish_before = step.as_ref().and_then(|(_, before)| finish(before.as_ref()));
             let after = summary.apply(totals, fact, step);
             if let Some(step) = &event.step {
+                changes.sums.add_finish(job, step.id, step.points, finish_before, finish(after.as_ref()));
                 steps.insert(step.id, after);
                 named.insert(step.id);
             }
             changes.indices.push(index);
             changes.events.push(event.to_stored(app.clock().new_id(), moment, created_at));
         }
-        *job = job.with(totals, &summary, now);
+        let before = std::mem::replace(job, job.with(totals, &summary, now));
+        changes.sums.add_job(Some(&before), job);
         changes.jobs.push(job.clone());
         changes.steps.extend(named.into_iter().filter_map(|step_id| {
             Some(StepRow {
@@ -290,6 +299,7 @@ impl Changes {
         state::save_steps(batch, &self.steps, now);
         batch.take_positions(Log::Events, i64::try_from(self.events.len()).map_err(Error::internal)?);
         hours::count(app, batch, &self.events);
+        self.sums.add_to(batch);
         queries::insert(batch, &self.events);
         Ok(())
     }

@@ -31,6 +31,7 @@ use crate::db::{Db, Tx, record_access_change};
 use crate::error::{Error, Result};
 use crate::http::{Json, PathId, present};
 use crate::progress::{JobStatus, StepStatus};
+use crate::rollups::{self, Additions};
 use crate::values::{Email, Fraction, Name, ProviderJobId, Tag};
 pub(crate) use list::JobFilter;
 pub use list::{JobListItem, StepBrief};
@@ -224,11 +225,20 @@ async fn open_job(
     let configuration = resolve_configuration(app.db(), provider, &new).await?;
     let mut tx = app.db().begin().await?;
     let recipient = resolve_recipient(&mut tx, provider, new.customer_id, new.customer_email.clone()).await?;
-    let opened = queries::insert(&app, &mut tx, provider, &new, &configuration, recipient).await?;
+    let id = queries::insert(&app, &mut tx, provider, &new, &configuration, recipient).await?;
+    let opened = match id {
+        Some(id) => state::find_job(&mut tx, id).await?,
+        None => None,
+    };
+    if let Some(job) = &opened {
+        let mut sums = Additions::default();
+        sums.add_job(None, job);
+        sums.write(&mut tx).await?;
+    }
     tx.commit().await?;
     let job = queries::find_by_provider_job_id(app.db(), provider, &new.provider_job_id).await?;
     let job = job.ok_or_else(|| Error::internal("a job vanished while it was opened"))?;
-    if opened {
+    if opened.is_some() {
         return Ok((StatusCode::CREATED, Json(job)).into_response());
     }
     // Somebody else opened it just now.
@@ -328,7 +338,7 @@ async fn correct_job(
         (None, None) => None,
         (id, email) => Some(resolve_recipient(&mut tx, provider, id.flatten(), email.flatten()).await?),
     };
-    state::lock_job(&mut tx, seen.id).await?;
+    let counted = state::lock_job(&mut tx, seen.id).await?;
     let job = queries::find(&mut tx, tenant, id).await?.ok_or(Error::NotFound)?;
     if job.anonymised_at.is_some() {
         return Err(Error::conflict("This job is anonymised; nothing about it can be changed any more."));
@@ -336,6 +346,10 @@ async fn correct_job(
     let former = queries::find_recipient_of(&mut tx, id).await?;
     let recipient = new_recipient.unwrap_or(former);
     let name = correction.provider_job_name.map_or(job.provider_job_name.clone(), |name| name.to_string());
+    let link = recipient.map(|recipient| recipient.link_id);
+    if let Some(counted) = counted.filter(|counted| counted.customer_link_id != link) {
+        rollups::hand_over(&mut tx, &counted, link).await?;
+    }
     queries::correct(&mut tx, &job, recipient, &name, now).await?;
     let corrected = queries::find(&mut tx, tenant, id).await?.ok_or(Error::NotFound)?;
     if corrected.customer_id != job.customer_id {

@@ -12,12 +12,14 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::queries::search_text;
+use super::state;
 use crate::app::App;
 use crate::audit::{self, Action, Actor, Entry};
 use crate::config::RetentionAction;
 use crate::db::{Log, Select, Tx, on, record_access_changes, sql};
 use crate::error::Result;
 use crate::events::hours::{self, EventHour};
+use crate::rollups::{self, Additions};
 
 /// The most jobs that are marked in a transaction.
 pub const BATCH: i64 = 200;
@@ -112,17 +114,24 @@ async fn mark_in(
     now: DateTime<Utc>,
 ) -> Result<(Marked, BTreeSet<Uuid>)> {
     let mut marked = Marked::default();
-    let mut concerned = BTreeSet::new();
+    let (mut concerned, mut sums, mut deleted) = (BTreeSet::new(), Additions::default(), Vec::new());
     for id in ids {
         let Some(job) = lock_candidate(tx, *id).await?.filter(&is_wanted) else { continue };
         if action == RetentionAction::Delete {
             leave_counts(tx, job.id, now).await?;
         }
+        let before = state::find_job(tx, job.id).await?;
         clear_job(app, tx, &job, action, now).await?;
+        if let Some(after) = state::find_job(tx, job.id).await? {
+            sums.add_job(before.as_ref(), &after);
+            deleted.extend((action == RetentionAction::Delete).then_some(after));
+        }
         concerned.extend([Some(job.id), Some(job.provider_id), job.customer_id].into_iter().flatten());
         marked.jobs += 1;
         marked.under_way += u64::from(job.finished_at.is_none());
     }
+    sums.write(tx).await?;
+    rollups::leave(tx, &deleted).await?;
     Ok((marked, concerned))
 }
 

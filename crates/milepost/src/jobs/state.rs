@@ -13,8 +13,10 @@ use crate::db::{Batch, Db, On, Select, Tx, add_rows, expect_rows, fetch_for_rows
 use crate::progress::{
     JobStatus, JobSummary, Measurement, Moment, Outcome, ReportedStepStatus, StepSummary, Tally, Totals,
 };
+use crate::rollups::JobOutcome;
 
-const JOB_COLUMNS: &str = "id, job_configuration_id, created_at, status, points_done, points_total,
+const JOB_COLUMNS: &str =
+    "id, provider_id, customer_link_id, job_configuration_id, created_at, status, points_done, points_total,
     weight_done_millionths, weight_total, steps_total, steps_finished, steps_in_error, started_at, finished_at,
     last_event_at, last_sequence, last_step_at, last_complete_at, outcome_at, outcome_sequence, outcome_is_error,
     anonymised_at, retiring, updated_at";
@@ -24,7 +26,8 @@ const STEP_COLUMNS: &str = "job_id, step_configuration_id, status, started_at, s
     outcome_sequence, outcome_is_error";
 
 /// The same of a job as it was before its first event, whatever is stored.
-const JOB_COLUMNS_BEFORE_EVENTS: &str = "id, job_configuration_id, created_at, 'pending' as status,
+const JOB_COLUMNS_BEFORE_EVENTS: &str =
+    "id, provider_id, customer_link_id, job_configuration_id, created_at, 'pending' as status,
     cast(0 as bigint) as points_done, cast(0 as bigint) as points_total, cast(0 as bigint) as weight_done_millionths,
     cast(0 as bigint) as weight_total, cast(0 as bigint) as steps_total, cast(0 as bigint) as steps_finished,
     cast(0 as bigint) as steps_in_error, null as started_at, null as finished_at, null as last_event_at,
@@ -36,6 +39,10 @@ const JOB_COLUMNS_BEFORE_EVENTS: &str = "id, job_configuration_id, created_at, '
 pub struct StoredJob {
     /// The job.
     pub id: Uuid,
+    /// Whose it is.
+    pub provider_id: Uuid,
+    /// For whom it was opened.
+    pub customer_link_id: Option<Uuid>,
     /// The configuration it is pinned to.
     pub job_configuration_id: Uuid,
     /// When it was opened.
@@ -76,6 +83,18 @@ impl StoredJob {
         self.retiring.is_some()
     }
 
+    /// How it went, as it is summed up.
+    #[must_use]
+    pub fn outcome(&self) -> JobOutcome {
+        JobOutcome {
+            status: self.status,
+            started_at: self.started_at,
+            finished_at: self.finished_at,
+            failed_at: self.outcome_at.filter(|_| self.status == JobStatus::Error),
+            is_anonymised: self.is_anonymised(),
+        }
+    }
+
     /// What its configuration fixes.
     #[must_use]
     pub fn totals(&self) -> Totals {
@@ -106,6 +125,8 @@ impl StoredJob {
     pub fn with(&self, totals: Totals, summary: &JobSummary, now: DateTime<Utc>) -> Self {
         Self {
             id: self.id,
+            provider_id: self.provider_id,
+            customer_link_id: self.customer_link_id,
             job_configuration_id: self.job_configuration_id,
             created_at: self.created_at,
             status: summary.status(totals),

@@ -41,6 +41,7 @@ mod races;
 mod rebuild;
 mod restore_drill;
 mod retention;
+mod rollups;
 mod schema;
 mod sessions;
 mod stopping;

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use milepost::db::Db;
+use milepost::events::hours::provider_ids;
+use milepost::rollups;
 
 use crate::support::{Database, DatabaseKind, Milepost, Person, TestServer, on_both, status_of};
 
@@ -48,7 +50,7 @@ pub async fn fill(database: &Database, migrations: usize) {
         DatabaseKind::Sqlite => format!("x'{n:02x}'"),
         DatabaseKind::Postgres => format!("'\\x{n:02x}'::bytea"),
     };
-    let now = "'2026-01-01 00:00:00+00:00'";
+    let now = "'2026-01-01T00:00:00+00:00'";
     let of_accounts = [
         format!(
             "insert into users (id, role, email, password, first_name, last_name, organization, disabled_at, created_at, updated_at)
@@ -170,6 +172,32 @@ pub async fn fill(database: &Database, migrations: usize) {
         // Of the job that was deleted.
         format!("insert into job_quarters values ({}, {now}, 1)", id(1)),
     ];
+    let of_reports = [
+        format!(
+            "insert into rollups values ({}, {}, 'job_days', {now}, {}, 0, 0, 0, 0, 0, 0, 0, 0, 9, 9, 9)",
+            id(1),
+            id(5),
+            id(6)
+        ),
+        format!(
+            "insert into deleted_rollups
+             values ({}, {}, {}, 'job_quarters', {now}, {}, 0, 0, 1, 0, 0, 1, 0, 0, 1, 10, 0)",
+            id(14),
+            id(1),
+            id(5),
+            id(6)
+        ),
+        format!(
+            "insert into durations values ({}, {}, {}, {}, {}, {now}, 1, null)",
+            id(9),
+            id(7),
+            id(6),
+            id(1),
+            id(5)
+        ),
+        format!("insert into silences values (2, {}, {}, {now}, {now})", id(1), id(9)),
+        format!("insert into configuration_settings values ({}, 'scan', 600, {now}, {now})", id(1)),
+    ];
     // By the number of the migration.
     let trees = [
         &of_accounts[..],
@@ -181,6 +209,7 @@ pub async fn fill(database: &Database, migrations: usize) {
         &of_retention[..],
         &of_search[..],
         &of_counts[..],
+        &of_reports[..],
     ];
     for statement in trees.iter().take(migrations).copied().flatten() {
         raw.execute(statement).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
@@ -238,6 +267,12 @@ mod check {
                 assert_eq!(after[table], *rows, "{table}, migrated from {migrated}");
             }
             let server = TestServer::start_over(database, |_| {}).await;
+            if migrated >= 10 {
+                // Of what is written here nothing was added up.
+                for provider in provider_ids(server.app.db()).await.unwrap() {
+                    assert!(!rollups::mend(&server.app, provider).await.unwrap().is_empty());
+                }
+            }
             server.expect_counts_as_counted().await;
             if migrated == 3 {
                 let hours = "select hour from event_hours order by hour";

@@ -4,6 +4,7 @@ use milepost::db::Db;
 use milepost::events::hours;
 use milepost::jobs::counts;
 use milepost::jobs::rebuild::{check, job_ids_after};
+use milepost::rollups;
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
@@ -49,6 +50,7 @@ impl TestServer {
         for id in hours::provider_ids(self.app.db()).await.unwrap() {
             let mut differences = hours::check(&self.app, id).await.unwrap();
             differences.extend(counts::check(&self.app, id).await.unwrap());
+            differences.extend(rollups::check(&self.app, id).await.unwrap());
             assert!(differences.is_empty(), "{differences:#?}");
         }
     }
