@@ -15,6 +15,7 @@ pub mod config;
 pub mod configurations;
 pub mod customers;
 pub mod db;
+pub mod durations;
 pub mod erasure;
 pub mod error;
 pub mod events;

@@ -1,5 +1,6 @@
-//! `milepost rebuild`: recomputes all derived state from the events: jobs and their steps, how many events came in
-//! each hour, how many jobs are how, and what is reported and billed. It may run beside a server: each job is locked while it is mended.
+//! `milepost rebuild`: recomputes all derived state from the events: jobs, their steps and how long these took, how many
+//! events came in each hour, how many jobs are how, and what is reported and billed. It may run beside a server: each job
+//! is locked while it is mended.
 
 use clap::Args;
 use uuid::Uuid;
@@ -7,6 +8,7 @@ use uuid::Uuid;
 use super::terminal::{count, say};
 use super::{DatabaseArgs, Failure, Outcome};
 use crate::app::App;
+use crate::durations;
 use crate::error::{Error, Result};
 use crate::events::hours;
 use crate::jobs::counts;
@@ -29,6 +31,10 @@ pub(super) struct Rebuild {
 impl Rebuild {
     pub(super) async fn run(self) -> Outcome {
         let app = self.database.open_existing().await?;
+        if !self.check {
+            // What is only late is no difference.
+            durations::catch_up(&app).await?;
+        }
         let (mut jobs, mut differences) = (0_u64, 0_u64);
         let mut after = Uuid::nil();
         loop {

@@ -28,6 +28,7 @@ use crate::configurations::version::Version;
 use crate::configurations::{Configuration, MetadataKind, find_newest, find_version};
 use crate::customers::{Recipient, RecipientRef, find_recipient};
 use crate::db::{Db, Tx, record_access_change};
+use crate::durations;
 use crate::error::{Error, Result};
 use crate::http::{Json, PathId, present};
 use crate::progress::{JobStatus, StepStatus};
@@ -351,6 +352,10 @@ async fn correct_job(
         rollups::hand_over(&mut tx, &counted, link).await?;
     }
     queries::correct(&mut tx, &job, recipient, &name, now).await?;
+    let link = |recipient: Option<Recipient>| recipient.map(|recipient| recipient.link_id);
+    if link(recipient) != link(former) {
+        durations::hand_over(&mut tx, id, link(recipient)).await?;
+    }
     let corrected = queries::find(&mut tx, tenant, id).await?.ok_or(Error::NotFound)?;
     if corrected.customer_id != job.customer_id {
         // The job's streams, and those of all jobs of the former and the new customer.

@@ -1,4 +1,4 @@
-//! The state of a job computed anew from its events, compared with what is stored.
+//! The state of a job, and how long it and its steps took, computed anew from its events and compared with what is stored.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,6 +10,7 @@ use super::state::{self, StepRow, StoredJob, StoredStep};
 use crate::app::App;
 use crate::configurations::{self, Step};
 use crate::db::{Db, Select, Tx, on};
+use crate::durations;
 use crate::error::{Error, Result};
 use crate::events::{Event, load_after_sequence, measure};
 use crate::progress::{Fact, JobSummary, Moment, StepSummary, Totals};
@@ -34,7 +35,10 @@ pub async fn check(app: &App, job_id: Uuid) -> Result<Vec<String>> {
     let found = state::find_job(&mut snapshot, job_id).await;
     match read_job(&mut snapshot, job_id, found).await? {
         Some(job) if job.stored.is_being_retired() => Ok(Vec::new()),
-        Some(job) => Ok(compare(&mut snapshot, job, app.clock().now()).await?.differences),
+        Some(job) => {
+            let met = durations::follower_position(&mut snapshot).await?;
+            Ok(compare(&mut snapshot, job, met, app.clock().now()).await?.differences)
+        }
         None => Ok(Vec::new()),
     }
 }
@@ -47,12 +51,13 @@ pub async fn mend(app: &App, job_id: Uuid) -> Result<Vec<String>> {
     }
     let now = app.clock().now();
     let mut tx = app.db().begin().await?;
+    let met = durations::disturb_follower(&mut tx).await?;
     let locked = state::lock_job(&mut tx, job_id).await;
     let Some(job) = read_job(&mut tx, job_id, locked).await? else { return Ok(Vec::new()) };
     if job.stored.is_being_retired() {
         return Ok(Vec::new());
     }
-    let Comparison { differences, job, differing, superfluous } = compare(&mut tx, job, now).await?;
+    let Comparison { differences, job, differing, superfluous, durations } = compare(&mut tx, job, met, now).await?;
     if differences.is_empty() {
         return Ok(differences);
     }
@@ -68,7 +73,12 @@ pub async fn mend(app: &App, job_id: Uuid) -> Result<Vec<String>> {
     });
     state::save_steps(&mut batch, &rows.collect::<Vec<_>>(), now);
     batch.run(&mut tx).await?;
+    // They are written for the job as it is then.
+    let mut batch = tx.batch();
+    durations.add_to(&mut batch);
+    batch.run(&mut tx).await?;
     tx.commit().await?;
+    durations::catch_up(app).await?;
     Ok(differences)
 }
 
@@ -82,6 +92,8 @@ struct Comparison {
     differing: Vec<StoredStep>,
     /// Steps that are stored though no event names them.
     superfluous: Vec<Uuid>,
+    /// How long it and its steps took, where something else is stored.
+    durations: durations::Changes,
 }
 
 /// A job as it was found.
@@ -125,15 +137,23 @@ async fn read_steps(tx: &mut Tx, job_id: Uuid, steps: &[Step]) -> Result<(Vec<St
     Ok((stored, unreadable))
 }
 
-async fn compare(tx: &mut Tx, FoundJob { stored, unreadable }: FoundJob, now: DateTime<Utc>) -> Result<Comparison> {
+async fn compare(
+    tx: &mut Tx,
+    FoundJob { stored, unreadable }: FoundJob,
+    met: i64,
+    now: DateTime<Utc>,
+) -> Result<Comparison> {
     let mut steps = configurations::load_steps(&mut *tx, &[stored.job_configuration_id]).await?;
     let steps = steps.remove(&stored.job_configuration_id).unwrap_or_default();
+    let link = super::queries::find_recipient_of(&mut *tx, stored.id).await?.map(|recipient| recipient.link_id);
     let (stored_steps, mut unreadable_steps) = read_steps(&mut *tx, stored.id, &steps).await?;
     let Recomputed { job, steps: mut summaries, mut differences } = recompute(tx, &stored, &steps, now).await?;
     match unreadable {
         Some(column) => differences.push(unreadable_field("state", &column, Some(&job))?),
         None => differences.extend(differing_fields("state", &stored, &job)?),
     }
+    let times: Vec<(Uuid, &StepSummary)> = summaries.iter().map(|(id, summary)| (*id, summary)).collect();
+    let durations = durations::compare(&mut *tx, &job.times(link), &times, met).await?;
     let (mut differing, mut superfluous) = (Vec::new(), Vec::new());
     for step in &steps {
         let name = format!("step {}", step.tag);
@@ -164,11 +184,16 @@ async fn compare(tx: &mut Tx, FoundJob { stored, unreadable }: FoundJob, now: Da
             }
         }
     }
-    Ok(Comparison { differences, job, differing, superfluous })
+    differences.extend(durations.lines(&steps)?);
+    Ok(Comparison { differences, job, differing, superfluous, durations })
 }
 
 /// A line for each column that differs.
-fn differing_fields(name: &str, stored: &impl Serialize, computed: &impl Serialize) -> Result<Vec<String>> {
+pub(crate) fn differing_fields(
+    name: &str,
+    stored: &impl Serialize,
+    computed: &impl Serialize,
+) -> Result<Vec<String>> {
     let stored = serde_json::to_value(stored).map_err(Error::internal)?;
     let computed = serde_json::to_value(computed).map_err(Error::internal)?;
     let columns = stored.as_object().into_iter().flatten();

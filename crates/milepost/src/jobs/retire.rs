@@ -17,6 +17,7 @@ use crate::app::App;
 use crate::audit::{self, Action, Actor, Entry};
 use crate::config::RetentionAction;
 use crate::db::{Log, Select, Tx, on, record_access_changes, sql};
+use crate::durations;
 use crate::error::Result;
 use crate::events::hours::{self, EventHour};
 use crate::rollups::{self, Additions};
@@ -228,6 +229,7 @@ async fn finish_some(app: &App) -> Result<bool> {
         hours::count_deleted(app, &mut tx, *provider_id, *hour).await?;
     }
     for id in &done.deleted_jobs {
+        durations::forget(&mut tx, *id).await?;
         on!(&mut tx, |c| sqlx::query("delete from jobs where id = $1").bind(id).execute(c).await.map(drop))?;
     }
     record_access_changes(&mut tx, done.concerned, now).await?;

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::silence;
 use crate::config::RetentionAction;
 use crate::db::{Batch, Db, On, Select, Tx, add_rows, expect_rows, fetch_for_rows, insert_rows, on, sql};
+use crate::durations::JobTimes;
 use crate::progress::{
     JobStatus, JobSummary, Measurement, Moment, Outcome, ReportedStepStatus, StepSummary, Tally, Totals,
 };
@@ -117,6 +118,19 @@ impl StoredJob {
                 points_done: self.points_done,
                 weight_done_millionths: self.weight_done_millionths,
             },
+        }
+    }
+
+    /// What its durations depend on, and whose they are.
+    #[must_use]
+    pub(crate) fn times(&self, customer_link_id: Option<Uuid>) -> JobTimes {
+        JobTimes {
+            id: self.id,
+            customer_link_id,
+            created_at: self.created_at,
+            started_at: self.started_at,
+            finished_at: self.finished_at,
+            last_sequence: self.last_sequence,
         }
     }
 
@@ -280,10 +294,13 @@ pub async fn load_some_steps<'a>(on: impl Into<On<'a>>, steps: &[(Uuid, Uuid)]) 
 }
 
 /// The summaries of the steps of several jobs, without what they measured.
-pub async fn load_step_states(tx: &mut Tx, job_ids: impl IntoIterator<Item = Uuid>) -> sqlx::Result<Vec<StoredStep>> {
+pub async fn load_step_states<'a>(
+    on: impl Into<On<'a>>,
+    job_ids: impl IntoIterator<Item = Uuid>,
+) -> sqlx::Result<Vec<StoredStep>> {
     Select::new(format!("select {STEP_COLUMNS} from job_steps"))
         .bind_all(" where job_id", job_ids)
-        .fetch_all(tx)
+        .fetch_all(on)
         .await
 }
 

@@ -22,6 +22,7 @@ use crate::admission::{Gate, Room, Work};
 use crate::app::{self, App};
 use crate::caller::network;
 use crate::config::Limits;
+use crate::durations;
 use crate::error::Error;
 use crate::jobs::silence;
 use crate::live::Hub;
@@ -100,6 +101,7 @@ pub async fn serve(
     let clearing = tokio::spawn(app::clear_expired(app.clone()));
     let retiring = tokio::spawn(retention::run(app.clone()));
     let listening = tokio::spawn(silence::watch(app.clone()));
+    let measuring = tokio::spawn(durations::follow(app.clone()));
     let door = Door::new(app::router(app.clone()), &app, app.settings().limits);
     let accepting = tokio::spawn(accept(listener, door.clone()));
 
@@ -117,6 +119,7 @@ pub async fn serve(
     clearing.abort();
     retiring.abort();
     listening.abort();
+    measuring.abort();
     let _ = timeout_at(deadline, hub).await;
     // A connection whose query does not end is left to end with the process.
     let _ = timeout_at(deadline, app.db().close()).await;

@@ -19,6 +19,7 @@ mod configurations;
 mod connections;
 mod customers;
 mod demo;
+mod durations;
 mod erasure;
 mod events;
 mod export;

@@ -1,6 +1,7 @@
 //! `milepost rebuild`: the derived state, recomputed from the events, reported and mended.
 
 use chrono::TimeDelta;
+use milepost::durations;
 use milepost::jobs::rebuild::mend;
 use serde_json::{Value, json};
 
@@ -21,6 +22,7 @@ async fn jobs_with_events(server: &TestServer) -> (Person, String) {
     ]);
     let answer = alice.post("/events/batch", events).await.expect(200);
     assert!(answer["items"].as_array().unwrap().iter().all(|item| item["status"] == 201), "{answer}");
+    durations::catch_up(&server.app).await.unwrap();
     (alice, job)
 }
 

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use milepost::durations;
 use serde_json::json;
 use tokio::task::JoinHandle;
 
@@ -146,6 +147,7 @@ on_both! {
         reporting.until_more_than(50).await;
         reporting.stop().await;
         assert_eq!(report_once(&alice, "kept").await.0, 201);
+        durations::catch_up(&server.app).await.unwrap();
         let mut expected = server.database.rows().await;
         let copy = restored_copy_of(&server.database).await;
 
