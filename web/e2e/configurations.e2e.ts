@@ -32,6 +32,32 @@ test('a new version is registered, compared, and shown', async ({ lab, visit }) 
   await page.getByRole('heading', { name: 'Steps' }).waitFor();
 });
 
+test('how long a job may be silent is set for all versions, and left to the server again', async ({ lab, visit }) => {
+  await lab.describe();
+  const ada = await visit();
+  await ada.signIn(lab);
+  const page = await ada.open('/configurations/brain-volumes');
+  const section = page.locator('section').filter({ has: page.getByRole('heading', { name: 'Silent jobs' }) });
+  const minutes = field(section, 'Minutes without news');
+  await soon(() => minutes.isDisabled()).toBe(true);
+  await section.getByRole('radio', { name: 'for', exact: true }).check();
+  await minutes.fill('1');
+  await section.getByText('From 2 minutes to 30 days').waitFor();
+  await minutes.fill('20');
+  await button(section, 'Save').click();
+  await page.getByText('The limit is saved.').waitFor();
+  await page.reload();
+  await soon(() => minutes.inputValue()).toBe('20 min');
+  const set = async () => {
+    const params = { path: { tag: 'brain-volumes' } };
+    return (await lab.api.GET('/api/v1/configuration-settings/{tag}', { params })).data?.silence_limit;
+  };
+  expect(await set()).toBe(1_200);
+  await section.getByRole('radio', { name: /longer than its step/ }).check();
+  await button(section, 'Save').click();
+  await soon(set).toBeNull();
+});
+
 test('other content for a version that exists is refused, with what differs and a way on', async ({ lab, visit }) => {
   await lab.describe();
   const ada = await visit();

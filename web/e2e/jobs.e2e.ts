@@ -52,6 +52,26 @@ test('filters and order are in the address, and the back button knows them', asy
   await soon(() => ids(page)).toEqual(['two']);
 });
 
+test('silent jobs are asked for by a button and by the dashboard', async ({ lab, visit }) => {
+  await lab.describe();
+  await lab.open('one');
+  await lab.report('one', 'info', 'segment');
+  const ada = await visit();
+  await ada.signIn(lab);
+  const page = await ada.open('/dashboard');
+  await page.getByRole('link', { name: 'Silent for longer than usual' }).click();
+  await page.getByRole('heading', { name: 'No job fits' }).waitFor();
+  expect(search(page).get('silent')).toBe('true');
+  const silent = button(page.locator('search'), 'Silent');
+  expect(await silent.getAttribute('aria-pressed')).toBe('true');
+  await silent.click();
+  await soon(() => ids(page)).toEqual(['one']);
+  expect(search(page).get('silent')).toBeNull();
+  await page.goto('/jobs?silent=false');
+  await button(page, 'Remove: Not silent').waitFor();
+  await soon(() => ids(page)).toEqual(['one']);
+});
+
 test('300 jobs are paged through without a gap or a repetition', async ({ lab, visit }) => {
   await lab.describe();
   await openMany(lab, 300);

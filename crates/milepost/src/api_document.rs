@@ -186,13 +186,14 @@ fn is_nullable(schema: &RefOr<Schema>) -> bool {
 }
 
 /// The operations that there can be too much of, by one key, account or address.
-const LIMITED: [&str; 15] = [
+const LIMITED: [&str; 16] = [
     "sign_up",
     "log_in",
     "change_password",
     "read_invitation",
     "accept_invitation",
     "register_configuration",
+    "change_configuration_settings",
     "open_job",
     "correct_job",
     "post_event",

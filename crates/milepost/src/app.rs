@@ -31,6 +31,7 @@ use crate::error::{Cause, Error, Result};
 use crate::events::{Commits, EventRates, JobStates, KnownJobs};
 use crate::headers::complete_answer;
 use crate::https::insist_on_https;
+use crate::jobs::silence::{self, StepLimits};
 use crate::live::Hub;
 use crate::observe::metrics::Metrics;
 use crate::observe::traces::Traces;
@@ -65,6 +66,7 @@ struct Inner {
     commits: Commits,
     known_jobs: KnownJobs,
     job_states: JobStates,
+    step_limits: StepLimits,
     hub: Hub,
     metrics: Metrics,
     traces: Traces,
@@ -101,6 +103,7 @@ impl App {
             commits,
             known_jobs: KnownJobs::default(),
             job_states: JobStates::default(),
+            step_limits: StepLimits::default(),
             hub,
             metrics,
             traces,
@@ -149,6 +152,12 @@ impl App {
     #[must_use]
     pub fn job_states(&self) -> &JobStates {
         &self.0.job_states
+    }
+
+    /// How long steps usually take.
+    #[must_use]
+    pub fn step_limits(&self) -> &StepLimits {
+        &self.0.step_limits
     }
 
     /// The events that wait to be written.
@@ -309,7 +318,7 @@ async fn ready(State(app): State<App>) -> Result<&'static str> {
     Ok("ready\n")
 }
 
-/// Clears away expired sessions and changes of rights that every server has read.
+/// Clears away expired sessions, and what every server has read of the logs.
 pub(crate) async fn clear_expired(app: App) {
     let mut ticks = tokio::time::interval(CLEARING);
     loop {
@@ -326,6 +335,7 @@ async fn clear_once(app: &App) -> sqlx::Result<()> {
     let mut tx = app.db().begin().await?;
     throttle::clear(&mut tx, now).await?;
     sessions::clear(&mut tx, &app.settings().sessions, now).await?;
+    silence::clear(&mut tx, now).await?;
     on!(&mut tx, |c| {
         sqlx::query("delete from access_changes where created_at < $1")
             .bind(now - ACCESS_CHANGES_KEPT)

@@ -63,6 +63,7 @@ export type JobFilter = {
   to?: string | undefined;
   finished_from?: string | undefined;
   last_event_to?: string | undefined;
+  silent?: boolean | undefined;
   sort?: JobSort | undefined;
 };
 

@@ -408,6 +408,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/configuration-settings/{tag}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is set for a kind of job */
+        get: operations["read_configuration_settings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Set what holds for all versions of a kind of job
+         * @description It counts for jobs that are running already as well; one that is marked as silent stays so until something comes.
+         */
+        patch: operations["change_configuration_settings"];
+        trace?: never;
+    };
     "/api/v1/jobs": {
         parameters: {
             query?: never;
@@ -562,7 +583,9 @@ export interface paths {
         /**
          * The events of one job, live
          * @description Begins with one `snapshot` of the job, or after `Last-Event-ID` with every event behind that sequence; then come
-         *     the events as they are recorded, each with its job as it is now. A message's id is the sequence.
+         *     the events as they are recorded, each with its job as it is now. A message's id is the sequence. `silence`, without an
+         *     id, says that nothing has come for longer than usual; a stream that goes on behind an id says so again of a job that
+         *     is silent. The job of the next event is silent no more.
          */
         get: operations["stream_job"];
         put?: never;
@@ -583,8 +606,9 @@ export interface paths {
         /**
          * The events of all jobs the viewer may see, live
          * @description Begins with `ready`, whose id is the current position, or after `Last-Event-ID` with every event since; then come
-         *     the events in the order they are committed. `access`, without an id, says that the viewer's rights may have changed:
-         *     jobs may have come or gone, so read again.
+         *     the events in the order they are committed, and among them `silence` for each job from which nothing has come for
+         *     longer than usual. `access`, without an id, says that the viewer's rights may have changed: jobs may have come or gone,
+         *     so read again.
          */
         get: operations["stream_jobs"];
         put?: never;
@@ -1277,6 +1301,11 @@ export interface components {
             last_sequence: number;
             /**
              * Format: date-time
+             * @description When its last news came, while it is running and nothing has come for longer than usual; null otherwise.
+             */
+            silent_since: string | null;
+            /**
+             * Format: date-time
              * @description Since when it names nobody any more: it keeps its times, points and steps, and takes no more events; null while
              *     it is as it was reported.
              */
@@ -1924,6 +1953,30 @@ export interface components {
              */
             expires_at: string;
         };
+        /** @description What is set for a kind of job. */
+        Settings: {
+            /** @description The tag of its configurations. */
+            tag: components["schemas"]["Tag"];
+            /**
+             * Format: int64
+             * @description After so many seconds without news a running job is silent; null: after as long as its step usually takes.
+             */
+            silence_limit: number | null;
+            /**
+             * Format: date-time
+             * @description When this was last changed; null: never.
+             */
+            updated_at: string | null;
+        };
+        /** @description What to set; what is absent stays. */
+        SettingsChange: {
+            /**
+             * Format: int64
+             * @description After so many seconds without news a running job is silent, 120 to 2,592,000; null: after as long as its step
+             *     usually takes.
+             */
+            silence_limit?: number | null;
+        };
         /**
          * @description Who may make an account without an invitation.
          * @enum {string}
@@ -2008,7 +2061,7 @@ export interface components {
             running: number;
             /**
              * Format: int64
-             * @description How many of these are without news for an hour.
+             * @description How many of these are silent: nothing has come for longer than usual.
              */
             silent: number;
             /**
@@ -4128,6 +4181,200 @@ export interface operations {
             };
         };
     };
+    read_configuration_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The tag of its configurations */
+                tag: components["schemas"]["Tag"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The settings */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Settings"];
+                };
+            };
+            /** @description No valid credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed with these credentials, from another site, or by plain http */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not the caller's: the answer is the same */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too busy, or the database is away: try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_configuration_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The tag of its configurations */
+                tag: components["schemas"]["Tag"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SettingsChange"];
+            };
+        };
+        responses: {
+            /** @description The settings as they are now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Settings"];
+                };
+            };
+            /** @description Not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No valid credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed with these credentials, from another site, or by plain http */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not the caller's: the answer is the same */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body arrived too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not a media type or an encoding this takes */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Values that are not acceptable, each named */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More than the key, the account or the address may: try again after Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too busy, or the database is away: try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_jobs: {
         parameters: {
             query?: {
@@ -4136,6 +4383,8 @@ export interface operations {
                  * @example running,error
                  */
                 status?: string;
+                /** @description Whether nothing has come from them for longer than usual: `true`, jobs with `silent_since`; `false`, all others. */
+                silent?: boolean;
                 /** @description One id or several, at most 200, separated by commas. */
                 id?: string;
                 /** @description Jobs of this kind. */
@@ -5085,7 +5334,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Messages `snapshot` (the job with its steps) and `event` ({event, job}) */
+            /** @description Messages `snapshot` (the job with its steps), `event` ({event, job}) and `silence` ({job}) */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -5174,7 +5423,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Messages `ready`, `event` ({event, job}) and `access` */
+            /** @description Messages `ready`, `event` ({event, job}), `silence` ({job}) and `access` */
             200: {
                 headers: {
                     [name: string]: unknown;

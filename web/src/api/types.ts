@@ -6,6 +6,7 @@ export type ApiKey = Schemas['ApiKey'];
 export type AuditAction = Schemas['AuditAction'];
 export type AuditEntry = Schemas['AuditEntry'];
 export type Configuration = Schemas['Configuration'];
+export type ConfigurationSettings = Schemas['Settings'];
 export type Customer = Schemas['Customer'];
 export type Distribution = Schemas['Distribution'];
 export type Event = Schemas['Event'];

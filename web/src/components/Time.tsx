@@ -40,6 +40,6 @@ export function Duration({ from, to }: { from: string | null; to: string | null 
 }
 
 /** What is told of the present, drawn anew only when it says something else. */
-function useTicking(tell: (now: Date) => string): string {
+export function useTicking(tell: (now: Date) => string): string {
   return useSyncExternalStore(clock.subscribe, () => tell(clock.now()));
 }

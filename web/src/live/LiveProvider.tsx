@@ -10,7 +10,8 @@ import type { LiveMessage, LiveState } from './messages';
 /** How long messages are gathered when they come fast, so that the page is drawn once for many. */
 const FRAME = 50;
 
-type Listener = (event: Event, job: Job) => void;
+/** Of a job that was found to be silent there is no event. */
+type Listener = (event: Event | null, job: Job) => void;
 
 const Live = createContext<{ state: LiveState; listen: (listener: Listener) => () => void }>({
   state: 'connecting',
@@ -26,13 +27,13 @@ export function LiveProvider({ userId, children }: { userId: string; children: R
   useEffect(() => {
     const cache = new LiveCache(client);
     const takeIn = (batch: LiveMessage[]) => {
-      const news = batch.filter(message => message.kind === 'event');
+      const news = batch.filter(message => message.kind === 'event' || message.kind === 'silence');
       if (news.length > 0) {
         cache.apply(news.map(({ job }) => job));
       }
-      for (const { event, job } of news) {
+      for (const message of news) {
         for (const listener of listeners.current) {
-          listener(event, job);
+          listener(message.kind === 'event' ? message.event : null, message.job);
         }
       }
       if (batch.some(message => message.kind === 'stale')) {
@@ -78,7 +79,16 @@ export function useLiveState(): LiveState {
 }
 
 /** Calls back with every event of the jobs one may see. */
-export function useLiveEvents(listener: Listener): void {
+export function useLiveEvents(listener: (event: Event, job: Job) => void): void {
+  useLiveNews((event, job) => {
+    if (event !== null) {
+      listener(event, job);
+    }
+  });
+}
+
+/** Calls back with every event of the jobs one may see, and with every job that is found to be silent. */
+export function useLiveNews(listener: Listener): void {
   const { listen } = useContext(Live);
   const latest = useRef(listener);
   latest.current = listener;

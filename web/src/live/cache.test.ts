@@ -12,7 +12,7 @@ vi.mock('../api/client', async original => {
   return { ...client, api: { GET: vi.fn() } };
 });
 
-type Asked = { id?: string; status?: string; tag?: string; cursor?: string };
+type Asked = { id?: string; status?: string; tag?: string; silent?: boolean; cursor?: string };
 
 let client: QueryClient;
 let cache: LiveCache;
@@ -93,6 +93,17 @@ describe('rows', () => {
     show({}, [[event('a', 1, 5)]]);
     cache.apply([event('a', 1, 4, { status: 'error' })]);
     expect(rowsOf({})[0]).toMatchObject({ status: 'running', last_sequence: 5 });
+  });
+
+  test('say that their job is silent, until its next event', () => {
+    show({}, [[event('a', 1, 5)]]);
+    const silent = event('a', 1, 5, { silent_since: '2026-11-22T12:01:00Z' });
+    cache.apply([silent]);
+    expect(rowsOf({})[0]).toMatchObject({ last_sequence: 5, silent_since: '2026-11-22T12:01:00Z' });
+    cache.apply([event('a', 1, 6)]);
+    expect(rowsOf({})[0]).toMatchObject({ last_sequence: 6, silent_since: null });
+    cache.apply([silent]);
+    expect(rowsOf({})[0]?.silent_since).toBeNull();
   });
 
   test('of several lists change together', () => {
@@ -176,6 +187,18 @@ describe('a job that a list does not show', () => {
     expect(asked).toMatchObject([{ id: 'b', tag: 'brain' }]);
   });
 
+  test('comes to the list of silent ones when it is found to be so', async () => {
+    show({ silent: true }, [[]]);
+    cache.apply([event('b', 2, 1)]);
+    await vi.advanceTimersByTimeAsync(20);
+    expect(asked).toEqual([]);
+    stored = [event('b', 2, 1, { silent_since: '2026-11-22T12:02:00Z' })];
+    cache.apply(stored);
+    await vi.advanceTimersByTimeAsync(20);
+    expect(rowsOf({ silent: true }).map(row => row.id)).toEqual(['b']);
+    expect(asked).toMatchObject([{ id: 'b', silent: true }]);
+  });
+
   test('is not asked for if it cannot fit, or is on a page yet to be read', async () => {
     show({ tag: 'spine' }, [[]]);
     show({}, [[job('z', 50)]]);
@@ -215,6 +238,22 @@ describe('an answer that an event has overtaken', () => {
     await vi.advanceTimersByTimeAsync(600);
     await read;
     expect(rowsOf({})[0]).toMatchObject({ last_sequence: 1, progress: 0.5 });
+  });
+
+  test('does not take back that a job is silent', async () => {
+    const { queryKey } = jobsQuery({});
+    const read = client.fetchQuery({
+      queryKey,
+      queryFn: async () => {
+        await new Promise(resolve => setTimeout(resolve, 500));
+        return pages([event('a', 1, 1), event('b', 2, 2)]);
+      },
+    });
+    const silent_since = '2026-11-22T12:01:00Z';
+    cache.apply([event('a', 1, 1, { silent_since }), event('b', 2, 1, { silent_since })]);
+    await vi.advanceTimersByTimeAsync(600);
+    await read;
+    expect(rowsOf({}).map(row => row.silent_since)).toEqual([silent_since, null]);
   });
 
   test('does not take a job back either', async () => {

@@ -2,7 +2,7 @@ import type { Query, QueryClient } from '@tanstack/react-query';
 import { answer, api, isTemporary } from '../api/client';
 import { type JobFilter, jobKeys } from '../api/queries';
 import type { Job, JobDetail, JobListItem } from '../api/types';
-import { insertRows, isInRange, type JobPages, listedIds, mayFit, newer, patchRows } from './lists';
+import { insertRows, isInRange, isLater, type JobPages, listedIds, mayFit, newer, patchRows } from './lists';
 
 /** The least time between two requests for what an event does not carry: the steps, and whether a filter fits. */
 const PAUSE = 150;
@@ -158,7 +158,8 @@ export class LiveCache {
       const jobs = new Map([...this.#recent].map(([id, { job }]) => [id, job]));
       const rows = (query.state.data as JobPages).pages.flatMap(page => page.items);
       for (const row of rows) {
-        if ((jobs.get(row.id)?.last_sequence ?? 0) <= row.last_sequence) {
+        const known = jobs.get(row.id);
+        if (known !== undefined && !isLater(known, row)) {
           jobs.delete(row.id);
         }
       }
@@ -169,7 +170,7 @@ export class LiveCache {
     const id = query.queryKey[2];
     const known = typeof id === 'string' ? this.#recent.get(id) : undefined;
     if (known !== undefined && query.queryHash === JSON.stringify(jobKeys.one(known.job.id))) {
-      if ((query.state.data as JobDetail).last_sequence < known.job.last_sequence) {
+      if (isLater(known.job, query.state.data as JobDetail)) {
         this.#applyToDetail(known.job);
         this.wake();
       }

@@ -67,6 +67,7 @@ function told(): string[] {
 
 const READY = 'event: ready\nid: 7\ndata: {}\n\n';
 const EVENT = 'event: event\nid: 8\ndata: {"event":{"id":"e"},"job":{"id":"j"}}\n\n';
+const SILENCE = 'event: silence\nid: 9\ndata: {"job":{"id":"j","silent_since":"2026-11-22T11:48:00Z"}}\n\n';
 /** Longer than the pause before any further attempt. */
 const A_WHILE = 10_000;
 
@@ -88,6 +89,15 @@ describe('the live line', () => {
     await vi.advanceTimersByTimeAsync(A_WHILE);
     expect(server.requests.map(request => request.lastId)).toEqual([null, '8']);
     expect(told().slice(-3)).toEqual(['lost', 'live', 'stale']);
+  });
+
+  test('hands over that a job is silent, and resumes behind that', async () => {
+    await start();
+    await server.send(READY + EVENT + SILENCE);
+    expect(messages.at(-1)).toEqual({ kind: 'silence', job: { id: 'j', silent_since: '2026-11-22T11:48:00Z' } });
+    await server.breakOff();
+    await vi.advanceTimersByTimeAsync(A_WHILE);
+    expect(server.requests.at(-1)?.lastId).toBe('9');
   });
 
   test('keeps trying while the server is away, each time after a longer pause', async () => {

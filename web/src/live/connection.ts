@@ -113,6 +113,8 @@ export class LiveConnection {
     this.#lastId = message.id ?? this.#lastId;
     if (message.event === 'event') {
       this.emit({ kind: 'event', ...JSON.parse(message.data) });
+    } else if (message.event === 'silence') {
+      this.emit({ kind: 'silence', ...JSON.parse(message.data) });
     } else if (message.event === 'access') {
       this.emit({ kind: 'stale' });
     }

@@ -100,6 +100,8 @@ describe('a filter', () => {
     expect(mayFit({ customer: 'Ines@Clinic.example' }, running)).toBe(true);
     expect(mayFit({ from: '2026-11-22T12:30:00Z', to: '2026-11-22T12:30:01Z' }, running)).toBe(true);
     expect(mayFit({ last_event_to: '2026-11-22T12:41:00Z' }, running)).toBe(true);
+    expect(mayFit({ silent: false }, running)).toBe(true);
+    expect(mayFit({ silent: true }, { ...running, silent_since: '2026-11-22T12:40:00Z' })).toBe(true);
   });
 
   test('leaves texts to the server', () => {
@@ -115,6 +117,7 @@ describe('a filter', () => {
     { to: '2026-11-22T12:30:00Z' },
     { finished_from: '2026-11-22T12:00:00Z' },
     { last_event_to: '2026-11-22T12:40:00Z' },
+    { silent: true },
     { sort: '-finished_at' as const },
   ])('keeps out what does not: %o', filter => {
     expect(mayFit(filter, running)).toBe(false);

@@ -6,9 +6,15 @@ import { compareInstants } from '../model/instant';
 /** The pages of a list of jobs that have been read so far. */
 export type JobPages = InfiniteData<Page<JobListItem>>;
 
+/** Whether a job is told as it was after what is known of it: an event came, or none did and it was found to be silent. */
+export function isLater(job: Job, known: Job): boolean {
+  const isSilent = job.silent_since !== null && known.silent_since === null;
+  return job.last_sequence > known.last_sequence || (job.last_sequence === known.last_sequence && isSilent);
+}
+
 /** What is known of a job with what is new of it, unless that is older. */
 export function newer<T extends Job>(known: T, job: Job): T {
-  return job.last_sequence < known.last_sequence ? known : { ...known, ...job };
+  return job.last_sequence < known.last_sequence || isLater(known, job) ? known : { ...known, ...job };
 }
 
 /** The pages with jobs put in the place of their rows. What does not change stays the same object. */
@@ -61,11 +67,12 @@ export function jobOrder(sort: JobSort = '-created_at'): (one: Job, other: Job) 
  * false is certain.
  */
 export function mayFit(filter: JobFilter, job: Job): boolean {
-  const { status, tag, version, customer, from, to, finished_from, last_event_to, sort } = filter;
+  const { status, tag, version, customer, from, to, finished_from, last_event_to, silent, sort } = filter;
   const isAtOrAfter = (at: string | null, limit: string) => at !== null && compareInstants(at, limit) >= 0;
   const address = customer?.toLowerCase();
   return !(
     (status !== undefined && !status.includes(job.status)) ||
+    (silent !== undefined && silent !== (job.silent_since !== null)) ||
     (tag !== undefined && tag !== job.tag) ||
     (version !== undefined && version !== job.version) ||
     (address !== undefined && address !== job.customer_id && address !== job.customer_email?.toLowerCase()) ||

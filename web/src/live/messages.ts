@@ -8,6 +8,8 @@ export type LiveMessage =
   | { kind: 'state'; state: LiveState }
   /** An event and its job as it is now. */
   | { kind: 'event'; event: Event; job: Job }
+  /** A job as it is now, from which nothing has come for longer than usual. */
+  | { kind: 'silence'; job: Job }
   /** What one may see may have changed, or events may have been missed: read again. */
   | { kind: 'stale' };
 

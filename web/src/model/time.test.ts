@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { duration, relativeTime, shortDay } from './time';
+import { duration, relativeTime, roughly, shortDay } from './time';
 
 const NOW = new Date('2026-11-22T12:00:00Z');
 
@@ -33,6 +33,17 @@ describe('a relative time', () => {
 });
 
 describe('a length of time', () => {
+  test('that goes on is told in its greatest unit', () => {
+    expect([-5, 200, 42_000, 200_000, 7_500_000, 273_600_000].map(roughly)).toEqual([
+      '1 s',
+      '1 s',
+      '42 s',
+      '3 min',
+      '2 h',
+      '3 d',
+    ]);
+  });
+
   test('has at most two units', () => {
     expect([0, 850, 42_000, 200_000, 7_500_000, 273_600_000].map(duration)).toEqual([
       '0 ms',

@@ -63,6 +63,11 @@ export function duration(milliseconds: number): string {
     .join(' ');
 }
 
+/** The same in its greatest unit alone, for what goes on: `42 s`, `12 min`, `3 h`, `2 d`. */
+export function roughly(milliseconds: number): string {
+  return duration(Math.max(1000, milliseconds)).split(' ').slice(0, 2).join(' ');
+}
+
 /** A day of a calendar, `2026-11-22`, as `22 Nov`; with its year unless that is this one. */
 export function shortDay(day: string, now = new Date()): string {
   const [year = 0, month = 1, date = 1] = day.split('-').map(Number);

@@ -164,6 +164,13 @@ create table silences (
 ) strict;
 create index silences_by_age on silences (created_at);
 create index silences_of_job on silences (job_id, position);
+create index silences_of_provider on silences (provider_id, position);
+
+-- They are few among those that are running.
+create index silent_jobs_of_provider on jobs (provider_id, created_at, id) where silent_since is not null;
+create index silent_jobs_of_customer on jobs (customer_id, created_at, id) where silent_since is not null;
+-- What was to be looked at an hour after its last news may be silent much sooner.
+update jobs set silence_due = coalesce(last_event_at, created_at) where silence_due is not null;
 
 -- What a provider decides for all versions of a configuration.
 create table configuration_settings (

@@ -3,13 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use chrono::TimeDelta;
 use clap::{Args, Subcommand};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::server::{RequestError, Server, ServerArgs};
 use super::terminal::say;
-use super::text::clean;
+use super::text::{clean, duration};
 use super::{Failure, Outcome};
 use crate::configurations::NewConfiguration;
 use crate::configurations::diff::differences;
@@ -17,7 +18,10 @@ use crate::configurations::diff::differences;
 /// What `--help` says at its end.
 const NOTES: &str = "\
 A file is JSON or TOML (.toml): one configuration, a list of them, or {\"job_configs\": [...]}.
-What is registered never changes: other content needs another version.";
+What is registered never changes: other content needs another version. What is set holds for all versions.";
+
+/// What is typed for the limit that nobody sets.
+const AUTO: &str = "auto";
 
 #[derive(Debug, Args)]
 #[command(after_help = NOTES)]
@@ -34,6 +38,8 @@ enum Command {
     Diff(Files),
     /// Show a registered configuration, as a file that can be pushed
     Show(Show),
+    /// Set what holds for all versions of a configuration
+    Set(Set),
 }
 
 #[derive(Debug, Args)]
@@ -67,6 +73,37 @@ struct Show {
     json: bool,
 }
 
+#[derive(Debug, Args)]
+struct Set {
+    /// Its tag
+    tag: String,
+
+    /// After how long without news a running job is silent, such as 20m; `auto`: after as long as its step usually takes
+    #[arg(long, value_name = "DURATION", value_parser = silence_limit)]
+    silence_limit: SilenceLimit,
+
+    #[command(flatten)]
+    server: ServerArgs,
+
+    /// As the server answers, in JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Seconds, or none for what is usual.
+#[derive(Debug, Clone, Copy)]
+struct SilenceLimit(Option<u64>);
+
+fn silence_limit(text: &str) -> Result<SilenceLimit, String> {
+    if text == AUTO {
+        return Ok(SilenceLimit(None));
+    }
+    let limit = humantime::parse_duration(text);
+    limit
+        .map(|limit| SilenceLimit(Some(limit.as_secs())))
+        .map_err(|_| format!("it is a duration such as 20m or 2h, or {AUTO}"))
+}
+
 /// A configuration in a file.
 struct Described {
     /// As it is sent.
@@ -81,6 +118,7 @@ impl Config {
             Command::Push(files) => files.push().await,
             Command::Diff(files) => files.diff().await,
             Command::Show(show) => show.run().await,
+            Command::Set(set) => set.run().await,
         }
     }
 }
@@ -144,6 +182,26 @@ impl Show {
         let shown = if self.json { found } else { as_file(&found) };
         say!("{}", serde_json::to_string_pretty(&shown).map_err(|error| Failure(error.to_string()))?)
     }
+}
+
+impl Set {
+    async fn run(self) -> Outcome {
+        let server = self.server.connect()?;
+        let change = json!({"silence_limit": self.silence_limit.0});
+        let path = format!("/configuration-settings/{}", urlencoded(&self.tag));
+        let set: Value = server.send_json(Method::PATCH, &path, &change).await?;
+        if self.json {
+            return say!("{set}");
+        }
+        let limit = set["silence_limit"].as_i64().map(|seconds| duration(TimeDelta::seconds(seconds)));
+        let limit = limit.unwrap_or_else(|| "as long as its step usually takes".to_owned());
+        say!("{}: a job is silent after {limit} without news", clean(&self.tag))
+    }
+}
+
+/// Text as a part of a path.
+fn urlencoded(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
 async fn find(server: &Server, tag: &str, version: Option<&str>) -> Result<Option<Value>, Failure> {

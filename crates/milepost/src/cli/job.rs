@@ -1,5 +1,6 @@
 //! `milepost job`: opens jobs, and shows them.
 
+use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -8,7 +9,7 @@ use super::event::{DeliveryArgs, body};
 use super::report::Report;
 use super::server::{Server, ServerArgs};
 use super::terminal::{note, say};
-use super::text::{Line, Tone, clean, job_status, percent};
+use super::text::{Line, Tone, clean, job_status, percent, silence};
 use super::{Failure, Outcome, watch};
 use crate::jobs::{Job, JobListItem};
 use crate::paging::Page;
@@ -89,6 +90,10 @@ struct List {
     #[arg(long)]
     status: Option<String>,
 
+    /// Only those that run and have been silent for longer than usual
+    #[arg(long)]
+    silent: bool,
+
     /// Only those of this configuration
     #[arg(long, value_name = "TAG")]
     config: Option<String>,
@@ -150,7 +155,8 @@ impl List {
         let limit = self.limit.to_string();
         let wanted = [("status", &self.status), ("tag", &self.config), ("text", &self.text)];
         let wanted = wanted.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
-        let query: Vec<(&str, &str)> = wanted.chain([("limit", limit.as_str())]).collect();
+        let silent = self.silent.then_some(("silent", "true"));
+        let query: Vec<(&str, &str)> = wanted.chain(silent).chain([("limit", limit.as_str())]).collect();
         let query = serde_urlencoded::to_string(query).map_err(|error| Failure(error.to_string()))?;
         let page: Value = server.get(&format!("/jobs?{query}")).await?;
         if self.json {
@@ -160,7 +166,7 @@ impl List {
         let longest =
             page.items.iter().map(|item| item.job.provider_job_id.chars().count()).max().unwrap_or_default();
         for item in &page.items {
-            say!("{}", row(&item.job, longest).render(console::colors_enabled()))?;
+            say!("{}", row(&item.job, longest, server.clock().now()).render(console::colors_enabled()))?;
         }
         if page.next.is_some() {
             note!("there are more; ask for them with --limit");
@@ -169,13 +175,17 @@ impl List {
     }
 }
 
-/// `case-17   ● running   37 %  Kidney volumes`.
-fn row(job: &Job, longest: usize) -> Line {
+/// `case-17   ● running   37 %  Kidney volumes  silent for 12 m 05 s`.
+fn row(job: &Job, longest: usize, now: DateTime<Utc>) -> Line {
     let (shape, word, tone) = job_status(job.status);
-    Line::of(Tone::Strong, &job.provider_job_id)
+    let line = Line::of(Tone::Strong, &job.provider_job_id)
         .fit(longest)
         .and(tone, &format!("  {shape} {word:<9}"))
-        .and(Tone::Plain, &format!("  {:>5}  {}", percent(job.progress), job.provider_job_name))
+        .and(Tone::Plain, &format!("  {:>5}  {}", percent(job.progress), job.provider_job_name));
+    match silence(job.silent_since, now) {
+        Some(silence) => line.and(Tone::Doubtful, &format!("  {silence}")),
+        None => line,
+    }
 }
 
 impl Show {
@@ -198,7 +208,9 @@ async fn show(server: &Server, job: &str) -> Outcome {
     }
     let (_, word, _) = job_status(detail.job.status);
     let Job { provider_job_id, provider_job_name, progress, .. } = &detail.job;
-    say!("{} {}: {word}, {}", clean(provider_job_id), clean(provider_job_name), percent(*progress))?;
+    let silence = silence(detail.job.silent_since, server.clock().now());
+    let silence = silence.map_or_else(String::new, |silence| format!(", {silence}"));
+    say!("{} {}: {word}, {}{silence}", clean(provider_job_id), clean(provider_job_name), percent(*progress))?;
     for step in &detail.steps {
         let (_, word, _) = super::text::step_status(step.status);
         say!("  {}: {word}", clean(step.tag.as_str()))?;

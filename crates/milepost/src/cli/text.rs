@@ -3,7 +3,7 @@
 //! Whatever comes from a server passes through [`clean`] on its way into a [`Line`], and nothing reaches the screen but
 //! lines: an escape sequence in a name or a measurement has no way to the terminal.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use console::{Style, measure_text_width, truncate_str};
 use serde_json::{Number, Value};
 
@@ -22,6 +22,8 @@ pub(in crate::cli) enum Tone {
     Good,
     /// Under way.
     Active,
+    /// Perhaps not as it should be.
+    Doubtful,
     /// Failed.
     Bad,
 }
@@ -36,6 +38,7 @@ impl Tone {
             Self::Quiet => style.dim(),
             Self::Good => style.green(),
             Self::Active => style.cyan().bold(),
+            Self::Doubtful => style.yellow(),
             Self::Bad => style.red().bold(),
         }
     }
@@ -157,6 +160,11 @@ pub(in crate::cli) fn ticking(so_far: TimeDelta) -> String {
         seconds @ ..60 => format!("{} s", seconds.max(0)),
         _ => duration(so_far),
     }
+}
+
+/// How long a job has been silent, if it is.
+pub(in crate::cli) fn silence(since: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Option<String> {
+    since.map(|since| format!("silent for {}", ticking(now - since)))
 }
 
 /// Progress in whole percent, cut off: 100 % is only what is done. A blank stands where there is none to tell.

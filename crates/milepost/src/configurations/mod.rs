@@ -3,6 +3,7 @@
 pub(crate) mod diff;
 mod queries;
 mod schema;
+mod settings;
 pub mod version;
 
 use std::collections::HashSet;
@@ -38,6 +39,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(register_configuration, list_configurations))
         .routes(routes!(read_schema))
         .routes(routes!(read_configuration))
+        .routes(routes!(settings::read_settings, settings::change_settings))
 }
 
 /// What a metadata value is.

@@ -87,6 +87,8 @@ pub struct Job {
     /// Whether any `complete` has come.
     #[serde(skip)]
     pub complete: bool,
+    /// When its last news came, while it is running and nothing has come for longer than usual; null otherwise.
+    pub silent_since: Option<DateTime<Utc>>,
     /// Since when it names nobody any more: it keeps its times, points and steps, and takes no more events; null while
     /// it is as it was reported.
     pub anonymised_at: Option<DateTime<Utc>>,

@@ -12,7 +12,6 @@ use crate::configurations::{self, Configuration};
 use crate::customers::Recipient;
 use crate::db::{Db, On, Select, Tx, on, sql};
 use crate::error::Result;
-use crate::events::StoredEvent;
 use crate::progress::{JobStatus, StepSummary, Totals, progress, view_steps};
 use crate::values::{Email, Fraction, ProviderJobId};
 
@@ -23,7 +22,7 @@ pub(super) const SELECT: &str = "select jobs.id, jobs.provider_id, jobs.customer
         p.organization as provider_organization, p.first_name as provider_first_name,
         p.last_name as provider_last_name, jobs.status, jobs.points_done, jobs.points_total,
         jobs.weight_done_millionths, jobs.weight_total, jobs.started_at, jobs.finished_at, jobs.last_event_at,
-        jobs.last_sequence, jobs.last_complete_at, jobs.anonymised_at, jobs.created_at, jobs.updated_at
+        jobs.last_sequence, jobs.last_complete_at, jobs.silent_since, jobs.anonymised_at, jobs.created_at, jobs.updated_at
     from jobs join job_configurations c on c.id = jobs.job_configuration_id
     join users p on p.id = jobs.provider_id
     left join customers l on l.id = jobs.customer_link_id";
@@ -52,6 +51,7 @@ struct JobRow {
     last_event_at: Option<DateTime<Utc>>,
     last_sequence: i64,
     last_complete_at: Option<DateTime<Utc>>,
+    silent_since: Option<DateTime<Utc>>,
     anonymised_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -80,6 +80,7 @@ impl From<JobRow> for Job {
             last_event_at: row.last_event_at,
             last_sequence: row.last_sequence,
             complete,
+            silent_since: row.silent_since,
             anonymised_at: row.anonymised_at,
             created_at: row.created_at,
             updated_at: row.updated_at,
@@ -250,11 +251,6 @@ pub async fn load_after(
 pub(super) async fn fetch<'a>(select: Select, on: impl Into<On<'a>>) -> sqlx::Result<Vec<Job>> {
     let rows: Vec<JobRow> = select.fetch_all(on).await?;
     Ok(rows.into_iter().map(Job::from).collect())
-}
-
-/// The jobs of events, by id.
-pub async fn load_of(db: &Db, events: &[StoredEvent]) -> sqlx::Result<HashMap<Uuid, Job>> {
-    load_all(db, events.iter().map(|stored| stored.event.job_id)).await
 }
 
 /// The jobs of some ids, which may be there twice, by id.

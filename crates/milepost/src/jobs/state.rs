@@ -357,7 +357,7 @@ pub(crate) fn save_jobs(batch: &mut Batch, jobs: &[StoredJob]) {
         outcome_sequence: job.outcome_sequence,
         outcome_is_error: job.outcome_is_error,
         updated_at: job.updated_at,
-        silence_due: job.last_event_at.unwrap_or(job.created_at) + silence::LIMIT,
+        silence_due: silence::first_look(job.last_event_at.unwrap_or(job.created_at)),
     });
 }
 

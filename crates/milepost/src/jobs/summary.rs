@@ -33,7 +33,7 @@ pub(super) struct Summary {
     since: DateTime<Utc>,
     /// How many jobs are running.
     running: i64,
-    /// How many of these are without news for an hour.
+    /// How many of these are silent: nothing has come for longer than usual.
     silent: i64,
     /// How many jobs have finished since, those among them that were deleted meanwhile.
     finished: i64,

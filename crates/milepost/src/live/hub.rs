@@ -1,5 +1,5 @@
 //! One hub a process: it reads each new event once, in the order of the commits, encodes it once, and hands it to the
-//! queue of every watcher that may see it.
+//! queue of every watcher that may see it. So it does with the jobs that are found to be silent.
 //!
 //! It is woken by each commit (PostgreSQL's NOTIFY; on SQLite by the transaction itself) and looks by itself every
 //! half second, so that a lost notification, or another process that writes to the same SQLite file, delays a stream
@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::body::Bytes;
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::PgPool;
 use sqlx::postgres::PgListener;
@@ -18,11 +19,12 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::frame;
+use super::log::{self, Entry};
+use super::{Id, frame};
 use crate::auth::Viewer;
 use crate::db::{CHANNEL, Db, Log, Select, log_position};
 use crate::error::{Error, Result};
-use crate::events::{Event, StoredEvent, load_after_position};
+use crate::events::Event;
 use crate::jobs::{self, Job};
 use crate::observe::metrics::Metrics;
 
@@ -39,19 +41,21 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// What a watcher is told.
 #[derive(Debug, Clone)]
 pub enum Signal {
-    /// An event of a job that it watches.
+    /// An event of a job that it watches, or that the job was found to be silent.
     Event(Arc<LiveEvent>),
     /// Somebody's rights changed: look whether the stream is still allowed.
     Recheck,
 }
 
-/// An event, encoded once for all watchers.
+/// An event, or that a job was found to be silent, encoded once for all watchers.
 #[derive(Debug)]
 pub struct LiveEvent {
     /// Its job.
     pub job_id: Uuid,
-    /// Its place in its job.
+    /// Its place in its job; of a silence, that of the job's last event.
     pub sequence: i64,
+    /// Of a silence, since when the job is silent.
+    pub silent_since: Option<DateTime<Utc>>,
     /// Its place in the log of all events.
     pub position: i64,
     /// As a job's stream sends it.
@@ -68,19 +72,43 @@ struct Message<'a> {
     job: &'a Job,
 }
 
+/// The message that a job was found to be silent.
+#[derive(Debug, Serialize)]
+struct SilenceMessage<'a> {
+    job: &'a Job,
+}
+
 impl LiveEvent {
-    /// Encodes an event and its job.
-    pub fn encode(stored: &StoredEvent, job: &Job) -> Result<Self> {
-        let data = serde_json::to_string(&Message { event: &stored.event, job }).map_err(Error::internal)?;
-        let sequence = stored.event.sequence;
-        Ok(Self {
-            job_id: job.id,
-            sequence,
-            position: stored.position,
-            job_frame: frame("event", &sequence.to_string(), &data),
-            feed_frame: frame("event", &stored.position.to_string(), &data),
-        })
+    /// Encodes an entry of the log and its job. None: the job was silent and is no more, as an event behind it says.
+    pub(super) fn encode(entry: &Entry, job: &Job) -> Result<Option<Self>> {
+        let position = Id::Number(entry.position());
+        let (sequence, silent_since, job_frame, feed_frame) = match entry {
+            Entry::Event(stored) => {
+                let data = to_json(&Message { event: &stored.event, job })?;
+                let sequence = stored.event.sequence;
+                (sequence, None, frame("event", Id::Number(sequence), &data), frame("event", position, &data))
+            }
+            Entry::Silence(_) => {
+                if job.silent_since.is_none() {
+                    return Ok(None);
+                }
+                let data = to_json(&SilenceMessage { job })?;
+                let feed_frame = frame("silence", position, &data);
+                (job.last_sequence, job.silent_since, frame("silence", Id::AsBefore, &data), feed_frame)
+            }
+        };
+        let position = entry.position();
+        Ok(Some(Self { job_id: job.id, sequence, silent_since, position, job_frame, feed_frame }))
     }
+}
+
+/// What a job's stream says of a job that is silent.
+pub(super) fn silence_frame(job: &Job) -> Result<Bytes> {
+    Ok(frame("silence", Id::AsBefore, &to_json(&SilenceMessage { job })?))
+}
+
+fn to_json(message: &impl Serialize) -> Result<String> {
+    serde_json::to_string(message).map_err(Error::internal)
 }
 
 /// The hub of a process.
@@ -316,29 +344,26 @@ impl Hub {
         if now.events == seen.events || !self.is_watched() {
             return Ok((now, false));
         }
-        let events = load_after_position(db, seen.events, PAGE).await?;
-        self.hand_out(db, &events).await?;
-        let is_more = i64::try_from(events.len()).is_ok_and(|count| count == PAGE);
-        let position = match events.last() {
-            Some(last) if is_more => last.position,
-            Some(last) => last.position.max(now.events),
-            None => now.events,
-        };
-        Ok((Seen { events: position, access: now.access }, is_more))
+        let stretch = log::read(db, None, seen.events, now.events, PAGE).await?;
+        self.hand_out(db, &stretch.entries).await?;
+        Ok((Seen { events: stretch.upto, access: now.access }, stretch.upto < now.events))
     }
 
     fn is_watched(&self) -> bool {
         !self.watchers().queues.is_empty()
     }
 
-    async fn hand_out(&self, db: &Db, events: &[StoredEvent]) -> Result<()> {
-        let jobs = jobs::queries::load_of(db, events).await?;
-        for stored in events {
-            let Some(job) = jobs.get(&stored.event.job_id) else { continue };
+    async fn hand_out(&self, db: &Db, entries: &[Entry]) -> Result<()> {
+        let jobs = jobs::queries::load_all(db, entries.iter().map(Entry::job_id)).await?;
+        for entry in entries {
+            let Some(job) = jobs.get(&entry.job_id()) else { continue };
             let mut watchers = self.watchers();
             let ids = watchers.allowed(job);
-            if !ids.is_empty() {
-                let cut_off = watchers.send(&ids, &Arc::new(LiveEvent::encode(stored, job)?));
+            if ids.is_empty() {
+                continue;
+            }
+            if let Some(event) = LiveEvent::encode(entry, job)? {
+                let cut_off = watchers.send(&ids, &Arc::new(event));
                 self.metrics.streams_cut_off.inc_by(cut_off);
             }
         }

@@ -5,6 +5,7 @@
 //! hub hands over of the part already read is passed over by its sequence or position.
 
 mod hub;
+mod log;
 
 use std::fmt::Write;
 use std::future;
@@ -30,11 +31,12 @@ use crate::audit::{self, Actor, Part};
 use crate::auth::{Viewer, credentials, uses};
 use crate::db::{Log, log_position};
 use crate::error::{Error, Result};
-use crate::events::{StoredEvent, load_after_sequence, load_feed};
+use crate::events::load_after_sequence;
 use crate::http::{PathId, Query};
-use crate::jobs::queries;
+use crate::jobs::{Job, queries};
 pub use hub::Hub;
-use hub::{LiveEvent, Signal, Watcher};
+use hub::{LiveEvent, Signal, Watcher, silence_frame};
+use log::Entry;
 
 /// How often a comment keeps an idle line open.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -48,11 +50,23 @@ pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(stream_job)).routes(routes!(stream_jobs))
 }
 
+/// What a reconnect names to go on behind a message.
+#[derive(Debug, Clone, Copy)]
+enum Id {
+    /// A sequence, or a position.
+    Number(i64),
+    /// None, so that a browser keeps the one of the message before.
+    AsBefore,
+}
+
 /// One message of a stream. The data has no line breaks: it is JSON on one line.
-fn frame(event: &str, id: &str, data: &str) -> Bytes {
-    let mut text = String::with_capacity(event.len() + id.len() + data.len() + 24);
+fn frame(event: &str, id: Id, data: &str) -> Bytes {
+    let mut text = String::with_capacity(event.len() + data.len() + 44);
     // Writing to a string cannot fail.
-    let _ = write!(text, "event: {event}\nid: {id}\ndata: {data}\n\n");
+    let _ = match id {
+        Id::Number(id) => write!(text, "event: {event}\nid: {id}\ndata: {data}\n\n"),
+        Id::AsBefore => write!(text, "event: {event}\ndata: {data}\n\n"),
+    };
     text.into()
 }
 
@@ -88,12 +102,14 @@ pub(crate) fn parse_id(text: &str) -> Option<i64> {
 /// The events of one job, live
 ///
 /// Begins with one `snapshot` of the job, or after `Last-Event-ID` with every event behind that sequence; then come
-/// the events as they are recorded, each with its job as it is now. A message's id is the sequence.
+/// the events as they are recorded, each with its job as it is now. A message's id is the sequence. `silence`, without an
+/// id, says that nothing has come for longer than usual; a stream that goes on behind an id says so again of a job that
+/// is silent. The job of the next event is silent no more.
 #[utoipa::path(get, path = "/jobs/{id}/stream", tag = "Live", operation_id = "stream_job",
     params(("id" = Uuid, Path, description = "The job"), Resume,
         ("Last-Event-ID" = Option<String>, Header, pattern = "^[0-9]{1,18}$",
             description = "The id of the last message received")),
-    responses((status = 200, description = "Messages `snapshot` (the job with its steps) and `event` ({event, job})",
+    responses((status = 200, description = "Messages `snapshot` (the job with its steps), `event` ({event, job}) and `silence` ({job})",
         body = String, content_type = "text/event-stream")))]
 async fn stream_job(
     State(app): State<App>,
@@ -117,21 +133,22 @@ async fn stream_job(
         Some(last) if last <= newest => (None, last),
         _ => {
             let data = serde_json::to_string(&job).map_err(Error::internal)?;
-            (Some(frame("snapshot", &newest.to_string(), &data)), newest)
+            (Some(frame("snapshot", Id::Number(newest), &data)), newest)
         }
     };
-    Ok(event_stream(job_frames(visible, watcher, snapshot, after, newest)))
+    Ok(event_stream(job_frames(visible, watcher, snapshot, after, job.job)?))
 }
 
 /// The events of all jobs the viewer may see, live
 ///
 /// Begins with `ready`, whose id is the current position, or after `Last-Event-ID` with every event since; then come
-/// the events in the order they are committed. `access`, without an id, says that the viewer's rights may have changed:
-/// jobs may have come or gone, so read again.
+/// the events in the order they are committed, and among them `silence` for each job from which nothing has come for
+/// longer than usual. `access`, without an id, says that the viewer's rights may have changed: jobs may have come or gone,
+/// so read again.
 #[utoipa::path(get, path = "/jobs/stream", tag = "Live", operation_id = "stream_jobs",
     params(Resume, ("Last-Event-ID" = Option<String>, Header, pattern = "^[0-9]{1,18}$",
             description = "The id of the last message received")),
-    responses((status = 200, description = "Messages `ready`, `event` ({event, job}) and `access`",
+    responses((status = 200, description = "Messages `ready`, `event` ({event, job}), `silence` ({job}) and `access`",
         body = String, content_type = "text/event-stream")))]
 async fn stream_jobs(
     State(app): State<App>,
@@ -149,7 +166,7 @@ async fn stream_jobs(
     let newest = log_position(app.db(), Log::Events).await?;
     let (ready, after) = match last_id {
         Some(last) if last <= newest => (None, last),
-        _ => (Some(frame("ready", &newest.to_string(), "{}")), newest),
+        _ => (Some(frame("ready", Id::Number(newest), "{}")), newest),
     };
     Ok(event_stream(feed_frames(visible, watcher, ready, after, newest)))
 }
@@ -210,18 +227,17 @@ impl Visible {
         }
     }
 
-    /// Encodes events that the stream has missed, with their jobs as they are now, leaving out those of jobs that the
-    /// viewer may not see any more. None: the stream ends, since it is no longer allowed or the server stops; reading
-    /// what was missed may take long.
-    async fn read_on(&mut self, events: Vec<StoredEvent>) -> Result<Option<Vec<LiveEvent>>> {
+    /// Encodes what the stream has missed, with the jobs as they are now, leaving out those that the viewer may not see any
+    /// more. None: the stream ends, since it is no longer allowed or the server stops; reading what was missed may take
+    /// long.
+    async fn read_on(&mut self, entries: Vec<Entry>) -> Result<Option<Vec<LiveEvent>>> {
         if self.app.hub().is_closing() || !self.is_allowed().await? {
             return Ok(None);
         }
-        let mut jobs = queries::load_of(self.app.db(), &events).await?;
+        let mut jobs = queries::load_all(self.app.db(), entries.iter().map(Entry::job_id)).await?;
         jobs.retain(|_, job| job.is_visible_to(self.viewer.tenant()));
-        let with_job =
-            |stored: &StoredEvent| jobs.get(&stored.event.job_id).map(|job| LiveEvent::encode(stored, job));
-        events.iter().filter_map(with_job).collect::<Result<_>>().map(Some)
+        let with_job = |entry: &Entry| LiveEvent::encode(entry, jobs.get(&entry.job_id())?).transpose();
+        entries.iter().filter_map(with_job).collect::<Result<_>>().map(Some)
     }
 
     /// Whether the viewer may still see it, after a change of rights; if so, what waits of jobs that they may not see any
@@ -308,21 +324,29 @@ const COMMENT: Bytes = Bytes::from_static(b": still here\n\n");
 /// Without an id, so that a browser keeps the one of the last event.
 const ACCESS: Bytes = Bytes::from_static(b"event: access\ndata: {}\n\n");
 
-/// The messages of one job behind `after`; up to `newest` they are read from the database.
+/// The messages of one job behind `after`; up to its last event as it was found they are read from the database.
 fn job_frames(
     mut visible: Visible,
     mut watcher: Watcher,
     snapshot: Option<Bytes>,
     mut after: i64,
-    newest: i64,
-) -> impl Stream<Item = Result<Bytes, Error>> + Send {
-    try_stream! {
+    job: Job,
+) -> Result<impl Stream<Item = Result<Bytes, Error>> + Send> {
+    let newest = job.last_sequence;
+    // The snapshot tells it as well.
+    let mut told_silence = job.silent_since;
+    let silence = match (&snapshot, told_silence) {
+        (None, Some(_)) => Some(silence_frame(&job)?),
+        _ => None,
+    };
+    Ok(try_stream! {
         if let Some(snapshot) = snapshot {
             yield snapshot;
         }
         let mut goes_on = true;
-        while let (true, true, Some(job_id)) = (goes_on, after < newest, visible.job_id) {
-            let missed = load_after_sequence(visible.app.db(), job_id, after, PAGE.min(newest - after)).await?;
+        while goes_on && after < newest {
+            let missed = load_after_sequence(visible.app.db(), job.id, after, PAGE.min(newest - after)).await?;
+            let missed = missed.into_iter().map(Entry::Event).collect();
             let events = visible.read_on(missed).await?.unwrap_or_default();
             goes_on = !events.is_empty();
             for event in events {
@@ -330,9 +354,18 @@ fn job_frames(
                 yield event.job_frame;
             }
         }
+        if let Some(silence) = silence.filter(|_| goes_on) {
+            yield silence;
+        }
         let mut pulse = Pulse::of(&visible);
         while goes_on {
             match next(&mut visible, &mut watcher, &mut pulse).await {
+                Next::Event(event) if event.silent_since.is_some() => {
+                    if event.sequence >= after && event.silent_since != told_silence {
+                        told_silence = event.silent_since;
+                        yield event.job_frame.clone();
+                    }
+                }
                 Next::Event(event) if event.sequence > after => {
                     after = event.sequence;
                     yield event.job_frame.clone();
@@ -342,7 +375,7 @@ fn job_frames(
                 Next::End => goes_on = false,
             }
         }
-    }
+    })
 }
 
 /// The messages of all jobs of the viewer behind `after`; up to `newest` they are read from the database.
@@ -359,9 +392,9 @@ fn feed_frames(
         }
         let mut goes_on = true;
         while goes_on && after < newest {
-            let missed = load_feed(visible.app.db(), visible.viewer.tenant(), after, newest, PAGE).await?;
-            after = missed.last().map_or(newest, |stored| stored.position);
-            let events = visible.read_on(missed).await?;
+            let missed = log::read(visible.app.db(), Some(visible.viewer.tenant()), after, newest, PAGE).await?;
+            after = missed.upto;
+            let events = visible.read_on(missed.entries).await?;
             goes_on = events.is_some();
             for event in events.into_iter().flatten() {
                 yield event.feed_frame;

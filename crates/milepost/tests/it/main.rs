@@ -45,6 +45,7 @@ mod retention;
 mod rollups;
 mod schema;
 mod sessions;
+mod silence;
 mod stopping;
 mod storage;
 mod storage_full;

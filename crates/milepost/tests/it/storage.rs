@@ -422,6 +422,18 @@ on_both! {
                      order by finished_at desc, id desc limit 51"),
             format!("select * from jobs where customer_id = {customer} and status in ('error') and finished_at is not null
                      order by finished_at desc, id desc limit 51"),
+            format!("select * from jobs where provider_id = {provider} and silent_since is not null
+                     order by created_at desc, id desc limit 51"),
+            format!("select * from jobs where customer_id = {customer} and silent_since is not null
+                     order by created_at desc, id desc limit 51"),
+            "select * from silences where position > 5 and position <= 9 order by position limit 250".to_owned(),
+            format!("select * from silences where provider_id = {provider} and position > 5 and position <= 9
+                     order by position limit 200"),
+            format!("select * from silences s join jobs j on j.id = s.job_id where j.customer_id = {customer}
+                     and s.position > 5 and s.position <= 9 order by s.position limit 200"),
+            format!("delete from silences where created_at < {time}"),
+            format!("select duration from durations where job_configuration_id = {id} and step_configuration_id = {id}
+                     order by finished_at desc limit 1000"),
             match two.database.kind {
                 DatabaseKind::Sqlite => "select job_id from job_texts where number in
                     (select rowid from job_trigrams where job_trigrams match '\"brain\"')".to_owned(),
@@ -497,6 +509,9 @@ async fn no_call_scans_jobs_events_or_steps() {
         "/jobs?from=2020-01-01T00:00:00Z&to=2030-01-01T00:00:00Z",
         "/jobs?finished_from=2020-01-01T00:00:00Z",
         "/jobs?last_event_to=2030-01-01T00:00:00Z",
+        "/jobs?silent=true",
+        "/jobs?silent=true&status=running&sort=-started_at",
+        "/jobs?silent=false",
         "/jobs?steps=true",
         "/jobs/summary",
         &format!("/jobs?id={job}"),

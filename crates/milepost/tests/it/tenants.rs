@@ -124,6 +124,13 @@ const MATRIX: &[Row] = {
         ),
         row("GET /api/v1/job-configurations/schema", Nothing, none, [200, 200, 200, 200, 200, 200, 200]),
         row("GET /api/v1/job-configurations/{id}", Configuration, none, [401, 404, 403, 200, 200, 200, 403]),
+        row("GET /api/v1/configuration-settings/{tag}", Configuration, none, [401, 404, 403, 200, 200, 200, 403]),
+        row(
+            "PATCH /api/v1/configuration-settings/{tag}",
+            Configuration,
+            |_, _| json!({"silence_limit": 600}),
+            [401, 404, 403, 403, 200, 200, 403],
+        ),
         row("GET /api/v1/jobs", Nothing, none, [401, 200, 200, 200, 200, 200, 200]),
         row(
             "POST /api/v1/jobs",
@@ -266,7 +273,7 @@ impl<'a> World<'a> {
 /// Asks what a row is about; of a stream only the beginning is read.
 async fn ask(caller: &Person, row: &Row, target: &Target, new: &str) -> Answer {
     let (method, path) = row.operation.split_once(" /api/v1").unwrap();
-    let path = path.replace("{id}", &target.id).replace("{token}", &target.id);
+    let path = path.replace("{id}", &target.id).replace("{token}", &target.id).replace("{tag}", &target.own_id);
     let request = caller.request(method.parse::<Method>().unwrap(), &path);
     let mut response = match (row.body)(target, new) {
         Value::Null => request,
@@ -411,6 +418,7 @@ on_both! {
             "text=job".to_owned(),
             "text=%25".to_owned(),
             "status=pending,running".to_owned(),
+            "silent=false".to_owned(),
             "from=1970-01-01T00:00:00Z&to=9999-01-01T00:00:00Z".to_owned(),
             format!("id={job},{for_nobody}"),
             format!("id={job},{for_nobody}&steps=true"),

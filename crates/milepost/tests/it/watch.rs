@@ -139,6 +139,28 @@ on_both! {
         assert_eq!((said.as_str(), code), ("", 0));
     }
 
+    async fn silence_is_told_once_in_its_place(server: TestServer) {
+        let alice = provider_with_job(&server).await;
+        alice.report("job-1", "step", Some("load")).await;
+        let mut watch = Watch::start(&alice, &["job-1"]).await;
+        assert_eq!(watch.line().await, "Job scan (job-1, scan 1.0.0): running, 25 %, 1 of 4 points");
+        server.clock.travel_to(server.clock.now() + chrono::TimeDelta::minutes(61));
+        milepost::jobs::silence::sweep(&server.app).await.unwrap();
+        assert_eq!(behind_time(&watch.line().await), " 25 %  silent    nothing has come since then");
+        let first = Watch::start(&alice, &["job-1"]).await.line().await;
+        assert!(first.starts_with("Job scan (job-1, scan 1.0.0): running, 25 %, 1 of 4 points, silent since "), "{first}");
+
+        // The server that comes back says again that it is silent.
+        let server = server.restart().await;
+        let alice = Person::sign_in(&server.url, &alice.email).await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        alice.report("job-1", "complete", Some("mask")).await;
+        assert_eq!(behind_time(&watch.line().await), "100 %  complete  Step mask");
+        let (rest, said, code) = watch.end().await;
+        assert_eq!((rest.len(), code), (1, 0), "{rest:?}");
+        assert!(said.contains("connected again"), "{said}");
+    }
+
     async fn a_job_that_is_completed_already_ends_at_once(server: TestServer) {
         let alice = provider_with_job(&server).await;
         alice.report("job-1", "complete", None).await;

@@ -9,6 +9,7 @@ export function job(id: string, minute: number, rest: Partial<JobListItem> = {})
     finished_at: null,
     last_event_at: null,
     anonymised_at: null,
+    silent_since: null,
     created_at,
     updated_at: created_at,
   };

@@ -13,6 +13,7 @@ import { asDocument } from './document';
 import { FileActions } from './FileActions';
 import { configurationQuery, type KnownVersion, versionsQuery } from './queries';
 import { SharesBar } from './SharesBar';
+import { SilenceLimit } from './SilenceLimit';
 import { Steps } from './Steps';
 import { totalPoints } from './shares';
 import { Snippets } from './snippets/Snippets';
@@ -88,6 +89,12 @@ function Shown({ configuration, versions }: { configuration: Configuration; vers
           Report to it
         </Title>
         <Snippets configuration={configuration} isNewest={isNewest} key={configuration.id} />
+      </section>
+      <section>
+        <Title order={2} mb="xs">
+          Silent jobs
+        </Title>
+        <SilenceLimit tag={tag} />
       </section>
     </Stack>
   );

@@ -10,6 +10,7 @@ export const configurationKeys = {
   choices: ['configurations', 'choices'] as const,
   one: (tag: string, version: string) => ['configurations', 'one', tag, version] as const,
   versions: (tag: string) => ['configurations', 'versions', tag] as const,
+  settings: (tag: string) => ['configurations', 'settings', tag] as const,
 };
 
 /** The newest version of each tag, page by page. */
@@ -66,6 +67,15 @@ export function versionsQuery(tag: string) {
       );
       return newestFirst(found.map(({ version, created_at }) => ({ version, created_at })));
     },
+  });
+}
+
+/** What is set for all versions of a tag. */
+export function settingsQuery(tag: string) {
+  return queryOptions({
+    queryKey: configurationKeys.settings(tag),
+    queryFn: ({ signal }) =>
+      answer(api.GET('/api/v1/configuration-settings/{tag}', { params: { path: { tag } }, signal })),
   });
 }
 

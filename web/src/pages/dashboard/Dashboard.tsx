@@ -28,7 +28,7 @@ export function Dashboard() {
         <OpenSteps />
         {summary.data ? (
           <>
-            <Figures summary={summary.data} at={new Date(summary.dataUpdatedAt)} />
+            <Figures summary={summary.data} />
             <EventsChart hours={summary.data.hours} />
           </>
         ) : summary.isError ? (

@@ -4,10 +4,10 @@ import classes from './Figures.module.css';
 import { type Figure, figures, type Summary } from './figures';
 
 /** Four figures, each the way to what it counts. */
-export function Figures({ summary, at }: { summary: Summary; at: Date }) {
+export function Figures({ summary }: { summary: Summary }) {
   return (
     <ul className={classes.figures}>
-      {figures(summary, at).map(figure => (
+      {figures(summary).map(figure => (
         <li key={figure.label}>
           <Link to="/jobs" search={figure.jobs} className={classes.figure} data-tone={figure.tone}>
             <span className={classes.count}>

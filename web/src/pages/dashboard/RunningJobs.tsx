@@ -1,5 +1,6 @@
 import type { JobListItem } from '../../api/types';
 import { SegmentedBar } from '../../components/SegmentedBar';
+import { Silence } from '../../components/Silence';
 import { currentStep, percent } from '../../components/segments';
 import { Time } from '../../components/Time';
 import { JobRow } from './JobRow';
@@ -29,7 +30,7 @@ function RunningJob({ job }: { job: JobListItem }) {
       )}
       <div className={classes.below}>
         <span className="breakable">{currentStep(steps)?.name}</span>
-        <Time at={job.last_event_at} />
+        {job.silent_since === null ? <Time at={job.last_event_at} /> : <Silence since={job.silent_since} />}
       </div>
     </JobRow>
   );

@@ -1,8 +1,8 @@
 import { useEffect, useRef } from 'react';
 import { Batches } from '../../live/batches';
-import { useLiveEvents } from '../../live/LiveProvider';
+import { useLiveNews } from '../../live/LiveProvider';
 
-/** Acts when events come while the page is seen, at most once in every `pause` milliseconds. */
+/** Acts when events come or jobs are found to be silent while the page is seen, at most once in every `pause` milliseconds. */
 export function useOnEvents(pause: number, act: () => void): void {
   const latest = useRef(act);
   latest.current = act;
@@ -12,5 +12,5 @@ export function useOnEvents(pause: number, act: () => void): void {
     paced.current = own;
     return () => own.dispose();
   }, [pause]);
-  useLiveEvents(() => paced.current?.add());
+  useLiveNews(() => paced.current?.add());
 }

@@ -6,11 +6,11 @@ import { announcement, type Said } from './announce';
 /** Says aloud, politely and not too often, how a job goes on. */
 export function Announcer({ job }: { job: Job }) {
   const [words, setWords] = useState('');
-  const said = useRef<Said>({ status: job.status, progress: job.progress, at: Date.now() });
+  const said = useRef<Said>(asSaid(job));
   useEffect(() => {
     const next = announcement(said.current, job, Date.now());
     if (next !== null) {
-      said.current = { status: job.status, progress: job.progress, at: Date.now() };
+      said.current = asSaid(job);
       setWords(next);
     }
   }, [job]);
@@ -19,4 +19,8 @@ export function Announcer({ job }: { job: Job }) {
       {words}
     </VisuallyHidden>
   );
+}
+
+function asSaid({ status, progress, silent_since }: Job): Said {
+  return { status, progress, isSilent: silent_since !== null, at: Date.now() };
 }

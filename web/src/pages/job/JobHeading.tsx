@@ -4,6 +4,7 @@ import { Link } from '@tanstack/react-router';
 import type { JobDetail } from '../../api/types';
 import { PageHeading } from '../../components/PageHeading';
 import { SegmentedBar } from '../../components/SegmentedBar';
+import { Silence } from '../../components/Silence';
 import { Status } from '../../components/Status';
 import { percent } from '../../components/segments';
 import { CorrectJob } from './CorrectJob';
@@ -41,6 +42,7 @@ export function JobHeading({ job, failedAt, isProvider }: Props) {
         <div className={classes.top}>
           <div className={classes.status}>
             <Status status={job.status} />
+            <Silence since={job.silent_since} />
           </div>
           {progress !== null && <div className={classes.percent}>{progress}</div>}
         </div>

@@ -27,6 +27,7 @@ export function aJob(job: Partial<JobDetail> = {}, steps: JobStep[] = []): JobDe
     finished_at: null,
     last_event_at: null,
     last_sequence: 0,
+    silent_since: null,
     anonymised_at: null,
     created_at: secondsAgo(1000),
     updated_at: secondsAgo(1000),

@@ -9,6 +9,7 @@ import classes from './FilterBar.module.css';
 import { countFilters, isFiltered, withChange, withSort } from './filter';
 import { OrderMenu } from './OrderMenu';
 import { RareFilters } from './RareFilters';
+import { SilenceFilter } from './SilenceFilter';
 import { StatusFilter } from './StatusFilter';
 import { TagFilter } from './TagFilter';
 
@@ -25,6 +26,7 @@ export function FilterBar({ filter, onChange, isProvider }: Props) {
   const controls = (
     <>
       <StatusFilter statuses={filter.status} onChange={status => change({ status })} />
+      <SilenceFilter silent={filter.silent} onChange={silent => change({ silent })} />
       <TagFilter tag={filter.tag} onChange={tag => change({ tag, version: undefined })} isProvider={isProvider} />
       {isProvider && <CustomerFilter customer={filter.customer} onChange={customer => change({ customer })} />}
       <PeriodFilter label="Opened" period={filter} onChange={change} />

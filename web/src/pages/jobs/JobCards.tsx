@@ -2,6 +2,7 @@ import { Link } from '@tanstack/react-router';
 import { memo, useRef } from 'react';
 import type { JobListItem } from '../../api/types';
 import { SegmentedBar } from '../../components/SegmentedBar';
+import { Silence } from '../../components/Silence';
 import { Status } from '../../components/Status';
 import { percent } from '../../components/segments';
 import { Time } from '../../components/Time';
@@ -54,6 +55,7 @@ const JobCard = memo(function JobCard({ job, isProvider }: { job: JobListItem; i
       <div className={classes.line}>
         <span className={classes.state}>
           <Status status={job.status} isListed />
+          <Silence since={job.silent_since} />
           {job.status !== 'completed' && (
             <span className={classes.cut}>
               <StepNow job={job} />

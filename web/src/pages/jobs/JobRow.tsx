@@ -5,6 +5,7 @@ import { Link } from '@tanstack/react-router';
 import { memo } from 'react';
 import type { JobListItem } from '../../api/types';
 import { SegmentedBar } from '../../components/SegmentedBar';
+import { Silence } from '../../components/Silence';
 import { Status } from '../../components/Status';
 import { currentStep, percent } from '../../components/segments';
 import { Duration, Time } from '../../components/Time';
@@ -30,6 +31,7 @@ export const JobRow = memo(function JobRow({ job, index, top, height, isProvider
     >
       <div role="cell">
         <Status status={job.status} isListed />
+        <Silence since={job.silent_since} />
       </div>
       <div role="cell">
         <Link to="/jobs/$jobId" params={{ jobId: job.id }} className={classes.link} title={job.provider_job_name}>

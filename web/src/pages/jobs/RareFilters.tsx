@@ -4,7 +4,12 @@ import { exactTime } from '../../model/time';
 import classes from './FilterBar.module.css';
 import { rareFilters } from './filter';
 
-const WORDS = { version: 'Version', finished_from: 'Finished since', last_event_to: 'No news since' } as const;
+const WORDS = {
+  version: 'Version',
+  finished_from: 'Finished since',
+  last_event_to: 'No news since',
+  silent: 'Not silent',
+} as const;
 
 /** Filters that another page led here with: one sees them, and can take them away. */
 export function RareFilters({
@@ -15,7 +20,8 @@ export function RareFilters({
   onChange: (part: Partial<JobFilter>) => void;
 }) {
   return rareFilters(filter).map(({ name, at }) => {
-    const label = `${WORDS[name]} ${at === undefined ? filter[name] : instant(at)}`;
+    const value = at === undefined ? filter[name] : instant(at);
+    const label = value === false ? WORDS[name] : `${WORDS[name]} ${value}`;
     return (
       <span key={name} className={classes.rare}>
         {label}

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { ariaSort, countFilters, isFiltered, nextSort, readJobFilter, withChange } from './filter';
+import { ariaSort, countFilters, isFiltered, nextSort, rareFilters, readJobFilter, withChange } from './filter';
 
 describe('the filter in the address', () => {
   test('is read as it was written', () => {
@@ -9,6 +9,15 @@ describe('the filter in the address', () => {
       sort: '-started_at',
       tag: 'x',
     });
+  });
+
+  test('knows whether jobs are to be silent', () => {
+    expect(readJobFilter({ silent: 'true' })).toEqual({ silent: true });
+    expect(readJobFilter({ silent: false })).toEqual({ silent: false });
+    expect(readJobFilter({ silent: 'perhaps' })).toEqual({});
+    expect(withChange({ silent: true }, { silent: undefined })).toEqual({});
+    expect(countFilters({ silent: true })).toBe(1);
+    expect([rareFilters({ silent: true }), rareFilters({ silent: false })]).toEqual([[], [{ name: 'silent' }]]);
   });
 
   test('leaves out what is no filter', () => {

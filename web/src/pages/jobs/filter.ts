@@ -28,6 +28,8 @@ export function readJobFilter(search: Record<string, unknown>): JobFilter {
       filter[name] = value;
     }
   }
+  const silent = String(search.silent ?? '');
+  filter.silent = silent === 'true' ? true : silent === 'false' ? false : undefined;
   const words = Array.isArray(search.status) ? search.status : String(search.status ?? '').split(',');
   const statuses = STATUSES.filter(status => words.includes(status));
   if (statuses.length > 0) {
@@ -81,11 +83,12 @@ export function nextSort(filter: JobFilter, column: SortColumn): JobSort {
 /** Filters that no control shows: another page led here with them. */
 export function rareFilters(
   filter: JobFilter,
-): { name: 'version' | 'finished_from' | 'last_event_to'; at?: string }[] {
-  const { version, finished_from, last_event_to } = filter;
+): { name: 'version' | 'finished_from' | 'last_event_to' | 'silent'; at?: string }[] {
+  const { version, finished_from, last_event_to, silent } = filter;
   return [
     ...(version === undefined ? [] : [{ name: 'version' as const }]),
     ...(finished_from === undefined ? [] : [{ name: 'finished_from' as const, at: finished_from }]),
     ...(last_event_to === undefined ? [] : [{ name: 'last_event_to' as const, at: last_event_to }]),
+    ...(silent === false ? [{ name: 'silent' as const }] : []),
   ];
 }

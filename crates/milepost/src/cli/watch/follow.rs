@@ -105,16 +105,17 @@ fn parse(server: &Server, message: &Message) -> Result<Option<Update>, RequestEr
     Ok(match message.event.as_str() {
         "snapshot" => Some(Update::Snapshot(serde_json::from_str(&message.data).map_err(strange)?)),
         "event" => Some(Update::Reported(serde_json::from_str(&message.data).map_err(strange)?)),
+        "silence" => Some(Update::Silent(serde_json::from_str(&message.data).map_err(strange)?)),
         _ => None,
     })
 }
 
-/// On a job's stream a message's id is a sequence.
+/// On a job's stream a message's id is a sequence; not every message has one.
 fn sequence(update: &Update) -> Option<i64> {
     match update {
         Update::Snapshot(detail) => Some(detail.job.last_sequence),
         Update::Reported(reported) => Some(reported.event.sequence),
-        Update::Connected | Update::Lost(_) => None,
+        Update::Silent(_) | Update::Connected | Update::Lost(_) => None,
     }
 }
 

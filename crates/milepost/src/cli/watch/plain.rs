@@ -8,7 +8,7 @@ use chrono::SecondsFormat;
 use futures::Stream;
 
 use super::follow::next;
-use super::watched::{Reported, Update, Watched};
+use super::watched::{Reported, Silent, Update, Watched};
 use super::words::{Words, elapsed};
 use super::{Ended, Until};
 use crate::cli::Failure;
@@ -40,6 +40,8 @@ pub(super) async fn follow(
             Update::Lost(outage) => eprintln!("milepost: {}", clean(&outage.to_string())),
             Update::Snapshot(detail) => line = Some(first_line(&detail.job)),
             Update::Reported(reported) => line = Some(event_line(watched, reported)),
+            Update::Silent(silent) if watched.is_news(silent) => line = silence_line(silent),
+            Update::Silent(_) => {}
         }
         watched.apply(update);
     }
@@ -64,7 +66,7 @@ fn last_line(job: &Job) -> Line {
     Line::of(Tone::Plain, &format!("{}{took}", how_far(job)))
 }
 
-/// `running, 42 %, 17 of 41 points`
+/// `running, 42 %, 17 of 41 points, silent since 2026-11-22T09:30:20Z`
 fn how_far(job: &Job) -> String {
     let (_, status, _) = job_status(job.status);
     let points = match job.points.total {
@@ -72,7 +74,16 @@ fn how_far(job: &Job) -> String {
         total => format!(", {} of {total} points", job.points.done),
     };
     let progress = job.progress.map_or_else(String::new, |progress| format!(", {}", percent(Some(progress))));
-    format!("{status}{progress}{points}")
+    let silence =
+        job.silent_since.map(|since| format!(", silent since {}", since.to_rfc3339_opts(SecondsFormat::Secs, true)));
+    format!("{status}{progress}{points}{}", silence.unwrap_or_default())
+}
+
+/// In the place of an event, at the time since which there is none.
+fn silence_line(Silent { job }: &Silent) -> Option<Line> {
+    let since = job.silent_since?.to_rfc3339_opts(SecondsFormat::Secs, true);
+    let line = format!("{since}  {:>5}  {:<8}  nothing has come since then", percent(job.progress), "silent");
+    Some(Line::of(Tone::Plain, &line))
 }
 
 fn event_line(watched: &Watched, Reported { event, job }: &Reported) -> Line {

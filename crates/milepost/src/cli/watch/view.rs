@@ -7,7 +7,7 @@ use super::screen::Size;
 use super::steps::{ROOMY, all_steps, steps_within};
 use super::watched::Watched;
 use super::words::{Words, elapsed};
-use crate::cli::text::{Line, Tone, duration, job_status, percent, ticking};
+use crate::cli::text::{Line, Tone, duration, job_status, percent, silence, ticking};
 use crate::events::Event;
 use crate::jobs::JobStep;
 use crate::progress::{JobStatus, MILLION, StepStatus};
@@ -65,9 +65,14 @@ fn head(watched: &Watched, now: DateTime<Utc>, width: usize) -> Vec<Line> {
         (Some(time), JobStatus::Running) => ticking(time),
         (Some(time), _) => duration(time),
     };
+    let origin = Line::of(Tone::Quiet, &origin);
+    let origin = match silence(job.silent_since, now) {
+        Some(silence) => Line::ends(origin, Line::of(Tone::Doubtful, &silence), width),
+        None => origin.cut(width),
+    };
     vec![
         Line::ends(Line::of(Tone::Strong, &job.provider_job_name), status, width),
-        Line::of(Tone::Quiet, &origin).cut(width),
+        origin,
         Line::default(),
         bar_line(watched, width),
         Line::ends(Line::of(Tone::Quiet, &sums(watched, width)), Line::of(Tone::Plain, &took), width),
@@ -338,6 +343,18 @@ mod tests {
 
          live · Ctrl-C stops watching, not the job
         ");
+    }
+
+    #[test]
+    fn a_silent_job_says_for_how_long() {
+        let mut silent = watched("running", &[step("Brain mask", 10, "running", 0.5)]);
+        let mut job = job("running", 0);
+        job["silent_since"] = json!("2026-11-22T09:18:35Z");
+        silent.apply(Update::Silent(serde_json::from_value(json!({"job": job})).unwrap()));
+        let text = frame_text(&silent, 60, 16);
+        assert_eq!(text.lines().nth(1).unwrap(), "brain-0042 · brain 1.0.0 · Neuro Lab    silent for 12 m 05 s");
+        report(&mut silent, 1, "info", "It goes on");
+        assert!(!frame_text(&silent, 60, 16).contains("silent"));
     }
 
     #[test]

@@ -22,6 +22,13 @@ pub(super) struct Reported {
     pub(super) job: Job,
 }
 
+/// The message of the stream that nothing has come for longer than usual.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Silent {
+    /// The job as it was when the message was sent.
+    pub(super) job: Job,
+}
+
 /// What the stream tells.
 #[derive(Debug)]
 pub(super) enum Update {
@@ -33,6 +40,8 @@ pub(super) enum Update {
     Snapshot(Box<JobDetail>),
     /// An event.
     Reported(Box<Reported>),
+    /// Nothing has come for longer than usual. This may be told again.
+    Silent(Box<Silent>),
 }
 
 /// A connection that broke off.
@@ -92,7 +101,14 @@ impl Watched {
                 self.steps = detail.steps;
             }
             Update::Reported(reported) => self.note(*reported),
+            Update::Silent(silent) if self.is_news(&silent) => self.job = silent.job,
+            Update::Silent(_) => {}
         }
+    }
+
+    /// Whether it is not known that the job is silent, and no event has come since.
+    pub(super) fn is_news(&self, Silent { job }: &Silent) -> bool {
+        job.last_sequence >= self.job.last_sequence && job.silent_since != self.job.silent_since
     }
 
     fn note(&mut self, Reported { event, job }: Reported) {

@@ -118,6 +118,8 @@ pub(crate) struct JobFilter {
     #[param(value_type = Option<String>, example = "running,error",
         pattern = "^(pending|running|completed|error)(,(pending|running|completed|error))*$")]
     status: Option<Several<JobStatus>>,
+    /// Whether nothing has come from them for longer than usual: `true`, jobs with `silent_since`; `false`, all others.
+    silent: Option<bool>,
     /// One id or several, at most 200, separated by commas.
     #[param(value_type = Option<String>, pattern = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(,[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}){0,199}$")]
     id: Option<Several<Uuid>>,

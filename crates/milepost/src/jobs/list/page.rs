@@ -28,8 +28,10 @@ const MAX_CONFIGURATIONS: usize = 1_000;
 const MAX_MERGED: usize = 64;
 
 const CONFIGURATION: &str = "jobs.job_configuration_id";
+/// An operator that takes no values: an index has just the jobs that fit.
+const IS_SET: &str = "is not null";
 
-/// A condition that an index serves: the column is, or compares with, one of the values.
+/// A condition that an index serves: the column is, or compares with, one of the values, or is set.
 struct Condition {
     column: &'static str,
     operator: &'static str,
@@ -61,12 +63,21 @@ impl Condition {
         Self { column, operator: "in", found_by: None, values, ordered_by: &[Time::Created], of_tenant: false }
     }
 
+    /// Whether an index has the jobs of each value together.
     fn is_choice(&self) -> bool {
-        self.operator == "in"
+        matches!(self.operator, "in" | IS_SET)
+    }
+
+    /// Whether no job can fit.
+    fn is_impossible(&self) -> bool {
+        self.operator != IS_SET && self.values.is_empty()
     }
 
     /// The condition in SQL.
     fn sql(&self, select: &mut Select) -> String {
+        if self.operator == IS_SET {
+            return format!("{} {IS_SET}", self.column);
+        }
         let values: Vec<String> = self.values.iter().map(|value| select.value(value.clone())).collect();
         let values = values.join(", ");
         match self.found_by {
@@ -77,6 +88,9 @@ impl Condition {
 
     /// The same for each value alone.
     fn alternatives(&self, select: &mut Select) -> Vec<String> {
+        if self.operator == IS_SET {
+            return vec![self.sql(select)];
+        }
         self.values.iter().map(|value| format!("{} = {}", self.column, select.value(value.clone()))).collect()
     }
 
@@ -182,6 +196,9 @@ async fn resolve_conditions(tx: &mut Tx, tenant: Tenant, filter: &JobFilter) -> 
     if let Some(text) = &filter.text {
         conditions.extend(find_by_text(tx, text.as_str()).await?);
     }
+    if filter.silent == Some(true) {
+        conditions.push(Condition::of_tenant("jobs.silent_since", IS_SET, Vec::new(), &[Time::Created]));
+    }
     if let Some(Several(statuses)) = &filter.status {
         let values = statuses.iter().map(|status| Bound::Text(status.as_str().to_owned())).collect();
         conditions.push(Condition::of_tenant(
@@ -199,7 +216,7 @@ async fn resolve_conditions(tx: &mut Tx, tenant: Tenant, filter: &JobFilter) -> 
     for (column, operator, at, ordered_by) in times {
         conditions.extend(at.map(|at| Condition::since(column, operator, at, ordered_by)));
     }
-    Ok(conditions.iter().all(|condition| !condition.values.is_empty()).then_some(conditions))
+    Ok((!conditions.iter().any(Condition::is_impossible)).then_some(conditions))
 }
 
 /// The jobs with a text, whoever's they are, if they are few. Of many, the page is soon full without the index, which
@@ -294,6 +311,9 @@ fn other_conditions(
             "jobs.search_text like {} escape '\\'",
             select.value(containing(&text.as_str().to_lowercase()))
         ));
+    }
+    if filter.silent == Some(false) {
+        conditions.push("jobs.silent_since is null".to_owned());
     }
     if let Some(at) = filter.last_event_to {
         conditions.push(format!("coalesce(jobs.last_event_at, jobs.created_at) < {}", select.value(at.0)));

@@ -63,6 +63,19 @@ on_both! {
         assert_eq!(found[0]["differences"][0], json!({"pointer": "/step_configurations/mask/points", "registered": 3, "sent": 5}));
     }
 
+    async fn how_long_a_job_may_be_silent_is_set_and_left_to_the_server_again(server: TestServer) {
+        let desk = Desk::at(&server).await;
+        let set = async |limit: &str| run(desk.milepost(["config", "set", "kidney", "--silence-limit", limit])).await;
+        assert_eq!(set("20m").await.printed(), "kidney: a job is silent after 20 m 00 s without news\n");
+        assert_eq!(desk.alice.get("/configuration-settings/kidney").await.expect(200)["silence_limit"], 1_200);
+        assert_eq!(set("auto").await.printed(), "kidney: a job is silent after as long as its step usually takes without news\n");
+        assert!(set("1m").await.complaint().contains("must be 120 to 2592000 seconds, is 60"));
+        let typo = set("soon").await;
+        assert!(typo.code == Some(2) && typo.said().contains("a duration such as 20m or 2h, or auto"), "{}", typo.said());
+        let set = run(desk.milepost(["config", "set", "kidney", "--silence-limit", "3h", "--json"])).await.json();
+        assert_eq!((&set["tag"], &set["silence_limit"]), (&json!("kidney"), &json!(10_800)));
+    }
+
     async fn many_configurations_of_a_file_are_checked_before_any_is_sent(server: TestServer) {
         let desk = Desk::at(&server).await;
         let scan = |tag: &str, points: i64| {

@@ -50,6 +50,21 @@ on_both! {
         assert_eq!(few.said(), "milepost: there are more; ask for them with --limit\n");
     }
 
+    async fn jobs_that_are_silent_say_for_how_long(server: TestServer) {
+        let desk = Desk::at(&server).await;
+        for job in ["case-1", "case-2"] {
+            desk.alice.open_job("kidney", job).await;
+        }
+        desk.alice.report("case-1", "step", Some("load")).await;
+        let opened = server.clock.now();
+        server.clock.travel_to(opened + chrono::TimeDelta::minutes(63));
+        milepost::jobs::silence::sweep(&server.app).await.unwrap();
+        let list = run(desk.milepost(["job", "list", "--silent"])).await.printed();
+        assert!(list.starts_with("case-1  ● running     25 %  Job kidney  silent for ") && list.lines().count() == 1, "{list}");
+        let shown = run(desk.milepost(["job", "show", "case-1"])).await.printed();
+        assert!(shown.starts_with("case-1 Job kidney: running, 25 %, silent for "), "{shown}");
+    }
+
     async fn what_is_refused_is_said_and_set_aside_and_fails_no_script_unless_it_is_strict(server: TestServer) {
         let desk = Desk::at(&server).await;
         desk.alice.open_job("kidney", "case-1").await;

@@ -36,15 +36,17 @@ fn sample<T: std::fmt::Debug>(runner: &mut TestRunner, strategy: impl Strategy<V
 
 /// How a job is, as columns to set. Only times and the status: lists read nothing else.
 fn any_state() -> impl Strategy<Value = String> {
-    let state = (any_time(), any_time(), any_time(), any_time(), select(&STATUSES[..]));
-    state.prop_map(|(created, started, last, finished, status)| {
+    let state = (any_time(), any_time(), any_time(), any_time(), select(&STATUSES[..]), any::<bool>());
+    state.prop_map(|(created, started, last, finished, status, is_silent)| {
         let begun = status != "pending";
         format!(
-            "created_at = {}, started_at = {}, last_event_at = {}, finished_at = {}, status = '{status}'",
+            "created_at = {}, started_at = {}, last_event_at = {}, finished_at = {}, silent_since = {},
+             status = '{status}'",
             literal(Some(created)),
             literal(begun.then_some(started)),
             literal(begun.then_some(last)),
             literal((status == "completed").then_some(finished)),
+            literal((status == "running" && is_silent).then_some(last)),
         )
     })
 }
@@ -100,6 +102,7 @@ fn any_conditions(jobs: &[Value], bob: &Person) -> impl Strategy<Value = Vec<Con
         moment("to"),
         moment("finished_from"),
         moment("last_event_to"),
+        text("silent", &["true", "true", "false"]),
     ];
     let count = each.len();
     (subsequence((0..count).collect::<Vec<_>>(), 0..=3))
@@ -121,6 +124,7 @@ fn fits(job: &Value, (name, value): &Condition) -> bool {
         "to" => created < limit(),
         "finished_from" => at("finished_at").is_some_and(|at| at >= limit()),
         "last_event_to" => at("last_event_at").unwrap_or(created) < limit(),
+        "silent" => job["silent_since"].is_string().to_string() == *value,
         field => is(field),
     }
 }

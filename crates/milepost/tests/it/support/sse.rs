@@ -96,6 +96,11 @@ fn parse(block: &str) -> Option<Message> {
     let data = field("data")?;
     let event = field("event").expect("every message has a name");
     let id = field("id");
-    assert_eq!(id.is_none(), event == "access", "every message has an id but `access`: {block:?}");
+    let may_have_none = matches!(event.as_str(), "access" | "silence");
+    assert!(
+        id.is_some() || may_have_none,
+        "every message has an id but `access`, and `silence` of a job's stream: {block:?}"
+    );
+    assert!(id.is_none() || event != "access", "{block:?}");
     Some(Message { event, id: id.unwrap_or_default(), data: serde_json::from_str(&data).unwrap() })
 }
