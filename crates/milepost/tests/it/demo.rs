@@ -18,7 +18,7 @@ fn count_files(folder: &std::path::Path) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn three_people_sign_in_and_watch_a_job_and_nothing_is_left_behind() {
+async fn everybody_signs_in_and_watches_a_job_and_nothing_is_left_behind() {
     let folder = tempfile::tempdir().unwrap();
     let mut demo = start(folder.path());
     let said = demo.says("gone with Ctrl-C").await.to_owned();
@@ -35,7 +35,7 @@ async fn three_people_sign_in_and_watch_a_job_and_nothing_is_left_behind() {
         assert!(jobs["items"].as_array().unwrap().len() > 10, "{jobs}");
         people.push(somebody);
     }
-    let [provider, _, _] = people.as_slice() else { panic!("{said}") };
+    let [provider, _, _, _] = people.as_slice() else { panic!("{said}") };
     let mut stream = provider.stream("/jobs/stream", None).await;
     let mut sequences = HashMap::new();
     let moves = async {

@@ -1,4 +1,4 @@
-//! `milepost demo`: a server with people, a month of history and jobs under way, on a temporary SQLite file.
+//! `milepost demo`: a server with people, three months of history and jobs under way, on a temporary SQLite file.
 //!
 //! Everything goes through the server's own API. For the history the server's clock is set back and moved along.
 
@@ -48,9 +48,10 @@ struct DemoUser {
 /// Has not answered yet.
 const INVITED: &str = "reading-room@lakeside-radiology.example";
 const PROVIDER: &str = "ada@aurora-imaging.example";
-const CUSTOMERS: [(&str, &str, &str, &str); 2] = [
+const CUSTOMERS: [(&str, &str, &str, &str); 3] = [
     ("ines@northside-clinic.example", "Ines", "Moreau", "Northside Clinic"),
     ("tom@harbour-hospital.example", "Tom", "Okafor", "Harbour Hospital"),
+    ("mira@valley-trials.example", "Mira", "Castellan", "Valley Trials"),
 ];
 
 impl Demo {
@@ -83,7 +84,7 @@ impl Demo {
         let args = SettingArgs {
             listen: self.listen,
             database_url: Some(database_url),
-            // A month of history comes in a moment, by a clock that is moved.
+            // Months of history come in a moment, by a clock that is moved.
             event_rate: Some(1_000_000),
             event_burst: Some(1_000_000),
             ..SettingArgs::default()
@@ -108,10 +109,16 @@ async fn act(app: &App, clock: &Clock, settings: &Settings, url: String) -> Outc
     let night_key = make_key(&account, "Night batch", Some(now + TimeDelta::days(5))).await?;
     let old_key = make_key(&account, "Old workstation", Some(now - TimeDelta::days(9))).await?;
     let unreadable = |error| Failure(format!("the demo's recording: {error}"));
+    let program = |recording: serde_json::Result<Recording>, key: &str| -> Result<Program, Failure> {
+        Ok(Program { recording: recording.map_err(unreadable)?, api: Api::new(url.clone(), Some(key.to_owned()))? })
+    };
     let jobs = Jobs {
-        older_brain_volumes: program(Recording::older_brain_volumes().map_err(unreadable)?, &url, old_key).await?,
-        brain_volumes: program(Recording::brain_volumes().map_err(unreadable)?, &url, key.clone()).await?,
-        motion_qc: program(Recording::motion_qc().map_err(unreadable)?, &url, night_key).await?,
+        brain_volumes: [
+            program(Recording::older_brain_volumes(), &old_key)?,
+            program(Recording::brain_volumes(), &key)?,
+            program(Recording::newer_brain_volumes(), &key)?,
+        ],
+        motion_qc: program(Recording::motion_qc(), &night_key)?,
         customers,
     };
     jobs.replay_earlier(clock, now).await?;
@@ -148,13 +155,6 @@ async fn add_customer(
 async fn make_key(provider: &Api, note: &str, expires_at: Option<DateTime<Utc>>) -> Result<String, Failure> {
     let made = provider.post("/api-keys", json!({"note": note, "expires_at": expires_at})).await?;
     Ok(text(&made["key"]))
-}
-
-/// A program that has registered what it does.
-async fn program(recording: Recording, url: &str, key: String) -> Result<Program, Failure> {
-    let api = Api::new(url.to_owned(), Some(key))?;
-    api.post("/job-configurations", recording.configuration.clone()).await?;
-    Ok(Program { recording, api })
 }
 
 async fn add_provider(app: &App, password: &str) -> Outcome {

@@ -22,6 +22,8 @@ pub(super) struct Recording {
     events: Vec<RecordedEvent>,
     #[serde(skip)]
     trouble: Trouble,
+    #[serde(skip)]
+    unreadable: Trouble,
 }
 
 /// What goes wrong in a job that fails or is tried again.
@@ -58,6 +60,8 @@ pub(super) enum Mishap {
     Failed,
     /// A step fails and is tried again.
     Retried,
+    /// An early step cannot read what it was given, and the run ends.
+    Unreadable,
 }
 
 /// An event to send.
@@ -77,7 +81,12 @@ impl Recording {
             failure: "Tissue segmentation failed: no convergence, the image is too noisy",
             retry: "Trying again after denoising",
         };
-        Ok(Self { trouble, ..serde_json::from_str(BRAIN_VOLUMES)? })
+        let unreadable = Trouble {
+            tag: "brain_mask",
+            failure: "No brain found: the image breaks off below the crown",
+            ..Trouble::default()
+        };
+        Ok(Self { trouble, unreadable, ..serde_json::from_str(BRAIN_VOLUMES)? })
     }
 
     /// The same before it compared with an atlas and told the hemispheres apart.
@@ -99,6 +108,13 @@ impl Recording {
         Ok(older)
     }
 
+    /// The same with a segmentation that goes on until hardly anything changes: it takes longer, and some never get there.
+    pub(super) fn newer_brain_volumes() -> serde_json::Result<Self> {
+        let mut newer = Self::brain_volumes()?.slowed("segmentation", 1.7);
+        newer.configuration["version"] = json!("1.1.0");
+        Ok(newer)
+    }
+
     /// Another kind of job: how still somebody lay.
     pub(super) fn motion_qc() -> serde_json::Result<Self> {
         let trouble = Trouble {
@@ -106,7 +122,25 @@ impl Recording {
             failure: "Motion cannot be estimated: the series breaks off after volume 131",
             retry: "Trying again with the rest of the series",
         };
-        Ok(Self { trouble, ..serde_json::from_str(MOTION_QC)? })
+        let unreadable =
+            Trouble { tag: "receive", failure: "Not a series: there is one volume only", ..Trouble::default() };
+        Ok(Self { trouble, unreadable, ..serde_json::from_str(MOTION_QC)? })
+    }
+
+    /// What goes wrong in such a mishap.
+    fn trouble_of(&self, mishap: Mishap) -> Trouble {
+        if mishap == Mishap::Unreadable { self.unreadable } else { self.trouble }
+    }
+
+    /// The same with one step so many times as long.
+    fn slowed(mut self, tag: &str, factor: f64) -> Self {
+        let of_step = |event: &RecordedEvent| event.body["tag"] == tag;
+        let Some(first) = self.events.iter().position(of_step) else { return self };
+        let Some((_, begin, end)) = self.step_under_way(first) else { return self };
+        for event in &mut self.events {
+            event.after_seconds += (event.after_seconds.clamp(begin, end) - begin) * (factor - 1.0);
+        }
+        self
     }
 
     /// The events of a variation in their order, for a job of that name.
@@ -124,14 +158,18 @@ impl Recording {
                 planned.push(Planned { after: seconds(time), body: fraction(tag, span(time)) });
                 time += FRACTION_EVERY;
             }
-            if tag == self.trouble.tag && span(at) > 0.5 && mishap.is_some() {
-                planned.push(Planned { after: seconds(at), body: self.trouble.failure() });
-                if mishap.take() == Some(Mishap::Failed) {
+            if let Some((met, trouble)) = mishap.map(|mishap| (mishap, self.trouble_of(mishap)))
+                && tag == trouble.tag
+                && span(at) > 0.5
+            {
+                planned.push(Planned { after: seconds(at), body: trouble.failure() });
+                if met != Mishap::Retried {
                     return planned;
                 }
+                mishap = None;
                 delay += FRACTION_EVERY;
                 previous = at + FRACTION_EVERY;
-                planned.push(Planned { after: seconds(previous), body: self.trouble.retry() });
+                planned.push(Planned { after: seconds(previous), body: trouble.retry() });
             }
             let at = event.after_seconds * variation.stretch + delay;
             let body = variation.vary(&event.body, &self.configuration, job);
@@ -345,6 +383,23 @@ mod tests {
     }
 
     #[test]
+    fn in_the_newer_version_one_step_takes_longer_and_the_others_as_long() {
+        let lengths = |recording: serde_json::Result<Recording>| {
+            let recording = recording.unwrap();
+            let finishes = recording.events.iter().filter(|event| event.body["kind"] != "info");
+            let ends: Vec<f64> = finishes.map(|event| event.after_seconds).collect();
+            let begins = std::iter::once(0.0).chain(ends.clone());
+            begins.zip(ends).map(|(begin, end)| end - begin).collect::<Vec<_>>()
+        };
+        let before = lengths(Recording::brain_volumes());
+        let ratios = lengths(Recording::newer_brain_volumes()).into_iter().zip(before).map(|(now, then)| now / then);
+        for (step, ratio) in ratios.enumerate() {
+            let expected = if step == 4 { 1.7 } else { 1.0 };
+            assert!((ratio - expected).abs() < 1e-9, "step {step}: {ratio}");
+        }
+    }
+
+    #[test]
     fn a_report_is_the_jobs_own() {
         let plan = Recording::motion_qc().unwrap().plan(LIVE, "motion-0007");
         let last = &plan.last().unwrap().body["event_metadata"];
@@ -353,9 +408,17 @@ mod tests {
 
     #[test]
     fn every_recording_goes_wrong_and_is_mended() {
-        for recording in [Recording::brain_volumes(), Recording::older_brain_volumes(), Recording::motion_qc()] {
+        for recording in [
+            Recording::older_brain_volumes(),
+            Recording::brain_volumes(),
+            Recording::newer_brain_volumes(),
+            Recording::motion_qc(),
+        ] {
             let plan = |mishap| recording.as_ref().unwrap().plan(Variation { mishap: Some(mishap), ..LIVE }, "a job");
             assert_eq!(plan(Mishap::Failed).last().unwrap().body["kind"], "error");
+            let unreadable = plan(Mishap::Unreadable);
+            assert_eq!(unreadable.last().unwrap().body["kind"], "error");
+            assert!(unreadable.len() < plan(Mishap::Failed).len());
             assert_eq!(plan(Mishap::Retried).last().unwrap().body["kind"], "complete");
         }
     }
