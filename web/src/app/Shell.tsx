@@ -2,10 +2,12 @@ import { Burger, Button, Group, Menu, NavLink, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import {
   IconAdjustments,
+  IconChartBar,
   IconChevronDown,
   IconGauge,
   IconKey,
   IconList,
+  IconReport,
   IconRoute,
   IconUsers,
 } from '@tabler/icons-react';
@@ -23,6 +25,8 @@ import { useMe, useSignOut } from './session';
 const PROVIDER_PAGES = [
   { to: '/dashboard', label: 'Dashboard', icon: IconGauge },
   { to: '/jobs', label: 'Jobs', icon: IconList },
+  { to: '/analytics', label: 'Analytics', icon: IconChartBar },
+  { to: '/reports', label: 'Reports', icon: IconReport },
   { to: '/configurations', label: 'Configurations', icon: IconAdjustments },
   { to: '/customers', label: 'Customers', icon: IconUsers },
   { to: '/api-keys', label: 'API keys', icon: IconKey },

@@ -15,9 +15,11 @@ import type { User } from '../api/types';
 import { ButtonLink } from '../components/Links';
 import { Failed, Loading } from '../components/States';
 import { AccountPage } from '../pages/account/AccountPage';
+import { readAnalyticsFilter } from '../pages/analytics/filter';
 import { readAuditFilter } from '../pages/audit/words';
 import { readEventFilter } from '../pages/job/filter';
 import { readJobFilter } from '../pages/jobs/filter';
+import { readReportFilter } from '../pages/reports/filter';
 import { nextOf } from './next';
 import { Shell } from './Shell';
 
@@ -154,6 +156,18 @@ const customers = createRoute({
   path: '/customers',
   component: lazyRouteComponent(() => import('../pages/customers/Customers'), 'Customers'),
 });
+const analytics = createRoute({
+  getParentRoute: () => provider,
+  path: '/analytics',
+  validateSearch: readAnalyticsFilter,
+  component: lazyRouteComponent(() => import('../pages/analytics/Analytics'), 'Analytics'),
+});
+const reports = createRoute({
+  getParentRoute: () => provider,
+  path: '/reports',
+  validateSearch: readReportFilter,
+  component: lazyRouteComponent(() => import('../pages/reports/Reports'), 'Reports'),
+});
 const apiKeys = createRoute({
   getParentRoute: () => signedIn,
   path: '/api-keys',
@@ -172,7 +186,16 @@ const tree = root.addChildren([
     sessions,
     auditLog,
     apiKeys,
-    provider.addChildren([dashboard, gettingStarted, configurations, newConfiguration, configuration, customers]),
+    provider.addChildren([
+      dashboard,
+      gettingStarted,
+      configurations,
+      newConfiguration,
+      configuration,
+      customers,
+      analytics,
+      reports,
+    ]),
   ]),
 ]);
 

@@ -1,0 +1,10 @@
+import type { CustomerFigures } from './types';
+
+/** Whom one sees first: the organization, else the person, else the address. */
+export function customerName(customer: CustomerFigures['customer']): string {
+  if (customer === null) {
+    return 'Nobody';
+  }
+  const person = [customer.first_name, customer.last_name].filter(Boolean).join(' ');
+  return customer.organization ?? (person || (customer.email ?? 'An erased customer'));
+}
