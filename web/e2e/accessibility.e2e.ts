@@ -31,6 +31,9 @@ test("a provider's pages", async ({ lab, visit }) => {
     '/configurations/brain-volumes?version=2.0.0&compare=1.0.0',
     '/configurations/new',
     '/customers',
+    '/analytics',
+    '/analytics?period=year&by=month',
+    '/reports?period=all',
     '/api-keys',
     '/profile',
     '/sessions',
@@ -43,7 +46,16 @@ test("a provider's pages", async ({ lab, visit }) => {
 test("a new provider's empty pages", async ({ lab, visit }) => {
   const ada = await visit();
   await ada.signIn(lab);
-  const paths = ['/dashboard', '/getting-started', '/jobs', '/configurations', '/customers', '/api-keys'];
+  const paths = [
+    '/dashboard',
+    '/getting-started',
+    '/jobs',
+    '/configurations',
+    '/customers',
+    '/analytics',
+    '/reports',
+    '/api-keys',
+  ];
   expect(await findingsOn(ada, paths)).toEqual([]);
 });
 

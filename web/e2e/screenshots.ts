@@ -98,6 +98,9 @@ async function everyPage(lab: Lab): Promise<Shot[]> {
       },
     },
     { as: 'provider', name: 'customers', path: '/customers' },
+    { as: 'provider', name: 'analytics', path: '/analytics' },
+    { as: 'provider', name: 'analytics-steps', path: '/analytics', act: page => showPanel(page, 'Errors by step') },
+    { as: 'provider', name: 'reports', path: '/reports', act: openRow },
     { as: 'provider', name: 'api-keys', path: '/api-keys' },
     {
       as: 'provider',
@@ -134,6 +137,21 @@ async function hers(lab: Lab): Promise<string | undefined> {
   const email = server.demoPeople.find(({ role }) => role === 'Customer')?.email;
   const jobs = (await lab.jobs()).filter(job => job.customer_email === email);
   return (jobs.find(job => job.status === 'running') ?? jobs.find(job => job.status === 'completed'))?.id;
+}
+
+/** A chart that is further down. */
+async function showPanel(page: Page, title: string): Promise<void> {
+  await page.getByRole('region', { name: title, exact: true }).evaluate(panel => {
+    scrollTo({ top: panel.getBoundingClientRect().top + scrollY - 66 });
+  });
+}
+
+async function openRow(page: Page): Promise<void> {
+  await page
+    .getByRole('button', { name: /the jobs behind it$/ })
+    .first()
+    .click();
+  await page.getByRole('region', { name: 'The jobs behind it' }).waitFor();
 }
 
 async function signIn(role: 'Provider' | 'Customer'): Promise<Person> {

@@ -25,7 +25,7 @@ function findChromium(): string {
   }
 }
 
-export type Look = { viewport?: { width: number; height: number }; scheme?: 'light' | 'dark' };
+export type Look = { viewport?: { width: number; height: number }; scheme?: 'light' | 'dark'; zone?: string };
 
 /** A browser of somebody's own, on their machine. What goes wrong in its pages is kept. */
 export class Visitor {
@@ -49,6 +49,7 @@ export class Visitor {
       colorScheme: look.scheme ?? 'light',
       reducedMotion: 'reduce',
       locale: 'en-GB',
+      ...(look.zone !== undefined && { timezoneId: look.zone }),
       permissions: ['clipboard-read', 'clipboard-write'],
     });
     await context.addInitScript(() => {

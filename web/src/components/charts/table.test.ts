@@ -11,7 +11,7 @@ describe('a table as CSV', () => {
   });
 
   test('has no formulas, but numbers below zero', () => {
-    for (const begin of ['=', '+', '-', '@', '\t', '\r', '\0']) {
+    for (const begin of ['=', '+', '-', '@', '\t', '\r', '\0', '  =', '＝']) {
       const [cell] = toCsv({ columns: [], rows: [[`${begin}1+1`]] })
         .split('\r\n')
         .slice(1);

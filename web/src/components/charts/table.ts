@@ -4,7 +4,7 @@ export type Cell = string | number | null;
 /** The numbers of a chart: what it shows, and more exactly. */
 export type DataTable = { columns: string[]; rows: Cell[][] };
 
-/** The table as a file: RFC 4180. Texts that a spreadsheet would take for formulas have a `'` before them. */
+/** The table as a file: RFC 4180. Texts that a spreadsheet would take for formulas have a `'` before them, as in reports. */
 export function toCsv({ columns, rows }: DataTable): string {
   return [columns, ...rows].map(row => `${row.map(csvCell).join(',')}\r\n`).join('');
 }
@@ -16,7 +16,7 @@ function csvCell(cell: Cell): string {
   if (typeof cell === 'number') {
     return String(cell);
   }
-  const text = /^[=+\-@\t\r\0]/.test(cell) ? `'${cell}` : cell;
+  const text = /^ *[=+\-@\t\r\n\0＝＋－＠]/.test(cell) ? `'${cell}` : cell;
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 

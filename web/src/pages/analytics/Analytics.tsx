@@ -4,7 +4,7 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
 import { PageHeading } from '../../components/PageHeading';
 import { SpanFilter } from '../../components/SpanFilter';
-import { Failed, Loading } from '../../components/States';
+import { Empty, Failed, Loading } from '../../components/States';
 import { useToday } from '../../components/useToday';
 import { VersionFilter } from '../../components/VersionFilter';
 import { ownZone, spanInWords } from '../../model/spans';
@@ -16,6 +16,7 @@ import { CustomersPart } from './CustomersPart';
 import { type AnalyticsFilter, hasDays, isOfToday, type Question, questionOf, SPANS, USUAL } from './filter';
 import { JobsPart } from './JobsPart';
 import { MeasurementsPart } from './MeasurementsPart';
+import { isNothing } from './parts';
 import { analyticsKey, jobFigures } from './queries';
 import { StepsPart } from './StepsPart';
 import { beforeInWords } from './words';
@@ -51,7 +52,12 @@ export function Analytics() {
         }
       />
       <Bar filter={filter} question={question} change={change} />
-      {jobs.data ? (
+      {jobs.data && isNothing(jobs.data) ? (
+        <Empty title="No work in this time">
+          With the first jobs there are charts here: what was done, what fails and since when, what was measured, and
+          for whom. Choose another time above, or fewer filters.
+        </Empty>
+      ) : jobs.data ? (
         <div className={classes.grid} data-outdated={jobs.isPlaceholderData || undefined} aria-busy={jobs.isFetching}>
           <JobsPart figures={jobs.data} question={question} />
           <StepsPart question={question} />

@@ -1,6 +1,6 @@
 import { Button, SegmentedControl } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { type ReactNode, useState } from 'react';
+import { useState } from 'react';
 import { ChartPanel } from '../../components/charts/ChartPanel';
 import { Legend } from '../../components/charts/Legend';
 import { type BarRow, Rows } from '../../components/charts/Rows';
@@ -131,9 +131,10 @@ function Errors({ items, file, more = 0 }: Props) {
   );
 }
 
-function under(item: StepFigures): ReactNode {
-  const turned = turn(item.versions);
-  return turned === null ? item.tag : `${item.tag} · more since ${turned.version}`;
+function under({ tag, versions, error_rate_before: before }: StepFigures): string {
+  const turned = turn(versions);
+  const since = turned === null ? [] : [`more since ${turned.version}`];
+  return [tag, ...since, ...(before === null ? [] : [`${percent(before)} in the period before`])].join(' · ');
 }
 
 function ErrorsByVersion({ item, file }: { item: StepFigures; file: Props['file'] }) {

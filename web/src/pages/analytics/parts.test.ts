@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { byConfiguration, byStatus, throughput } from './parts';
+import { byConfiguration, byStatus, isNothing, throughput } from './parts';
 import type { Figures, JobPart } from './types';
 
 const NOTHING: Figures = {
@@ -66,4 +66,11 @@ test('what ended has its hours and points in the table', () => {
   );
   expect(bars[0]?.values).toEqual([3, 1]);
   expect(table.rows).toEqual([['2026-11-01', 3, 1, 1.25, 0, 30, 0]]);
+});
+
+test('nothing is to be shown where no job was opened, under way or ended', () => {
+  const idle = part('2026-11-01', {});
+  expect(isNothing({ totals: NOTHING, parts: [idle] })).toBe(true);
+  expect(isNothing({ totals: NOTHING, parts: [{ ...idle, open: 1 }] })).toBe(false);
+  expect(isNothing({ totals: { ...NOTHING, errors: 1 }, parts: [idle] })).toBe(false);
 });

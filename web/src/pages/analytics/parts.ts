@@ -2,7 +2,7 @@ import type { Bar } from '../../components/charts/StackedBars';
 import { MOST_SERIES, type Series, seriesColour } from '../../components/charts/series';
 import type { DataTable } from '../../components/charts/table';
 import { statusWord } from '../../components/Status';
-import type { Figures, JobPart, Unit } from './types';
+import type { Figures, JobFigures, JobPart, Unit } from './types';
 import { longPart, shortPart } from './words';
 
 /** A chart of bars over time, and its numbers. */
@@ -106,3 +106,9 @@ export const HEAD: { name: keyof Figures; label: string; isBad?: boolean }[] = [
   { name: 'points', label: 'Points earned' },
   { name: 'hours', label: 'Hours of work' },
 ];
+
+/** Whether there is nothing to be shown: no work in the period, and no job open in it. */
+export function isNothing({ totals, parts }: Pick<JobFigures, 'totals' | 'parts'>): boolean {
+  const { opened, finished, failed, steps, errors } = totals;
+  return opened + finished + failed + steps + errors === 0 && parts.every(({ open }) => open === 0);
+}

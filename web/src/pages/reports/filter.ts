@@ -69,8 +69,12 @@ export type Report = 'usage' | 'events';
 
 /** What a report can be taken as, and what for. */
 export const FORMATS = [
-  { format: 'csv', name: 'CSV', word: 'for spreadsheets and scripts; begins with lines that say what it holds' },
-  { format: 'excel', name: 'CSV for Excel', word: 'opens there with a double click' },
+  { format: 'csv', name: 'CSV', word: 'for spreadsheets and scripts; its first lines say what it holds' },
+  {
+    format: 'excel',
+    name: 'CSV for Excel',
+    word: 'semicolons and decimal commas, as Excel reads it in most of Europe',
+  },
   { format: 'xlsx', name: 'XLSX', word: 'an Excel workbook, with numbers and times as such' },
   { format: 'ndjson', name: 'NDJSON', word: 'a line of JSON for each row, for programs' },
   { format: 'parquet', name: 'Parquet', word: 'for pandas, DuckDB and millions of rows' },
