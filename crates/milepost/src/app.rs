@@ -31,6 +31,7 @@ use crate::error::{Cause, Error, Result};
 use crate::events::{Commits, EventRates, JobStates, KnownJobs};
 use crate::headers::complete_answer;
 use crate::https::insist_on_https;
+use crate::jobs::PastRuns;
 use crate::jobs::silence::{self, StepLimits};
 use crate::live::Hub;
 use crate::observe::metrics::Metrics;
@@ -67,6 +68,7 @@ struct Inner {
     known_jobs: KnownJobs,
     job_states: JobStates,
     step_limits: StepLimits,
+    past_runs: PastRuns,
     hub: Hub,
     metrics: Metrics,
     traces: Traces,
@@ -104,6 +106,7 @@ impl App {
             known_jobs: KnownJobs::default(),
             job_states: JobStates::default(),
             step_limits: StepLimits::default(),
+            past_runs: PastRuns::default(),
             hub,
             metrics,
             traces,
@@ -170,6 +173,12 @@ impl App {
     #[must_use]
     pub fn known_jobs(&self) -> &KnownJobs {
         &self.0.known_jobs
+    }
+
+    /// How long past runs took that expected ends were asked for of lately.
+    #[must_use]
+    pub fn past_runs(&self) -> &PastRuns {
+        &self.0.past_runs
     }
 
     /// Which keys and sessions were used lately.

@@ -25,8 +25,9 @@ use crate::progress::{StepSummary, view_steps};
 
 /// Its row of `followers`.
 const FOLLOWER: &str = "durations";
-/// Between two looks while there is nothing new, and at least between two transactions.
+/// Between two looks, however much is reported.
 const PAUSE: Duration = Duration::from_secs(1);
+/// Between two transactions, so that those who wait come first.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 /// How long another server that was faster is left alone with it.
 const OTHERS_TURN: Duration = Duration::from_secs(10);
@@ -125,9 +126,9 @@ pub async fn catch_up(app: &App) -> sqlx::Result<()> {
 
 /// How far the log has been followed.
 enum Followed {
-    /// There is nothing new.
+    /// To its end, as it was when it was looked at.
     Everything,
-    /// There may be more.
+    /// A page of it: there is more.
     SoFar,
     /// Another server was faster.
     ByAnother,
@@ -163,7 +164,7 @@ async fn follow_page(app: &App) -> sqlx::Result<Followed> {
         }
         position = upto;
         if parts.peek().is_none() {
-            return Ok(Followed::SoFar);
+            return Ok(if is_more { Followed::SoFar } else { Followed::Everything });
         }
         sleep(SHORTEST_PAUSE).await;
     }

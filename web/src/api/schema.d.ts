@@ -494,6 +494,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/analytics/calibration": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How often expected ends held
+         * @description Goes through the newest 200 completed runs of each version. At the begin and at each step that a run finished it is
+         *     worked out what was to be expected then, from the runs of that version that had ended before, and compared with its
+         *     real end. Four fifths should lie inside.
+         */
+        get: operations["read_calibration"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/jobs/summary": {
         parameters: {
             query?: never;
@@ -749,6 +771,17 @@ export interface components {
                 [key: string]: unknown;
             } | null;
         };
+        /** @description The past runs that an expectation is from. */
+        Basis: {
+            /** @description Of which version of the job's configuration; null: of other versions, since there are fewer than 5 of this. */
+            version: string | null;
+            step: components["schemas"]["Tag"] | null;
+            /**
+             * Format: date-time
+             * @description When it did.
+             */
+            since: string;
+        };
         /** @description The answers to a batch, one for each event in the order they were sent. */
         BatchAnswer: {
             items: components["schemas"]["BatchItem"][];
@@ -762,6 +795,23 @@ export interface components {
             status: number;
             event: components["schemas"]["Event"] | null;
             problem: components["schemas"]["Problem"] | null;
+        };
+        /** @description How often expectations held. */
+        Calibration: components["schemas"]["Tally"] & {
+            /** @description By version, the newest first. */
+            items: components["schemas"]["CalibrationOfVersion"][];
+        };
+        /** @description How often expectations of a version held. */
+        CalibrationOfVersion: components["schemas"]["Tally"] & {
+            /**
+             * Format: uuid
+             * @description The configuration.
+             */
+            job_configuration_id: string;
+            /** @description Its version. */
+            version: string;
+            /** @description How many of its completed runs were gone through: the newest, at most 200. */
+            runs: number;
         };
         /** @description Whose credentials were sent. */
         CheckedKey: {
@@ -998,6 +1048,33 @@ export interface components {
         EventKind: "step" | "error" | "info" | "complete";
         /** @description What an event says: text of at most 4 KiB. */
         EventName: string;
+        /** @description When a job is expected to end. */
+        ExpectedEnd: {
+            /**
+             * Format: date-time
+             * @description The beginning of the interval that the end falls into with a probability of four fifths; null if too few past runs
+             *     went on for as long as this job has.
+             */
+            from: string | null;
+            /**
+             * Format: date-time
+             * @description Its end.
+             */
+            to: string | null;
+            /**
+             * Format: date-time
+             * @description What the end is before or behind with the same probability.
+             */
+            median: string | null;
+            /** @description How many past runs had reached the same step: the newest, at most 1,000. */
+            runs: number;
+            /** @description How many of them had ended as long after it as it is now. The interval is from the others. */
+            ended: number;
+            /** @description Whether nine in ten of them had. */
+            overdue: boolean;
+            /** @description Which runs these are. */
+            basis: components["schemas"]["Basis"];
+        };
         /** @description All data of an account. */
         Export: {
             /**
@@ -1335,6 +1412,7 @@ export interface components {
         JobDetail: components["schemas"]["Job"] & {
             /** @description Its steps, in order. */
             steps: components["schemas"]["JobStep"][];
+            expected_end: components["schemas"]["ExpectedEnd"] | null;
         };
         /** @description A job as lists show it. */
         JobListItem: components["schemas"]["Job"] & {
@@ -2079,6 +2157,17 @@ export interface components {
         };
         /** @description The name of a kind of job or of a step, for programs: `[A-Za-z0-9._-]{1,100}`. */
         Tag: string;
+        /** @description Expectations, by what became of them. */
+        Tally: {
+            /** @description How many there were: one at the begin of a run and one at each step it finished, where 5 runs had ended before. */
+            predictions: number;
+            /** @description Of these the run ended inside the interval. */
+            inside: number;
+            /** @description It ended earlier. */
+            below: number;
+            /** @description It ended later. */
+            above: number;
+        };
         /** @description The unit of a metadata field. */
         Units: string;
         /** @description An account. */
@@ -4873,6 +4962,76 @@ export interface operations {
             };
             /** @description More than the key, the account or the address may: try again after Retry-After */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too busy, or the database is away: try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_calibration: {
+        parameters: {
+            query: {
+                /** @description The tag of the configuration. */
+                tag: components["schemas"]["Tag"];
+                /** @description One version of it; the newest 10 if absent. */
+                version?: components["schemas"]["Version"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The numbers */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Calibration"];
+                };
+            };
+            /** @description No valid credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed with these credentials, from another site, or by plain http */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Values that are not acceptable, each named */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -11,6 +11,7 @@ export type Customer = Schemas['Customer'];
 export type Distribution = Schemas['Distribution'];
 export type Event = Schemas['Event'];
 export type EventKind = Schemas['EventKind'];
+export type ExpectedEnd = Schemas['ExpectedEnd'];
 export type Invitation = Schemas['Invitation'];
 export type Job = Schemas['Job'];
 export type JobDetail = Schemas['JobDetail'];

@@ -9,7 +9,7 @@ use super::event::{DeliveryArgs, body};
 use super::report::Report;
 use super::server::{Server, ServerArgs};
 use super::terminal::{note, say};
-use super::text::{Line, Tone, clean, job_status, percent, silence};
+use super::text::{Line, Tone, clean, exact_expectation, job_status, percent, silence};
 use super::{Failure, Outcome, watch};
 use crate::jobs::{Job, JobListItem};
 use crate::paging::Page;
@@ -209,8 +209,9 @@ async fn show(server: &Server, job: &str) -> Outcome {
     let (_, word, _) = job_status(detail.job.status);
     let Job { provider_job_id, provider_job_name, progress, .. } = &detail.job;
     let silence = silence(detail.job.silent_since, server.clock().now());
-    let silence = silence.map_or_else(String::new, |silence| format!(", {silence}"));
-    say!("{} {}: {word}, {}{silence}", clean(provider_job_id), clean(provider_job_name), percent(*progress))?;
+    let expected = detail.expected_end.as_ref().map(exact_expectation);
+    let more: String = silence.into_iter().chain(expected).map(|said| format!(", {said}")).collect();
+    say!("{} {}: {word}, {}{more}", clean(provider_job_id), clean(provider_job_name), percent(*progress))?;
     for step in &detail.steps {
         let (_, word, _) = super::text::step_status(step.status);
         say!("  {}: {word}", clean(step.tag.as_str()))?;

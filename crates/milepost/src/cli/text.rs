@@ -3,10 +3,11 @@
 //! Whatever comes from a server passes through [`clean`] on its way into a [`Line`], and nothing reaches the screen but
 //! lines: an escape sequence in a name or a measurement has no way to the terminal.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, FixedOffset, SecondsFormat, TimeDelta, Utc};
 use console::{Style, measure_text_width, truncate_str};
 use serde_json::{Number, Value};
 
+use crate::jobs::ExpectedEnd;
 use crate::progress::{JobStatus, StepStatus};
 
 /// How a piece of text stands out.
@@ -173,6 +174,40 @@ pub(in crate::cli) fn percent(progress: Option<f64>) -> String {
         Some(progress) => format!("{:.0} %", (progress.clamp(0.0, 1.0) * 100.0 + 1e-9).floor()),
         None => "– %".to_owned(),
     }
+}
+
+/// When a job will have ended, by the clocks here: `done between 14:05 and 14:20`.
+pub(in crate::cli) fn expectation(expected: &ExpectedEnd, now: DateTime<FixedOffset>) -> String {
+    /// Intervals narrower than this are told to the second.
+    const NARROW: TimeDelta = TimeDelta::minutes(2);
+    let Some((from, to)) = expected.from.zip(expected.to) else { return longer_than(expected) };
+    let here = |at: DateTime<Utc>| at.with_timezone(now.offset());
+    let clock =
+        |at: DateTime<Utc>| here(at).format(if to - from < NARROW { "%H:%M:%S" } else { "%H:%M" }).to_string();
+    let day = |at: DateTime<Utc>| match (here(at).date_naive() - now.date_naive()).num_days() {
+        0 => String::new(),
+        1 => "tomorrow ".to_owned(),
+        _ => here(at).format("%b %d ").to_string(),
+    };
+    let ((first_day, first), (last_day, last)) = ((day(from), clock(from)), (day(to), clock(to)));
+    match (first_day == last_day, first == last) {
+        (true, true) => format!("done {first_day}about {first}"),
+        (true, false) => format!("done {first_day}between {first} and {last}"),
+        (false, _) => format!("done between {first_day}{first} and {last_day}{last}"),
+    }
+}
+
+/// The same for programs.
+pub(in crate::cli) fn exact_expectation(expected: &ExpectedEnd) -> String {
+    let Some((from, to)) = expected.from.zip(expected.to) else { return longer_than(expected) };
+    let [from, to] = [from, to].map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true));
+    format!("done between {from} and {to}")
+}
+
+/// Where too few past runs took as long.
+fn longer_than(expected: &ExpectedEnd) -> String {
+    let late = if expected.overdue { ": later than expected" } else { "" };
+    format!("under way longer than {} of {} past runs{late}", expected.ended, expected.runs)
 }
 
 /// The shape, the word and the tone of a step's status.

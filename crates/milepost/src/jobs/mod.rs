@@ -2,6 +2,7 @@
 
 pub mod counts;
 mod distributions;
+mod expected_end;
 mod list;
 pub mod queries;
 pub mod rebuild;
@@ -34,6 +35,7 @@ use crate::http::{Json, PathId, present};
 use crate::progress::{JobStatus, StepStatus};
 use crate::rollups::{self, Additions};
 use crate::values::{Email, Fraction, Name, ProviderJobId, Tag};
+pub use expected_end::{Basis, ExpectedEnd, PastRuns};
 pub(crate) use list::JobFilter;
 pub use list::{JobListItem, StepBrief};
 
@@ -43,6 +45,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(open_job, list::list_jobs))
         .routes(routes!(read_job, correct_job))
         .routes(routes!(distributions::read_distributions))
+        .routes(routes!(expected_end::calibration::read_calibration))
         .routes(routes!(summary::read_summary))
 }
 
@@ -126,6 +129,10 @@ pub struct JobDetail {
     pub job: Job,
     /// Its steps, in order.
     pub steps: Vec<JobStep>,
+    /// When it will have ended; null unless it is running and enough past runs are known. As of now: it changes while
+    /// nothing is reported.
+    #[serde(default)]
+    pub expected_end: Option<ExpectedEnd>,
 }
 
 /// A step of a job.
@@ -312,9 +319,16 @@ async fn read_job(
     actor: Actor,
     PathId(id): PathId,
 ) -> Result<Json<JobDetail>> {
-    let detail = queries::find_detail(app.db(), viewer.tenant(), id).await?.ok_or(Error::NotFound)?;
+    let detail = find_as_of_now(&app, viewer.tenant(), id).await?;
     audit::record_read(&app, &actor, &detail.job, Part::Job).await?;
     Ok(Json(detail))
+}
+
+/// A job with its steps, and when it is expected to end.
+pub(crate) async fn find_as_of_now(app: &App, tenant: Tenant, id: Uuid) -> Result<JobDetail> {
+    let mut detail = queries::find_detail(app.db(), tenant, id).await?.ok_or(Error::NotFound)?;
+    detail.expected_end = expected_end::expect_end(app, &detail).await?;
+    Ok(detail)
 }
 
 /// Correct a job

@@ -303,5 +303,5 @@ pub async fn find_detail(db: &Db, tenant: Tenant, id: Uuid) -> Result<Option<Job
                 .collect(),
         })
         .collect();
-    Ok(Some(JobDetail { job, steps }))
+    Ok(Some(JobDetail { job, steps, expected_end: None }))
 }

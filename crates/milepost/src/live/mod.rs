@@ -33,7 +33,7 @@ use crate::db::{Log, log_position};
 use crate::error::{Error, Result};
 use crate::events::load_after_sequence;
 use crate::http::{PathId, Query};
-use crate::jobs::{Job, queries};
+use crate::jobs::{Job, find_as_of_now, queries};
 pub use hub::Hub;
 use hub::{LiveEvent, Signal, Watcher, silence_frame};
 use log::Entry;
@@ -125,7 +125,7 @@ async fn stream_job(
     let mut visible = Visible { app: app.clone(), viewer, job_id: Some(id), _place: place };
     visible.expect_credentials().await?;
     let viewer = &visible.viewer;
-    let job = queries::find_detail(app.db(), viewer.tenant(), id).await?.ok_or(Error::NotFound)?;
+    let job = find_as_of_now(&app, viewer.tenant(), id).await?;
     audit::record_read(&app, &actor, &job.job, Part::Stream).await?;
     let newest = job.job.last_sequence;
     // An id from the future belongs to a history that a restored database no longer has: begin anew.

@@ -22,6 +22,7 @@ mod demo;
 mod durations;
 mod erasure;
 mod events;
+mod expected_end;
 mod export;
 mod fuzzing;
 mod headers;

@@ -442,6 +442,17 @@ on_both! {
             format!("select count(*) from jobs where provider_id = {provider} and finished_at is not null
                      and finished_at >= {time} and finished_at < {time}"),
             format!("select sum(finished) from job_quarters where provider_id = {provider} and quarter >= {time}"),
+            format!("select finished_at, remaining from durations
+                     where job_configuration_id = {id} and step_configuration_id = {id}
+                     order by finished_at desc limit 4000"),
+            format!("select job_id, step_configuration_id, finished_at, remaining from durations
+                     where remaining > 0 and job_id in (
+                         select job_id from durations where job_configuration_id = {id} and step_configuration_id = {id}
+                         order by finished_at desc limit 1200)"),
+            format!("select position, job_id from events where position > 5 and position <= 9 order by position limit 5000"),
+            format!("select * from durations where job_id in ({id}, {job})"),
+            format!("delete from durations where (job_id, step_configuration_id) in
+                     (select jobs.id, jobs.id from jobs where jobs.id = {job} and jobs.last_sequence = 5)"),
             format!("select id from jobs where silence_due <= {time} order by silence_due limit 500"),
             format!("select * from jobs where provider_id = {provider} and provider_job_id = 'J-1'"),
             format!("select * from jobs where customer_id = {customer} and provider_job_id = 'J-1'"),
@@ -490,7 +501,7 @@ async fn no_call_scans_jobs_events_or_steps() {
         .await
         .unwrap();
     eventually("it is there again", || async { status_of(&server.url, "/readyz").await == 200 }).await;
-    let scans = "select cast(sum(seq_scan) as bigint) from pg_stat_user_tables where relname in ('jobs', 'events', 'job_steps')";
+    let scans = "select cast(sum(seq_scan) as bigint) from pg_stat_user_tables where relname in ('jobs', 'events', 'job_steps', 'durations')";
     // A connection tells what it has counted when it is idle, once a second.
     let settled = std::time::Duration::from_millis(2500);
     tokio::time::sleep(settled).await;
@@ -519,6 +530,7 @@ async fn no_call_scans_jobs_events_or_steps() {
         &format!("/jobs/{job}/events"),
         &format!("/jobs/{job}/events?order=desc&kind=step,error&limit=1"),
         &format!("/jobs/{job}/distributions"),
+        "/analytics/calibration?tag=scan",
     ] {
         for person in [&two.alice, &two.carol] {
             let status = person.get(path).await.status;

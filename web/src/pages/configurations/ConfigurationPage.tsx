@@ -8,6 +8,7 @@ import { PageHeading } from '../../components/PageHeading';
 import { Failed, Loading } from '../../components/States';
 import { Time } from '../../components/Time';
 import { counted } from '../../model/number';
+import { Calibration } from './Calibration';
 import { Comparison } from './diff/Comparison';
 import { asDocument } from './document';
 import { FileActions } from './FileActions';
@@ -84,6 +85,7 @@ function Shown({ configuration, versions }: { configuration: Configuration; vers
       ) : (
         <Comparison before={compare} after={configuration} />
       )}
+      <Calibration tag={tag} version={version} />
       <section>
         <Title order={2} mb="xs">
           Report to it

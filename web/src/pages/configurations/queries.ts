@@ -79,6 +79,16 @@ export function settingsQuery(tag: string) {
   });
 }
 
+/** How often expected ends of a version held. */
+export function calibrationQuery(tag: string, version: string) {
+  return queryOptions({
+    queryKey: ['configurations', 'calibration', tag, version],
+    queryFn: ({ signal }) =>
+      answer(api.GET('/api/v1/analytics/calibration', { params: { query: { tag, version } }, signal })),
+    staleTime: 60_000,
+  });
+}
+
 /** The JSON Schema of a configuration. It changes with the server only. */
 export const schemaQuery = queryOptions({
   queryKey: ['configuration-schema'],

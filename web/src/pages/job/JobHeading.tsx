@@ -8,6 +8,7 @@ import { Silence } from '../../components/Silence';
 import { Status } from '../../components/Status';
 import { percent } from '../../components/segments';
 import { CorrectJob } from './CorrectJob';
+import { Expectation } from './Expectation';
 import { Facts, Names } from './Facts';
 import classes from './JobHeading.module.css';
 import { sentence } from './sentence';
@@ -59,6 +60,7 @@ export function JobHeading({ job, failedAt, isProvider }: Props) {
             </span>
           )}
         </div>
+        <Expectation job={job} />
         <Facts job={job} failedAt={failedAt} isProvider={isProvider} />
         <Names job={job} isProvider={isProvider} />
       </section>

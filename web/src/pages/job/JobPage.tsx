@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
 import { ApiError, isNotShown } from '../../api/client';
 import { jobQuery } from '../../api/queries';
+import type { JobDetail } from '../../api/types';
 import { useMe } from '../../app/session';
 import { Failed, Loading } from '../../components/States';
 import { Announcer } from './Announcer';
@@ -19,6 +20,9 @@ const route = getRouteApi('/signed-in/jobs/$jobId');
 /** The API has other addresses in the place of an id, such as the stream. */
 const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 
+/** How long what is expected of a job is shown without asking again. */
+const EXPECTATION_KEPT = 30_000;
+
 /** One job: how far it is, what it found, and what happened. */
 export function JobPage() {
   const { jobId } = route.useParams();
@@ -29,9 +33,14 @@ export function JobPage() {
   return <OneJob key={jobId} id={jobId} />;
 }
 
+/** What is expected of a job changes as it runs, also while nothing is reported. */
+function lookAgain({ state: { data } }: { state: { data: JobDetail | undefined } }): number | false {
+  return data?.status === 'running' && data.expected_end !== null && EXPECTATION_KEPT;
+}
+
 function OneJob({ id }: { id: string }) {
   const me = useMe();
-  const { data: job, error, refetch } = useQuery(jobQuery(id));
+  const { data: job, error, refetch } = useQuery({ ...jobQuery(id), refetchInterval: lookAgain });
   const errors = useJobEvents(id, ['error']);
   if (job === undefined) {
     return error === null ? (

@@ -31,6 +31,7 @@ export function aJob(job: Partial<JobDetail> = {}, steps: JobStep[] = []): JobDe
     anonymised_at: null,
     created_at: secondsAgo(1000),
     updated_at: secondsAgo(1000),
+    expected_end: null,
     ...job,
     steps,
   };

@@ -23,6 +23,8 @@ use crate::jobs::JobDetail;
 const REFRESH: Duration = Duration::from_millis(250);
 /// And after a failure, which the stream's own attempts to connect report.
 const REFRESH_AFTER_FAILURE: Duration = Duration::from_secs(1);
+/// What is expected of the job changes also while nothing is reported.
+const EXPECTATION_KEPT: Duration = Duration::from_secs(30);
 /// The shortest time between two frames.
 const FRAME: Duration = Duration::from_millis(80);
 /// The longest.
@@ -39,6 +41,7 @@ pub(super) async fn follow(
     let screen = Screen::enter()?;
     let mut refresh = Box::pin(Fuse::terminated());
     let mut refresh_pause = Duration::ZERO;
+    let mut read_at = Instant::now();
     let mut last_frame = draw(&screen, server, watched)?;
     let mut next_frame = last_frame + TICK;
     loop {
@@ -47,7 +50,9 @@ pub(super) async fn follow(
         {
             return Ok(ended);
         }
-        if watched.is_stale() && refresh.is_terminated() {
+        let is_old = watched.expected_end().is_some() && read_at.elapsed() > EXPECTATION_KEPT;
+        if (watched.is_stale() || is_old) && refresh.is_terminated() {
+            read_at = Instant::now();
             refresh.set(read_later(server, watched.job.id, refresh_pause).fuse());
         }
         tokio::select! {

@@ -13,8 +13,8 @@ use super::words::{Words, elapsed};
 use super::{Ended, Until};
 use crate::cli::Failure;
 use crate::cli::server::RequestError;
-use crate::cli::text::{Line, Tone, clean, duration, job_status, percent};
-use crate::jobs::Job;
+use crate::cli::text::{Line, Tone, clean, duration, exact_expectation, job_status, percent};
+use crate::jobs::{ExpectedEnd, Job};
 
 /// Writes lines until the job ends.
 pub(super) async fn follow(
@@ -22,7 +22,7 @@ pub(super) async fn follow(
     until: Until,
     mut updates: Pin<&mut (impl Stream<Item = Result<Update, RequestError>> + Send)>,
 ) -> Result<Ended, Failure> {
-    let mut line = Some(first_line(&watched.job));
+    let mut line = Some(first_line(&watched.job, watched.expected_end()));
     loop {
         if let Some(line) = line.take()
             && !write(&line)?
@@ -38,7 +38,7 @@ pub(super) async fn follow(
             Update::Connected if watched.outage.is_some() => eprintln!("milepost: connected again"),
             Update::Connected => {}
             Update::Lost(outage) => eprintln!("milepost: {}", clean(&outage.to_string())),
-            Update::Snapshot(detail) => line = Some(first_line(&detail.job)),
+            Update::Snapshot(detail) => line = Some(first_line(&detail.job, detail.expected_end.as_ref())),
             Update::Reported(reported) => line = Some(event_line(watched, reported)),
             Update::Silent(silent) if watched.is_news(silent) => line = silence_line(silent),
             Update::Silent(_) => {}
@@ -55,9 +55,10 @@ fn write(line: &Line) -> io::Result<bool> {
     }
 }
 
-fn first_line(job: &Job) -> Line {
+fn first_line(job: &Job, expected: Option<&ExpectedEnd>) -> Line {
     let Job { provider_job_name: name, provider_job_id, tag, version, .. } = job;
-    Line::of(Tone::Plain, &format!("{name} ({provider_job_id}, {tag} {version}): {}", how_far(job)))
+    let expected = expected.map_or_else(String::new, |it| format!(", {}", exact_expectation(it)));
+    Line::of(Tone::Plain, &format!("{name} ({provider_job_id}, {tag} {version}): {}{expected}", how_far(job)))
 }
 
 fn last_line(job: &Job) -> Line {

@@ -1,13 +1,13 @@
 //! The live view: from what is known of a job to the lines of a frame. Pure, so that every size can be tested.
 
-use chrono::{DateTime, FixedOffset, Utc};
+use chrono::{DateTime, FixedOffset};
 
 use super::bar::{Cell, Segment, bar};
 use super::screen::Size;
 use super::steps::{ROOMY, all_steps, steps_within};
 use super::watched::Watched;
 use super::words::{Words, elapsed};
-use crate::cli::text::{Line, Tone, duration, job_status, percent, silence, ticking};
+use crate::cli::text::{Line, Tone, duration, expectation, job_status, percent, silence, ticking};
 use crate::events::Event;
 use crate::jobs::JobStep;
 use crate::progress::{JobStatus, MILLION, StepStatus};
@@ -22,7 +22,7 @@ const PERCENT: usize = 7;
 /// A frame that fits the terminal, the job's most important lines first.
 pub(super) fn frame(watched: &Watched, now: DateTime<FixedOffset>, size: Size) -> Vec<Line> {
     let width = size.columns.min(WIDEST);
-    let mut lines = head(watched, now.to_utc(), width);
+    let mut lines = head(watched, now, width);
     let foot = foot(watched);
     let room = size.rows.saturating_sub(lines.len() + 1 + foot.len());
     // Steps and events share what is left, and each takes what the other does not need.
@@ -42,7 +42,7 @@ pub(super) fn frame(watched: &Watched, now: DateTime<FixedOffset>, size: Size) -
 /// the rest far out of sight; else as much as fits.
 pub(super) fn summary(watched: &Watched, now: DateTime<FixedOffset>, size: Size) -> Vec<Line> {
     let width = size.columns.min(WIDEST);
-    let mut lines = head(watched, now.to_utc(), width);
+    let mut lines = head(watched, now, width);
     if watched.is_completed() && watched.steps.len() <= MOST_STEPS {
         lines.extend(all_steps(&watched.steps, now.to_utc(), width));
     } else {
@@ -54,30 +54,32 @@ pub(super) fn summary(watched: &Watched, now: DateTime<FixedOffset>, size: Size)
     lines
 }
 
-/// The name, the bar and the sums.
-fn head(watched: &Watched, now: DateTime<Utc>, width: usize) -> Vec<Line> {
+/// The name, the bar, the sums, and when it will have ended.
+fn head(watched: &Watched, now: DateTime<FixedOffset>, width: usize) -> Vec<Line> {
     let job = &watched.job;
     let (shape, word, tone) = job_status(job.status);
     let status = Line::of(tone, &format!("{shape} {word}"));
     let origin = format!("{} · {} {} · {}", job.provider_job_id, job.tag, job.version, job.provider_name);
-    let took = match (elapsed(job, now), job.status) {
+    let took = match (elapsed(job, now.to_utc()), job.status) {
         (None, _) => String::new(),
         (Some(time), JobStatus::Running) => ticking(time),
         (Some(time), _) => duration(time),
     };
     let origin = Line::of(Tone::Quiet, &origin);
-    let origin = match silence(job.silent_since, now) {
+    let origin = match silence(job.silent_since, now.to_utc()) {
         Some(silence) => Line::ends(origin, Line::of(Tone::Doubtful, &silence), width),
         None => origin.cut(width),
     };
-    vec![
+    let mut lines = vec![
         Line::ends(Line::of(Tone::Strong, &job.provider_job_name), status, width),
         origin,
         Line::default(),
         bar_line(watched, width),
         Line::ends(Line::of(Tone::Quiet, &sums(watched, width)), Line::of(Tone::Plain, &took), width),
-        Line::default(),
-    ]
+    ];
+    lines.extend(watched.expected_end().map(|it| Line::of(Tone::Plain, &expectation(it, now)).cut(width)));
+    lines.push(Line::default());
+    lines
 }
 
 /// `3 of 9 steps · 17 of 41 points`; where it is narrow the steps alone.
@@ -305,6 +307,44 @@ mod tests {
 
          live · Ctrl-C stops watching, not the …
         ");
+    }
+
+    #[test]
+    fn when_a_job_will_have_ended() {
+        let expected = |from: Option<&str>, to: Option<&str>| {
+            let mut detail = job("running", 0);
+            detail["steps"] = json!([]);
+            detail["expected_end"] = json!({
+                "from": from, "to": to, "median": from, "runs": 37, "ended": 35, "overdue": from.is_none(),
+                "basis": {"version": "1.0.0", "step": null, "since": "2026-11-22T09:29:28Z"},
+            });
+            Watched::new(serde_json::from_value(detail).unwrap(), 0)
+        };
+        let lines = |watched: &Watched| frame_text(watched, 60, 12).lines().nth(5).unwrap().to_owned();
+        let known = expected(Some("2026-11-22T14:05:00Z"), Some("2026-11-22T14:20:00Z"));
+        insta::assert_snapshot!(frame_text(&known, 60, 12), @r"
+        Brain volumes from a T1 MRI                        ● running
+        brain-0042 · brain 1.0.0 · Neuro Lab
+
+        ─────────────────────────────────────────────────────   42 %
+        no steps                                            1 m 12 s
+        done between 14:05 and 14:20
+
+         live · Ctrl-C stops watching, not the job
+        ");
+        let said = |from, to| lines(&expected(Some(from), Some(to)));
+        assert_eq!(said("2026-11-22T23:50:00Z", "2026-11-23T02:10:00Z"), "done between 23:50 and tomorrow 02:10");
+        assert_eq!(said("2026-11-23T02:10:00Z", "2026-11-23T03:40:00Z"), "done tomorrow between 02:10 and 03:40");
+        assert_eq!(
+            said("2026-11-25T02:10:00Z", "2026-11-26T03:40:00Z"),
+            "done between Nov 25 02:10 and Nov 26 03:40"
+        );
+        assert_eq!(said("2026-11-22T09:31:00Z", "2026-11-22T09:32:10Z"), "done between 09:31:00 and 09:32:10");
+        assert_eq!(said("2026-11-22T09:31:00Z", "2026-11-22T09:31:00Z"), "done about 09:31:00");
+        assert_eq!(lines(&expected(None, None)), "under way longer than 35 of 37 past runs: later than expect…");
+        let mut ended = known;
+        ended.job.status = JobStatus::Completed;
+        assert!(!frame_text(&ended, 60, 12).contains("done between"));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use crate::events::Event;
-use crate::jobs::{Job, JobDetail, JobStep};
+use crate::jobs::{ExpectedEnd, Job, JobDetail, JobStep};
 use crate::progress::JobStatus;
 
 /// How many of the latest events are kept to be shown.
@@ -70,6 +70,8 @@ pub(super) struct Watched {
     pub(super) job: Job,
     /// Its steps as they were last read; see [`Watched::is_stale`].
     pub(super) steps: Vec<JobStep>,
+    /// When it will have ended, as it was last read.
+    expected_end: Option<ExpectedEnd>,
     /// The latest events, in the order they arrived.
     pub(super) events: VecDeque<Event>,
     /// Why nothing comes, if nothing does.
@@ -83,8 +85,15 @@ pub(super) struct Watched {
 impl Watched {
     /// A job of which the events up to `seen` are left out.
     pub(super) fn new(detail: JobDetail, seen: i64) -> Self {
-        let steps_as_of = detail.job.last_sequence;
-        Self { job: detail.job, steps: detail.steps, events: VecDeque::new(), outage: None, steps_as_of, seen }
+        Self {
+            steps_as_of: detail.job.last_sequence,
+            job: detail.job,
+            steps: detail.steps,
+            expected_end: detail.expected_end,
+            events: VecDeque::new(),
+            outage: None,
+            seen,
+        }
     }
 
     /// Takes an update in.
@@ -99,6 +108,7 @@ impl Watched {
                 self.steps_as_of = detail.job.last_sequence;
                 self.job = detail.job;
                 self.steps = detail.steps;
+                self.expected_end = detail.expected_end;
             }
             Update::Reported(reported) => self.note(*reported),
             Update::Silent(silent) if self.is_news(&silent) => self.job = silent.job,
@@ -133,6 +143,12 @@ impl Watched {
         self.steps_as_of = detail.job.last_sequence;
         self.job = detail.job;
         self.steps = detail.steps;
+        self.expected_end = detail.expected_end;
+    }
+
+    /// When it will have ended, while it is under way.
+    pub(super) fn expected_end(&self) -> Option<&ExpectedEnd> {
+        self.expected_end.as_ref().filter(|_| self.job.status == JobStatus::Running)
     }
 
     /// Whether the steps are older than the job.
