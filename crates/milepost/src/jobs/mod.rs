@@ -365,13 +365,11 @@ async fn correct_job(
     let name = correction.provider_job_name.map_or(job.provider_job_name.clone(), |name| name.to_string());
     let link = recipient.map(|recipient| recipient.link_id);
     if let Some(counted) = counted.filter(|counted| counted.customer_link_id != link) {
+        // Before it counts alone: this may wait for whoever is writing how long its steps took.
+        durations::hand_over(&mut tx, id, link).await?;
         rollups::hand_over(&mut tx, &counted, link).await?;
     }
     queries::correct(&mut tx, &job, recipient, &name, now).await?;
-    let link = |recipient: Option<Recipient>| recipient.map(|recipient| recipient.link_id);
-    if link(recipient) != link(former) {
-        durations::hand_over(&mut tx, id, link(recipient)).await?;
-    }
     let corrected = queries::find(&mut tx, tenant, id).await?.ok_or(Error::NotFound)?;
     if corrected.customer_id != job.customer_id {
         // The job's streams, and those of all jobs of the former and the new customer.

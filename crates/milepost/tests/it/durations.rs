@@ -287,8 +287,11 @@ on_both! {
         let server = server.without_event_rates().await;
         let beside = server.start_beside().await;
         let alice = provider(&server).await;
+        let owner = Person::sign_in(&server.url, &alice.email).await;
+        let customers = [server.customer_of(&owner, "bob").await, server.customer_of(&owner, "carol").await];
+        let mut jobs = Vec::new();
         for number in 0..4 {
-            alice.open_job("scan", &format!("j{number}")).await;
+            jobs.push(alice.open_job("scan", &format!("j{number}")).await);
         }
         let following = async |server: &TestServer| {
             for _ in 0..20 {
@@ -302,13 +305,21 @@ on_both! {
                 alice.report(&format!("j{}", round % 4), kind, Some("load")).await;
             }
         };
-        tokio::join!(following(&server), following(&beside), reporting());
+        let handing_over = async || {
+            for round in 0..40 {
+                let customer = json!({"customer_id": customers[round / 4 % 2].id});
+                alice.patch(&format!("/jobs/{}", jobs[round % 4]), customer).await.expect(200);
+            }
+        };
+        tokio::join!(following(&server), following(&beside), reporting(), handing_over());
         catch_up(&server.app).await.unwrap();
         let mut expected = Durations::new();
         for id in server.column::<Uuid>("select id from jobs").await {
             expected_of(&alice, &id.to_string(), &mut expected).await;
         }
         assert_eq!(stored(&server).await, expected);
+        // And of whom they are.
+        server.expect_state_as_rebuilt().await;
     }
 }
 
