@@ -64,6 +64,33 @@ def test_a_conflict_tells_what_differs(server: Any) -> None:
     ]
 
 
+def test_a_version_that_is_too_small_a_step_is_logged_or_refused(
+    server: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    def version(version: str, points: int) -> dict[str, Any]:
+        steps = [{"tag": "load", "name": "Load", "points": points}]
+        return {**KIDNEY, "version": version, "tag": "bladder", "step_configurations": steps}
+
+    def register(version: dict[str, Any], **options: Any) -> Any:
+        [registered] = milepost.register(version, url=server.url, api_key=server.key, **options)
+        return registered["version_check"]
+
+    assert register(version("1.0.0", 1)) is None
+    with pytest.raises(milepost.RefusedError, match=r"the lowest version that fits is 2\.0\.0"):
+        register(version("1.0.1", 2), version_gate="refuse")
+    assert not caplog.records
+    check = register(version("1.0.1", 2))
+    assert (check["needed"], check["taken"], check["fits"], check["suggested"]) == ("major", "patch", False, "2.0.0")
+    assert [record.getMessage() for record in caplog.records] == [
+        "bladder 1.0.1 is too small a step from 1.0.0: points of step load changed from 1 to 2, which needs a major step; "
+        "the lowest version that fits is 2.0.0."
+    ]
+    caplog.clear()
+    assert register(version("2.0.0", 3), version_gate="refuse")["fits"]
+    assert register(version("1.0.1", 2), version_gate="refuse") == check
+    assert len(caplog.records) == 1
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [

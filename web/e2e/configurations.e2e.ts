@@ -78,6 +78,30 @@ test('other content for a version that exists is refused, with what differs and 
   await page.getByRole('heading', { name: 'Brain volumes, with care' }).waitFor();
 });
 
+test('a version that is too small a step is told before it is registered, and on its page', async ({
+  lab,
+  visit,
+}) => {
+  await lab.describe();
+  const ada = await visit();
+  await ada.signIn(lab);
+  const page = await ada.open('/configurations/new?from=brain-volumes@1.0.0');
+  await field(page, 'Version').fill('1.0.1');
+  await field(stepOf(page, 1), 'Points').fill('30');
+  const told = page.getByRole('status').filter({ hasText: 'that needs version 2.0.0; this is 1.0.1.' });
+  await told.getByText(/points of step \S+ changed from \d+ to 30/).waitFor();
+  await button(told, 'Make it version 2.0.0').click();
+  await page.getByText('need a major step, which this is').waitFor();
+  expect(await field(page, 'Version').inputValue()).toBe('2.0.0');
+  await field(page, 'Version').fill('1.0.1');
+  await told.waitFor();
+  await button(page, 'Register').click();
+  await arrivesAt(page, '/configurations/brain-volumes');
+  const alert = page.getByRole('alert').filter({ hasText: 'that needs version 2.0.0; registered as 1.0.1.' });
+  await alert.getByRole('link', { name: 'Compare with 1.0.0' }).click();
+  await page.getByRole('heading', { name: 'From 1.0.0 to 1.0.1' }).waitFor();
+});
+
 test('what was typed is not lost by a click elsewhere', async ({ lab, visit }) => {
   const ada = await visit();
   await ada.signIn(lab);

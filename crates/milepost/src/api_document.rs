@@ -187,7 +187,7 @@ fn is_nullable(schema: &RefOr<Schema>) -> bool {
 }
 
 /// The operations that there can be too much of, by one key, account or address.
-const LIMITED: [&str; 16] = [
+const LIMITED: [&str; 17] = [
     "sign_up",
     "log_in",
     "change_password",
@@ -195,6 +195,7 @@ const LIMITED: [&str; 16] = [
     "accept_invitation",
     "register_configuration",
     "change_configuration_settings",
+    "check_configuration",
     "open_job",
     "correct_job",
     "post_event",

@@ -82,7 +82,7 @@ fn body_limit(path: &str) -> usize {
         EVENT_BODY_LIMIT
     } else if path.ends_with("/events/batch") {
         BATCH_BODY_LIMIT
-    } else if path.ends_with("/job-configurations") {
+    } else if path.ends_with("/job-configurations") || path.ends_with("/job-configurations/check") {
         CONFIGURATION_BODY_LIMIT
     } else {
         BODY_LIMIT

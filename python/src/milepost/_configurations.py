@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Literal, Union, cast
@@ -18,6 +19,8 @@ from milepost._settings import parse_toml
 
 if TYPE_CHECKING:
     from milepost._spool import Body
+
+logger = logging.getLogger("milepost")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,16 +113,28 @@ def load_configurations(path: str | Path) -> list[Body]:
     return _checked(content, str(path))
 
 
-def register(configurations: Registrable, *, url: str | None = None, api_key: str | None = None) -> list[Body]:
+def register(
+    configurations: Registrable,
+    *,
+    version_gate: Literal["warn", "refuse"] = "warn",
+    url: str | None = None,
+    api_key: str | None = None,
+) -> list[Body]:
     """Registers kinds of jobs; the same again changes nothing.
+
+    A new version should be a large enough SemVer step for what it changes: major where a step or a field is gone, or its
+    points, kind or unit are others, minor where one is new.
 
     Args:
         configurations: One or several: `milepost.Configuration`, dictionaries, or the path of a file.
+        version_gate: What becomes of a version that is too small a step: `warn` registers it and logs a warning, `refuse`
+            raises `RefusedError`. What is registered already is never refused.
         url: As for `milepost.job`.
         api_key: As for `milepost.job`.
 
     Returns:
-        What is registered, as the server tells it; nothing where nothing is to be reported.
+        What is registered, as the server tells it, with `version_check` on how its version fits; nothing where nothing is
+        to be reported.
 
     Raises:
         ConfigurationError: One of them is not as it has to be; none was sent.
@@ -137,7 +152,8 @@ def register(configurations: Registrable, *, url: str | None = None, api_key: st
     registered = []
     with httpx.Client(headers={"Authorization": f"Bearer {settings.api_key}"}, timeout=TIMEOUT) as client:
         for configuration in checked:
-            answer = client.post(f"{settings.url}/api/v1/job-configurations", json=configuration)
+            asked = {} if version_gate == "warn" else {"version_gate": version_gate}
+            answer = client.post(f"{settings.url}/api/v1/job-configurations", params=asked, json=configuration)
             if answer.status_code == httpx.codes.CONFLICT:
                 differences = answer.json().get("differences") or []
                 raise ConflictError(configuration["tag"], configuration["version"], differences)
@@ -148,6 +164,8 @@ def register(configurations: Registrable, *, url: str | None = None, api_key: st
                     problem = {"title": f"{answer.status_code} {answer.reason_phrase}"}
                 raise RefusedError(problem)
             registered.append(answer.json())
+            if warning := (registered[-1].get("version_check") or {}).get("warning"):
+                logger.warning("%s %s", configuration["tag"], warning)
     return registered
 
 

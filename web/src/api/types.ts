@@ -24,6 +24,7 @@ export type MetadataKind = Schemas['MetadataKind'];
 export type NewConfiguration = Schemas['NewConfiguration'];
 export type NewMetadata = Schemas['NewMetadata'];
 export type NewStep = Schemas['NewStep'];
+export type Outlook = Schemas['Outlook'];
 export type Problem = Schemas['Problem'];
 export type Role = Schemas['Role'];
 export type Scope = Schemas['Scope'];
@@ -31,6 +32,8 @@ export type Session = Schemas['Session'];
 export type StepBrief = Schemas['StepBrief'];
 export type StepStatus = Schemas['StepStatus'];
 export type User = Schemas['User'];
+export type VersionChange = Schemas['VersionChange'];
+export type VersionCheck = Schemas['VersionCheck'];
 
 /** One page of a list. */
 export type Page<T> = { items: T[]; next: string | null };

@@ -9,16 +9,17 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::server::{RequestError, Server, ServerArgs};
-use super::terminal::say;
+use super::terminal::{note, say};
 use super::text::{clean, duration};
 use super::{Failure, Outcome};
-use crate::configurations::NewConfiguration;
-use crate::configurations::diff::differences;
+use crate::configurations::{NewConfiguration, VersionGate};
 
 /// What `--help` says at its end.
 const NOTES: &str = "\
 A file is JSON or TOML (.toml): one configuration, a list of them, or {\"job_configs\": [...]}.
-What is registered never changes: other content needs another version. What is set holds for all versions.";
+What is registered never changes: other content needs another version, and one that is a large enough step for what it
+changes: major where a step or a field is gone, or its points, kind or units are others, minor where one is new. What is
+set holds for all versions.";
 
 /// What is typed for the limit that nobody sets.
 const AUTO: &str = "auto";
@@ -33,13 +34,24 @@ pub(super) struct Config {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Register the configurations in files; the same again changes nothing
-    Push(Files),
-    /// Tell what differs between files and what is registered; ends with 1 if anything does
+    Push(Push),
+    /// Tell what differs between files and what is registered, and which step a new version needs; ends with 1 if
+    /// anything does
     Diff(Files),
     /// Show a registered configuration, as a file that can be pushed
     Show(Show),
     /// Set what holds for all versions of a configuration
     Set(Set),
+}
+
+#[derive(Debug, Args)]
+struct Push {
+    #[command(flatten)]
+    files: Files,
+
+    /// What becomes of a version that is too small a step for what it changes: registered with a warning, or refused
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
+    version_gate: VersionGate,
 }
 
 #[derive(Debug, Args)]
@@ -115,11 +127,39 @@ struct Described {
 impl Config {
     pub(super) async fn run(self) -> Outcome {
         match self.command {
-            Command::Push(files) => files.push().await,
+            Command::Push(push) => push.run().await,
             Command::Diff(files) => files.diff().await,
             Command::Show(show) => show.run().await,
             Command::Set(set) => set.run().await,
         }
+    }
+}
+
+impl Push {
+    async fn run(self) -> Outcome {
+        let Self { files, version_gate } = self;
+        let server = files.server.connect()?;
+        let path = match version_gate {
+            VersionGate::Warn => "/job-configurations",
+            VersionGate::Refuse => "/job-configurations?version_gate=refuse",
+        };
+        let mut pushed = Vec::new();
+        for Described { value, configuration } in files.read()? {
+            let registered: Value = match server.send_json(Method::POST, path, &value).await {
+                Ok(registered) => registered,
+                Err(error) => return Err(refused(&configuration, error)),
+            };
+            let NewConfiguration { tag, version, .. } = &configuration;
+            if !files.json {
+                say!("{tag} {version} is registered")?;
+            }
+            let check = &registered["version_check"];
+            if let Some(warning) = check["warning"].as_str() {
+                note!("{tag} {}{}", clean(warning), change_lines(check));
+            }
+            pushed.push(registered);
+        }
+        if files.json { say!("{}", Value::Array(pushed)) } else { Ok(()) }
     }
 }
 
@@ -129,40 +169,22 @@ impl Files {
         Ok(self.paths.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
     }
 
-    async fn push(self) -> Outcome {
-        let server = self.server.connect()?;
-        let mut pushed = Vec::new();
-        for Described { value, configuration } in self.read()? {
-            let NewConfiguration { tag, version, .. } = &configuration;
-            match server.send_json::<Value>(Method::POST, "/job-configurations", &value).await {
-                Ok(registered) if self.json => pushed.push(registered),
-                Ok(_) => say!("{} {version} is registered", tag.as_str())?,
-                Err(error) => return Err(conflict(&configuration, error)),
-            }
-        }
-        if self.json { say!("{}", Value::Array(pushed)) } else { Ok(()) }
-    }
-
     async fn diff(self) -> Outcome {
         let server = self.server.connect()?;
         let (mut all, mut is_any) = (Vec::new(), false);
-        for Described { configuration, .. } in self.read()? {
+        for Described { value, configuration } in self.read()? {
             let tag = configuration.tag.as_str();
             let version = configuration.version.to_string();
-            let found = match find(&server, tag, Some(&version)).await? {
-                Some(registered) => {
-                    let registered = serde_json::from_value(as_file(&registered)).map_err(|e| server.strange(&e))?;
-                    json!(differences(&registered, &configuration))
-                }
-                None => Value::Null,
-            };
+            let path = "/job-configurations/check";
+            let mut outlook: Value = server.send_json(Method::POST, path, &value).await?;
+            let (found, check) = (outlook["differences"].take(), outlook["version_check"].take());
             is_any |= found != json!([]);
             if self.json {
-                all.push(json!({"tag": tag, "version": version, "differences": found}));
+                all.push(json!({"tag": tag, "version": version, "differences": found, "version_check": check}));
                 continue;
             }
             match &found {
-                Value::Null => say!("{tag} {version} is not registered")?,
+                Value::Null => say!("{tag} {version} is not registered{}", needed_step(&check))?,
                 found if *found == json!([]) => say!("{tag} {version} is registered as it stands here")?,
                 found => say!("{tag} {version} is registered with other content:{}", lines(found))?,
             }
@@ -258,15 +280,47 @@ fn read(path: &Path) -> Result<Vec<Described>, Failure> {
     all.into_iter().enumerate().map(understood).collect()
 }
 
-/// Why a configuration is not registered, with what differs.
-fn conflict(configuration: &NewConfiguration, error: RequestError) -> Failure {
-    let differing = match (&error.status(), error.problem()) {
-        (Some(StatusCode::CONFLICT), Some(problem)) => lines(&problem["differences"]),
-        _ => return error.into(),
-    };
+/// Why a configuration is not registered: what differs, or how its version does not fit.
+fn refused(configuration: &NewConfiguration, error: RequestError) -> Failure {
     let NewConfiguration { tag, version, .. } = configuration;
-    let tag = tag.as_str();
-    Failure(format!("{tag} {version} is registered with other content; give it another version{differing}"))
+    let Some(problem) = error.problem() else { return error.into() };
+    if error.status() == Some(StatusCode::CONFLICT) {
+        let differing = lines(&problem["differences"]);
+        return Failure(format!(
+            "{tag} {version} is registered with other content; give it another version{differing}"
+        ));
+    }
+    match problem["errors"].as_array().map(Vec::as_slice) {
+        Some([misfit]) if misfit["pointer"] == "/version" => {
+            Failure(format!("{tag} {version} {}", clean(misfit["detail"].as_str().unwrap_or_default())))
+        }
+        _ => error.into(),
+    }
+}
+
+/// Which step is needed from the version before, and what for.
+fn needed_step(check: &Value) -> String {
+    let word = |name: &str| clean(check[name].as_str().unwrap_or_default());
+    match check["compared_with"].as_str() {
+        None => String::new(),
+        Some(before) if check["needed"] == "none" => format!("; nothing changed since {}", clean(before)),
+        Some(before) => {
+            let (needed, suggested, changes) = (word("needed"), word("suggested"), change_lines(check));
+            format!("; since {} a {needed} step is needed, {suggested} or higher:{changes}", clean(before))
+        }
+    }
+}
+
+/// A line for each change since the version before.
+fn change_lines(check: &Value) -> String {
+    let changes = check["changes"].as_array().into_iter().flatten();
+    let word = |change: &Value, name: &str| clean(change[name].as_str().unwrap_or_default());
+    let line = |change: &Value| format!("\n  {}: {}", word(change, "needs"), word(change, "detail"));
+    let more = match check["more_changes"].as_u64() {
+        None | Some(0) => String::new(),
+        Some(more) => format!("\n  and {more} more"),
+    };
+    changes.map(line).collect::<String>() + &more
 }
 
 /// A line for each difference.

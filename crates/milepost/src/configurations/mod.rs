@@ -1,10 +1,12 @@
 //! Job configurations: what kinds of job a provider has, each version immutable once registered.
 
 pub(crate) mod diff;
+mod gate;
 mod queries;
 mod schema;
 mod settings;
 pub mod version;
+mod version_check;
 
 use std::collections::HashSet;
 
@@ -27,6 +29,8 @@ use crate::paging::{Cursor, Limit, Page};
 use crate::values::{Name, Points, Tag, Units};
 pub use queries::{find as find_configuration, find_newest, find_version, load_steps};
 use version::Version;
+use version_check::Registration;
+pub use version_check::{CheckedConfiguration, VersionGate};
 
 /// The most steps of a configuration.
 const MAX_STEPS: usize = 500;
@@ -38,6 +42,7 @@ pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(register_configuration, list_configurations))
         .routes(routes!(read_schema))
+        .routes(routes!(version_check::check_configuration))
         .routes(routes!(read_configuration))
         .routes(routes!(settings::read_settings, settings::change_settings))
 }
@@ -224,14 +229,15 @@ struct ConfigurationList {
 /// Register a kind of job
 ///
 /// The same content again answers with what is registered; other content under the same tag and version is a conflict
-/// that lists what differs.
+/// that lists what differs. `version_check` tells whether the version is a large enough step from the release before it.
 #[utoipa::path(post, path = "/job-configurations", tag = "Configurations", operation_id = "register_configuration",
-    request_body = NewConfiguration, responses(
-        (status = 201, description = "Registered", body = Configuration),
-        (status = 200, description = "Was registered before, with the same content", body = Configuration)))]
+    params(Registration), request_body = NewConfiguration, responses(
+        (status = 201, description = "Registered", body = CheckedConfiguration),
+        (status = 200, description = "Was registered before, with the same content", body = CheckedConfiguration)))]
 async fn register_configuration(
     State(app): State<App>,
     ProviderWriter(provider): ProviderWriter,
+    Query(Registration { version_gate }): Query<Registration>,
     Json(sent): Json<NewConfiguration>,
 ) -> Result<Response> {
     check(&sent)?;
@@ -240,28 +246,31 @@ async fn register_configuration(
     let mut is_new = false;
     let mut registered = find_version(app.db(), provider, &sent.tag, &version).await?;
     if registered.is_none() {
+        if version_gate == VersionGate::Refuse {
+            version_check::expect_fit(version_check::of_new(app.db(), provider, &sent).await?.as_ref())?;
+        }
         let mut tx = app.db().begin().await?;
         is_new = queries::insert(&app, &mut tx, provider, &sent, app.clock().now()).await?;
         tx.commit().await?;
         registered = find_version(app.db(), provider, &sent.tag, &version).await?;
     }
-    let registered = registered.ok_or_else(|| Error::internal("a configuration vanished while it was registered"))?;
-    if is_new {
-        return Ok((StatusCode::CREATED, Json(registered)).into_response());
+    let configuration =
+        registered.ok_or_else(|| Error::internal("a configuration vanished while it was registered"))?;
+    let differences = diff::differences(&configuration.as_sent()?, &sent);
+    if !differences.is_empty() {
+        let count = match differences.len() {
+            1 => "1 value differs".to_owned(),
+            count => format!("{count} values differ"),
+        };
+        let detail = format!(
+            "{} {} is registered with other content: {count}. A registered version never changes; give this one a new version.",
+            sent.tag, sent.version,
+        );
+        return Err(Error::Conflict { detail, differences });
     }
-    let differences = diff::differences(&registered.as_sent()?, &sent);
-    if differences.is_empty() {
-        return Ok(Json(registered).into_response());
-    }
-    let count = match differences.len() {
-        1 => "1 value differs".to_owned(),
-        count => format!("{count} values differ"),
-    };
-    let detail = format!(
-        "{} {} is registered with other content: {count}. A registered version never changes; give this one a new version.",
-        sent.tag, sent.version,
-    );
-    Err(Error::Conflict { detail, differences })
+    let version_check = version_check::of_registered(app.db(), provider, &configuration).await?;
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, Json(CheckedConfiguration { configuration, version_check })).into_response())
 }
 
 /// The caller's kinds of job, newest first
@@ -289,13 +298,15 @@ async fn list_configurations(
 /// One kind of job
 #[utoipa::path(get, path = "/job-configurations/{id}", tag = "Configurations", operation_id = "read_configuration",
     params(("id" = Uuid, Path, description = "The configuration")),
-    responses((status = 200, description = "The configuration with its steps", body = Configuration)))]
+    responses((status = 200, description = "The configuration with its steps", body = CheckedConfiguration)))]
 async fn read_configuration(
     State(app): State<App>,
     ProviderReader(provider): ProviderReader,
     PathId(id): PathId,
-) -> Result<Json<Configuration>> {
-    queries::find(app.db(), provider, id).await?.map(Json).ok_or(Error::NotFound)
+) -> Result<Json<CheckedConfiguration>> {
+    let configuration = queries::find(app.db(), provider, id).await?.ok_or(Error::NotFound)?;
+    let version_check = version_check::of_registered(app.db(), provider, &configuration).await?;
+    Ok(Json(CheckedConfiguration { configuration, version_check }))
 }
 
 /// The JSON Schema of a configuration file

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{Configuration, Metadata, NewConfiguration, NewMetadata, NewStep, Step};
 use crate::app::App;
 use crate::auth::ProviderId;
-use crate::db::{Db, On, Select, Tx, insert_rows, on, sql};
+use crate::db::{Db, On, Order, Select, Tx, insert_rows, on, sql};
 use crate::paging::{Cursor, Limit, Page};
 use crate::values::{Name, Tag, Units};
 
@@ -152,6 +152,38 @@ where
         .await
     })?;
     with_steps_of_one(on, row).await
+}
+
+/// The release of a tag next to a bound of precedence, on one side of it: the highest below, or the lowest above. Of equal
+/// precedence the one registered later. With `until` only among those that were registered before then.
+pub(super) async fn find_release(
+    db: &Db,
+    provider: ProviderId,
+    tag: &Tag,
+    (side, bound): (Order, Vec<u8>),
+    until: Option<(DateTime<Utc>, Uuid)>,
+) -> sqlx::Result<Option<Configuration>> {
+    /// The first byte of the precedence of releases.
+    const RELEASES: [u8; 1] = [1];
+    let (sign, direction) = side.words();
+    let (at, tie) = until.unzip();
+    let row = on!(db, |c| {
+        sqlx::query_as(sql!(
+            "select {COLUMNS} from job_configurations c
+             where c.provider_id = $1 and c.tag = $2 and c.precedence >= $3 and c.precedence {sign} $4
+                 and ($5 is null or (c.created_at, c.id) < ($5, $6))
+             order by c.precedence {direction}, c.created_at desc, c.id desc limit 1"
+        ))
+        .bind(provider.id())
+        .bind(tag)
+        .bind(RELEASES.as_slice())
+        .bind(bound.as_slice())
+        .bind(at)
+        .bind(tie)
+        .fetch_optional(c)
+        .await
+    })?;
+    with_steps_of_one(db, row).await
 }
 
 /// A page of all versions of a tag, or of the newest version of every tag.

@@ -42,7 +42,8 @@ on_both! {
     async fn what_is_unpacked_counts(server: TestServer) {
         let alice = provider_with_job(&server).await;
         let before = server.contents().await;
-        for (path, limit) in [("/events", 64), ("/events/batch", 1024), ("/jobs", 256), ("/job-configurations", 4096)] {
+        let configurations = [("/job-configurations", 4096), ("/job-configurations/check", 4096)];
+        for (path, limit) in [("/events", 64), ("/events/batch", 1024), ("/jobs", 256)].into_iter().chain(configurations) {
             let fits = post_encoded(&alice, path, "gzip", gzip(repeat(b' ').take(limit * 1024))).await;
             fits.expect_problem(400, &[]);
             let too_large = post_encoded(&alice, path, "gzip", gzip(repeat(b' ').take(limit * 1024 + 1))).await;

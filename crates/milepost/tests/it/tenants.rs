@@ -122,6 +122,12 @@ const MATRIX: &[Row] = {
             |_, new| json!({"tag": new, "name": "N", "version": "1.0.0", "step_configurations": []}),
             [401, 201, 403, 403, 201, 201, 403],
         ),
+        row(
+            "POST /api/v1/job-configurations/check",
+            Nothing,
+            |_, new| json!({"tag": new, "name": "N", "version": "1.0.0", "step_configurations": []}),
+            [401, 200, 403, 200, 200, 200, 403],
+        ),
         row("GET /api/v1/job-configurations/schema", Nothing, none, [200, 200, 200, 200, 200, 200, 200]),
         row("GET /api/v1/job-configurations/{id}", Configuration, none, [401, 404, 403, 200, 200, 200, 403]),
         row("GET /api/v1/configuration-settings/{tag}", Configuration, none, [401, 404, 403, 200, 200, 200, 403]),

@@ -12,13 +12,14 @@ import { Calibration } from './Calibration';
 import { Comparison } from './diff/Comparison';
 import { asDocument } from './document';
 import { FileActions } from './FileActions';
-import { configurationQuery, type KnownVersion, versionsQuery } from './queries';
+import { configurationQuery, type KnownVersion, versionCheckQuery, versionsQuery } from './queries';
 import { SharesBar } from './SharesBar';
 import { SilenceLimit } from './SilenceLimit';
 import { Steps } from './Steps';
 import { totalPoints } from './shares';
 import { Snippets } from './snippets/Snippets';
 import { VersionChoice } from './VersionChoice';
+import { VersionFit } from './VersionFit';
 
 const route = getRouteApi('/signed-in/provider/configurations/$tag');
 
@@ -74,6 +75,7 @@ function Shown({ configuration, versions }: { configuration: Configuration; vers
           </TextLink>
         </span>
         <SharesBar steps={steps} size="heading" />
+        <Fit configuration={configuration} />
       </Stack>
       {compare === undefined || compare === version ? (
         <section>
@@ -99,5 +101,24 @@ function Shown({ configuration, versions }: { configuration: Configuration; vers
         <SilenceLimit tag={tag} />
       </section>
     </Stack>
+  );
+}
+
+/** Whether the version is a large enough step from the one before, and the way to all that changed. */
+function Fit({ configuration: { id, tag, version } }: { configuration: Configuration }) {
+  const { data: check } = useQuery(versionCheckQuery(id));
+  return !check ? null : (
+    <VersionFit check={check} version={version} isRegistered>
+      <ButtonLink
+        variant="default"
+        size="compact-sm"
+        to="/configurations/$tag"
+        params={{ tag }}
+        search={{ version, compare: check.compared_with }}
+        resetScroll={false}
+      >
+        Compare with {check.compared_with}
+      </ButtonLink>
+    </VersionFit>
   );
 }

@@ -1,7 +1,7 @@
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
 import { ApiError, answer, api } from '../../api/client';
 import { readPages } from '../../api/pages';
-import type { Configuration, Page } from '../../api/types';
+import type { Configuration, NewConfiguration, Outlook, Page, VersionCheck } from '../../api/types';
 import { newestFirst } from './semver';
 
 export const configurationKeys = {
@@ -9,6 +9,8 @@ export const configurationKeys = {
   newest: ['configurations', 'newest'] as const,
   choices: ['configurations', 'choices'] as const,
   one: (tag: string, version: string) => ['configurations', 'one', tag, version] as const,
+  check: (id: string) => ['configurations', 'check', id] as const,
+  outlook: (document: string) => ['configurations', 'outlook', document] as const,
   versions: (tag: string) => ['configurations', 'versions', tag] as const,
   settings: (tag: string) => ['configurations', 'settings', tag] as const,
 };
@@ -52,6 +54,33 @@ export function configurationQuery(tag: string, version: string) {
     },
     // A version never changes; which one is the latest does.
     staleTime: version === 'latest' ? 2_000 : Number.POSITIVE_INFINITY,
+  });
+}
+
+/** How a version compares with the release before it; null if there was none. */
+export function versionCheckQuery(id: string) {
+  return queryOptions({
+    queryKey: configurationKeys.check(id),
+    queryFn: async ({ signal }): Promise<VersionCheck | null> => {
+      const found = await answer(api.GET('/api/v1/job-configurations/{id}', { params: { path: { id } }, signal }));
+      return found.version_check;
+    },
+    // As of when it was registered.
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+}
+
+/** What registering a document would come to, the document as text. */
+export function outlookQuery(document: string) {
+  return queryOptions({
+    queryKey: configurationKeys.outlook(document),
+    queryFn: ({ signal }): Promise<Outlook> => {
+      const body = JSON.parse(document) as NewConfiguration;
+      return answer(api.POST('/api/v1/job-configurations/check', { body, signal }));
+    },
+    // Advice: registering tells what is wrong.
+    retry: false,
+    gcTime: 0,
   });
 }
 

@@ -91,6 +91,46 @@ on_both! {
         let pushed = run(desk.milepost(["config", "push", "--json", "all.json"])).await.json();
         assert_eq!((pushed[0]["tag"].as_str(), pushed[1]["tag"].as_str()), (Some("one"), Some("two")));
         let diff = run(desk.milepost(["config", "diff", "--json", "all.json"])).await.json();
-        assert_eq!(diff[1], json!({"tag": "two", "version": "1.0.0", "differences": []}));
+        assert_eq!(diff[1], json!({"tag": "two", "version": "1.0.0", "differences": [], "version_check": null}));
+    }
+
+    async fn a_version_that_is_too_small_a_step_is_told_or_refused(server: TestServer) {
+        let desk = Desk::at(&server).await;
+        desk.file("scan.toml", SCAN);
+        run(desk.milepost(["config", "push", "scan.toml"])).await.printed();
+        let changed = SCAN.replace("points = 3", "points = 5").replace("name = \"Load\"", "name = \"Read\"");
+        desk.file("scan.toml", &changed.replace("1.0.0", "1.1.0"));
+        let diff = run(desk.milepost(["config", "diff", "scan.toml"])).await;
+        assert_eq!(
+            String::from_utf8_lossy(&diff.out),
+            "scan 1.1.0 is not registered; since 1.0.0 a major step is needed, 2.0.0 or higher:\n\
+             \x20 major: points of step mask changed from 3 to 5\n\
+             \x20 patch: name of step load changed from \"Load\" to \"Read\"\n"
+        );
+        let said = run(desk.milepost(["config", "push", "--version-gate", "refuse", "scan.toml"])).await.complaint();
+        let misfit = "is too small a step from 1.0.0: points of step mask changed from 3 to 5 (and 1 more change), \
+                      which needs a major step; the lowest version that fits is 2.0.0";
+        assert_eq!(said, format!("milepost: scan 1.1.0 {misfit}\n"));
+        let shown = run(desk.milepost(["config", "show", "scan", "--config-version", "1.1.0"])).await.complaint();
+        assert!(shown.contains("has no such configuration"), "{shown}");
+
+        let pushed = run(desk.milepost(["config", "push", "scan.toml"])).await;
+        assert_eq!((pushed.code, String::from_utf8_lossy(&pushed.out).as_ref()), (Some(0), "scan 1.1.0 is registered\n"));
+        assert_eq!(
+            pushed.said(),
+            format!(
+                "milepost: scan 1.1.0 {misfit}.\n\
+                 \x20 major: points of step mask changed from 3 to 5\n\
+                 \x20 patch: name of step load changed from \"Load\" to \"Read\"\n"
+            )
+        );
+        let again = run(desk.milepost(["config", "push", "--version-gate", "refuse", "--json", "scan.toml"])).await;
+        let registered: serde_json::Value = serde_json::from_slice(&again.out).unwrap();
+        assert_eq!((again.code, &registered[0]["version_check"]["suggested"]), (Some(0), &json!("2.0.0")));
+        desk.file("scan.toml", &changed.replace("1.0.0", "1.1.1"));
+        let diff = run(desk.milepost(["config", "diff", "scan.toml"])).await;
+        assert_eq!(String::from_utf8_lossy(&diff.out), "scan 1.1.1 is not registered; nothing changed since 1.1.0\n");
+        let pushed = run(desk.milepost(["config", "push", "scan.toml"])).await.printed();
+        assert_eq!(pushed, "scan 1.1.1 is registered\n");
     }
 }

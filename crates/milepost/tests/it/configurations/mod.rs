@@ -2,6 +2,7 @@
 
 mod limits;
 mod schema;
+mod version_check;
 
 use serde_json::{Value, json};
 
@@ -56,12 +57,14 @@ on_both! {
         );
         assert_eq!(fields[0]["step_configuration_id"], steps[0]["id"]);
         let id = registered["id"].as_str().unwrap();
+        let mut listed = registered.clone();
+        assert_eq!(listed.as_object_mut().unwrap().remove("version_check"), Some(Value::Null));
         for path in [format!("/job-configurations/{id}"), format!("/job_configurations/{id}")] {
             assert_eq!(alice.get(&path).await.expect(200), registered);
         }
         for query in ["", "?tag=brain", "?tag=brain&version=1.0.0", "?tag=brain&version=latest", "?version=latest"] {
             let list = alice.get(&format!("/job-configurations{query}")).await.expect(200);
-            assert_eq!(list, json!({"items": [registered], "next": null}), "{query}");
+            assert_eq!(list, json!({"items": [listed], "next": null}), "{query}");
         }
     }
 

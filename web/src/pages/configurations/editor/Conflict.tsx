@@ -4,7 +4,7 @@ import { ButtonLink } from '../../../components/Links';
 import { versionsQuery } from '../queries';
 import { nextVersion } from '../semver';
 import classes from './Bar.module.css';
-import { type Difference, differenceWords, withVersion } from './conflict';
+import { type Difference, differenceWords, takeVersion } from './conflict';
 import { Notice } from './Notice';
 import type { Editor } from './useEditor';
 
@@ -17,10 +17,6 @@ export function Conflict({ conflict, editor }: { conflict: ConflictOf; editor: E
   const { tag, version, differences } = conflict;
   const versions = useQuery(versionsQuery(tag));
   const free = versions.data && nextVersion(version, [version, ...versions.data.map(known => known.version)]);
-  const take = (next: string) =>
-    editor.mode === 'form'
-      ? editor.change({ type: 'set', field: 'version', value: next })
-      : editor.type(withVersion(editor.text, next));
   return (
     <Notice>
       <Paper>
@@ -35,7 +31,7 @@ export function Conflict({ conflict, editor }: { conflict: ConflictOf; editor: E
             {differences.length > MOST && <li>… and {differences.length - MOST} more</li>}
           </ul>
           <Group gap="xs">
-            {free !== undefined && <Button onClick={() => take(free)}>Make it version {free}</Button>}
+            {free !== undefined && <Button onClick={() => takeVersion(editor, free)}>Make it version {free}</Button>}
             <ButtonLink
               variant="default"
               to="/configurations/$tag"

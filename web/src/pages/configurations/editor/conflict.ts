@@ -1,5 +1,6 @@
 import type { Problem } from '../../../api/types';
 import { unescapePointer } from './check';
+import type { Editor } from './useEditor';
 
 export type Difference = NonNullable<Problem['differences']>[number];
 
@@ -35,4 +36,13 @@ function value(of: unknown): string {
 export function withVersion(text: string, version: string): string {
   const member = /("version"\s*:\s*)"(?:[^"\\]|\\.)*"/;
   return text.replace(member, (_, name: string) => name + JSON.stringify(version));
+}
+
+/** Makes the document another version, in the form or in the text. */
+export function takeVersion(editor: Editor, version: string): void {
+  if (editor.mode === 'form') {
+    editor.change({ type: 'set', field: 'version', value: version });
+  } else {
+    editor.type(withVersion(editor.text, version));
+  }
 }

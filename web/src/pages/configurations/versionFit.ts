@@ -1,0 +1,28 @@
+import type { VersionChange, VersionCheck } from '../../api/types';
+
+/** From the smallest step to the largest. */
+const STEPS: readonly VersionChange['needs'][] = ['none', 'patch', 'minor', 'major'];
+
+/** The changes for which the step is too small. */
+export function tooLarge({ changes, taken }: VersionCheck): VersionChange[] {
+  return changes.filter(({ needs }) => STEPS.indexOf(needs) > STEPS.indexOf(taken));
+}
+
+/** What does not fit, in one line: that of a single change, or how many there are. */
+export function misfitWords(check: VersionCheck): string {
+  const [first, ...others] = tooLarge(check);
+  const needs = check.suggested === null ? `a ${check.needed} step` : `version ${check.suggested}`;
+  return first === undefined || others.length > 0
+    ? `Since ${check.compared_with} some changes need ${needs}`
+    : `Since ${check.compared_with} ${first.detail}: that needs ${needs}`;
+}
+
+/** What fits, in one line. */
+export function fitWords({ compared_with: before, needed, taken, suggested }: VersionCheck, version: string): string {
+  if (needed === 'none') {
+    return `Nothing but the version differs from ${before}.`;
+  }
+  return needed === taken || suggested === null || suggested === version
+    ? `Its changes since ${before} need a ${needed} step, which this is.`
+    : `Its changes since ${before} need a ${needed} step: ${suggested} would do as well.`;
+}
