@@ -64,9 +64,7 @@ def test_a_conflict_tells_what_differs(server: Any) -> None:
     ]
 
 
-def test_a_version_that_is_too_small_a_step_is_logged_or_refused(
-    server: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_version_that_is_too_small_a_step_is_logged_or_refused(server: Any, caplog: pytest.LogCaptureFixture) -> None:
     def version(version: str, points: int) -> dict[str, Any]:
         steps = [{"tag": "load", "name": "Load", "points": points}]
         return {**KIDNEY, "version": version, "tag": "bladder", "step_configurations": steps}

@@ -334,29 +334,24 @@ mod tests {
 
     /// Configurations that have much in common.
     fn any_configuration() -> impl Strategy<Value = NewConfiguration> {
-        let field = (0..3_usize, 0..2_usize, 0..3_usize).prop_map(|(name, kind, units)| {
-            json!({"name": ["a", "b", "c"][name], "kind": ["text", "number"][kind], "units": ["", "ml", "l"][units]})
-        });
-        let step = (0..4_usize, 0..2_usize, 1..3_i64, prop::collection::vec(field, 0..3));
-        let step = step.prop_map(|(tag, name, points, mut fields)| {
-            fields.dedup_by_key(|field| field["name"].clone());
-            if fields.len() == 3 && fields[0]["name"] == fields[2]["name"] {
-                fields.pop();
-            }
-            json!({"tag": ["p", "q", "r", "s"][tag], "name": ["N", "M"][name], "points": points,
-                "metadata_configurations": fields})
-        });
-        let version = (0..3_u64, 0..3_u64, 0..3_u64, 0..2_usize);
-        (0..2_usize, version, prop::collection::vec(step, 0..4)).prop_map(|(name, version, steps)| {
-            let (major, minor, patch, pre) = version;
-            let mut once: Vec<Value> = Vec::new();
-            for step in steps {
-                if once.iter().all(|other| other["tag"] != step["tag"]) {
-                    once.push(step);
-                }
-            }
-            read(&json!({"tag": "t", "name": ["N", "M"][name], "step_configurations": once,
-                "version": format!("{major}.{minor}.{patch}{}", ["", "-rc.1"][pre])}))
+        use prop::sample::{select, subsequence};
+        let field = |name: &'static str| {
+            (select(vec!["text", "number"]), select(vec!["", "ml", "l"]))
+                .prop_map(move |(kind, units)| json!({"name": name, "kind": kind, "units": units}))
+        };
+        let fields = [field("a"), field("b"), field("c")].prop_flat_map(|all| subsequence(all.to_vec(), 0..=3));
+        let step = move |tag: &'static str| {
+            let values = (select(vec!["N", "M"]), 1..3_i64, fields.clone());
+            values.prop_map(move |(name, points, fields)| {
+                json!({"tag": tag, "name": name, "points": points, "metadata_configurations": fields})
+            })
+        };
+        let steps =
+            [step("p"), step("q"), step("r")].prop_flat_map(|all| subsequence(all.to_vec(), 0..=3).prop_shuffle());
+        let version = (0..3_u64, 0..3_u64, 0..3_u64, select(vec!["", "-rc.1"]));
+        (select(vec!["N", "M"]), version, steps).prop_map(|(name, (major, minor, patch, pre), steps)| {
+            let version = format!("{major}.{minor}.{patch}{pre}");
+            read(&json!({"tag": "t", "name": name, "version": version, "step_configurations": steps}))
         })
     }
 

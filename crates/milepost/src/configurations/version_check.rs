@@ -147,9 +147,8 @@ async fn suggest(
         }
         before = later;
     }
-    /// Above the precedence of every version.
-    const ALL: [u8; 1] = [2];
-    let below = (Order::Descending, ALL.to_vec());
+    // Two is more than the precedence of any version begins with.
+    let below = (Order::Descending, vec![2]);
     let Some(highest) = queries::find_release(db, provider, &sent.tag, below, until).await? else { return Ok(None) };
     let highest = highest.as_sent()?;
     Ok(highest.version.next(needed(&highest, sent)))

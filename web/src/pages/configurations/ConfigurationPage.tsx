@@ -108,7 +108,7 @@ function Shown({ configuration, versions }: { configuration: Configuration; vers
 function Fit({ configuration: { id, tag, version } }: { configuration: Configuration }) {
   const { data: check } = useQuery(versionCheckQuery(id));
   return !check ? null : (
-    <VersionFit check={check} version={version} isRegistered>
+    <VersionFit check={check} version={version}>
       <ButtonLink
         variant="default"
         size="compact-sm"

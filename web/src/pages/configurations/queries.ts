@@ -70,13 +70,14 @@ export function versionCheckQuery(id: string) {
   });
 }
 
-/** What registering a document would come to, the document as text. */
+/** What registering a document would come to, and as which version; the document as text. */
 export function outlookQuery(document: string) {
   return queryOptions({
     queryKey: configurationKeys.outlook(document),
-    queryFn: ({ signal }): Promise<Outlook> => {
+    queryFn: async ({ signal }): Promise<Outlook & { version: string }> => {
       const body = JSON.parse(document) as NewConfiguration;
-      return answer(api.POST('/api/v1/job-configurations/check', { body, signal }));
+      const outlook = await answer(api.POST('/api/v1/job-configurations/check', { body, signal }));
+      return { ...outlook, version: body.version };
     },
     // Advice: registering tells what is wrong.
     retry: false,

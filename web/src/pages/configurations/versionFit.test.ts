@@ -37,7 +37,11 @@ test('several are counted among those that are too large for the step', () => {
   expect(tooLarge(several)).toEqual([points, added]);
   expect(tooLarge({ ...several, taken: 'minor' })).toEqual([points]);
   expect(tooLarge({ ...several, taken: 'none' })).toEqual([points, added, named]);
-  expect(misfitWords(several)).toBe('Since 1.0.0 some changes need version 2.0.0');
+  expect(misfitWords(several)).toBe(
+    'Since 1.0.0 points of step left changed from 1 to 2, and 1 more: that needs version 2.0.0',
+  );
+  expect(misfitWords({ ...several, more_changes: 7 })).toContain(', and 1 more:');
+  expect(misfitWords({ ...several, taken: 'none', more_changes: 7 })).toContain(', and 9 more:');
 });
 
 test('what fits says whether less would do', () => {

@@ -8,13 +8,18 @@ export function tooLarge({ changes, taken }: VersionCheck): VersionChange[] {
   return changes.filter(({ needs }) => STEPS.indexOf(needs) > STEPS.indexOf(taken));
 }
 
-/** What does not fit, in one line: that of a single change, or how many there are. */
+/** How many more there are than those: what is not told needs no larger step than what is. */
+export function untold(check: VersionCheck): number {
+  return tooLarge(check).length === check.changes.length ? check.more_changes : 0;
+}
+
+/** What does not fit, in one line. */
 export function misfitWords(check: VersionCheck): string {
   const [first, ...others] = tooLarge(check);
+  const more = others.length + untold(check);
   const needs = check.suggested === null ? `a ${check.needed} step` : `version ${check.suggested}`;
-  return first === undefined || others.length > 0
-    ? `Since ${check.compared_with} some changes need ${needs}`
-    : `Since ${check.compared_with} ${first.detail}: that needs ${needs}`;
+  const what = `Since ${check.compared_with} ${first?.detail ?? 'something changed'}`;
+  return more === 0 ? `${what}: that needs ${needs}` : `${what}, and ${more} more: that needs ${needs}`;
 }
 
 /** What fits, in one line. */

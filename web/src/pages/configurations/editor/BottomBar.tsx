@@ -3,6 +3,7 @@ import { counted } from '../../../model/number';
 import { SharesBar } from '../SharesBar';
 import { totalPoints } from '../shares';
 import classes from './Bar.module.css';
+import { Outlook } from './Outlook';
 import type { Editor } from './useEditor';
 
 /** What it comes to as it stands: total points, each step's share, and the way to register it. */
@@ -11,6 +12,7 @@ export function BottomBar({ editor, isSaving, save }: { editor: Editor; isSaving
   const state = unreadable !== null ? 'No JSON yet' : problems.length > 0 ? counted(problems.length, 'problem') : '';
   return (
     <div className={classes.bar}>
+      <Outlook editor={editor} />
       <div className={classes.total}>
         {steps === null ? (
           <span className="quiet">No preview yet</span>

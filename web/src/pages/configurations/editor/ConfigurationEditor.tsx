@@ -11,7 +11,6 @@ import { readDraft, type Values } from './draft';
 import { FormEditor } from './FormEditor';
 import { LeaveGuard } from './LeaveGuard';
 import { Notice } from './Notice';
-import { Outlook } from './Outlook';
 import { Problems } from './Problems';
 import { type Editor, useEditor } from './useEditor';
 import { useSave } from './useSave';
@@ -66,7 +65,6 @@ export function ConfigurationEditor({ title, beginning, schema, base, taken, isB
         <JsonPart editor={editor} />
       )}
       <Problems editor={editor} goTo={goTo} />
-      <Outlook editor={editor} />
       <BottomBar editor={editor} isSaving={save.isSaving} save={save.start} />
       <LeaveGuard isChanged={editor.isChanged} saved={saved} />
     </Stack>

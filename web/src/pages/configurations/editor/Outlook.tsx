@@ -2,10 +2,9 @@ import { Button } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { outlookQuery } from '../queries';
-import { VersionFit } from '../VersionFit';
-import { valueAt } from './check';
+import { fitWords, misfitWords } from '../versionFit';
+import classes from './Bar.module.css';
 import { takeVersion } from './conflict';
-import { shownValue } from './draft';
 import type { Editor } from './useEditor';
 
 /** How long nothing changes before the server is asked. */
@@ -22,20 +21,21 @@ export function Outlook({ editor }: { editor: Editor }) {
     enabled: settled !== '' && settled === text,
     placeholderData: keepPreviousData,
   });
-  const check = outlook.data?.version_check;
-  if (!check || text === '' || outlook.isError) {
+  const { version_check: check, version = '' } = outlook.data ?? {};
+  if (!check || text === '') {
     return null;
   }
-  const { suggested } = check;
+  const { fits, suggested } = check;
   return (
-    <div role="status">
-      <VersionFit check={check} version={shownValue(valueAt(document, '/version'))} isRegistered={false}>
-        {suggested !== null && (
-          <Button size="compact-sm" variant="default" onClick={() => takeVersion(editor, suggested)}>
-            Make it version {suggested}
-          </Button>
-        )}
-      </VersionFit>
+    <div role="status" className={classes.outlook} data-fits={fits}>
+      <span className="breakable">
+        {fits ? fitWords(check, version) : `${misfitWords(check)}; this is ${version}.`}
+      </span>
+      {!fits && suggested !== null && (
+        <Button size="compact-sm" variant="default" onClick={() => takeVersion(editor, suggested)}>
+          Make it version {suggested}
+        </Button>
+      )}
     </div>
   );
 }

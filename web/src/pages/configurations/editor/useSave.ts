@@ -24,8 +24,9 @@ export function useSave(
       const configuration = await answer(call);
       return { configuration, isNew: (await call).response.status === 201 };
     },
-    onSuccess: ({ configuration: { tag, version }, isNew }) => {
+    onSuccess: ({ configuration: { id, tag, version, version_check }, isNew }) => {
       void client.invalidateQueries({ queryKey: configurationKeys.all });
+      client.setQueryData(configurationKeys.check(id), version_check);
       notify({
         message: isNew ? `${tag} ${version} is registered.` : `${tag} ${version} exists already, unchanged.`,
       });
