@@ -61,6 +61,8 @@ def main() -> None:
         (f"/api-keys?limit=1&cursor={keys_cursor}", None),
         ("/customers?limit=1", None),
         ("/jobs/summary?since=2020-01-01T00:00:00Z", None),
+        ("/analytics/jobs?from=2026-01-01&to=2026-01-31&zone=Europe/Berlin&by=day&tag=scan&version=1.0.0&customer=none", None),
+        ("/analytics/metadata?tag=scan*&step=load*&from=2026-01-01&customer=carol@customer.example*", None),
         ("/invitations/token*", None),
         ("/audit-log?action=sign_in&limit=2", None),
         ("/login", '{"email": "alice@provider.example*", "password": "wrong*"}'),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
@@ -42,6 +43,8 @@ struct Filled {
     connection: Connection,
     authorization: String,
     job_ids: Vec<String>,
+    /// The past year as a query.
+    year: String,
     /// Where the 1,000th pages of all jobs and of the finished ones begin.
     deep: [String; 2],
 }
@@ -51,6 +54,9 @@ struct Call {
     what: &'static str,
     path: fn(&Filled, number: u64) -> String,
 }
+
+/// The longest that a call of the analytics page may take, in milliseconds, among however many jobs.
+const MOST_OF_ANALYTICS: f64 = 100.0;
 
 const CALLS: [Call; 12] = [
     Call { what: "list, first page", path: |_, _| "/jobs?steps=true&limit=50".to_owned() },
@@ -82,6 +88,26 @@ const CALLS: [Call; 12] = [
     Call { what: "dashboard figures", path: |_, _| "/jobs/summary".to_owned() },
 ];
 
+/// What the analytics page asks for: a month by days and a year by months, for people in Berlin.
+const ANALYTICS: [Call; 7] = [
+    Call { what: "jobs of a month by day", path: |_, _| format!("/analytics/jobs?{BERLIN}") },
+    Call {
+        what: "jobs of a year by month",
+        path: |filled, _| format!("/analytics/jobs?{BERLIN}&by=month&{}", filled.year),
+    },
+    Call { what: "jobs of a year by day", path: |filled, _| format!("/analytics/jobs?{BERLIN}&{}", filled.year) },
+    Call { what: "steps of a month", path: |_, _| format!("/analytics/steps?{BERLIN}") },
+    Call { what: "steps of a year", path: |filled, _| format!("/analytics/steps?{BERLIN}&by=month&{}", filled.year) },
+    Call {
+        what: "measurements of a month",
+        path: |_, number| {
+            format!("/analytics/metadata?{BERLIN}&tag={}&step={}", pick(&TAGS, number), pick(&STEPS, number))
+        },
+    },
+    Call { what: "customers of a month", path: |_, _| format!("/analytics/customers?{BERLIN}") },
+];
+const BERLIN: &str = "zone=Europe/Berlin";
+
 pub(super) async fn run(plan: &Plan, database: DatabaseKind) -> Result<Vec<Figure>> {
     let mut few = Filled::with(plan, database, FEW).await?;
     let mut many = Filled::with(plan, database, plan.many_jobs).await?;
@@ -110,6 +136,9 @@ pub(super) async fn run(plan: &Plan, database: DatabaseKind) -> Result<Vec<Figur
         let case = format!("{}, {} jobs, {database}", call.what, plan.many_jobs);
         figures.push(Figure::new(case, "99th percentile, × that of 10,000 jobs", ratios, Reach::AtMost(MOST)));
     }
+    for call in &ANALYTICS {
+        figures.push(many.ask_often(plan, database, call).await?);
+    }
     Ok(figures)
 }
 
@@ -137,7 +166,9 @@ impl Filled {
             // What autovacuum would do in its time, so that it does not do it while we measure.
             Command::new("psql").args(["--quiet", "--command", "vacuum analyze", server.database_url()]).status()?;
         }
-        let mut filled = Self { _server: server, connection, authorization, job_ids, deep: Default::default() };
+        let today = now().date_naive();
+        let year = format!("from={}&to={today}", today - TimeDelta::days(365));
+        let mut filled = Self { _server: server, connection, authorization, job_ids, year, deep: Default::default() };
         filled.deep = [filled.find_page("").await?, filled.find_page("&status=completed").await?];
         print_row(
             &format!("{database} filled by the API"),
@@ -168,6 +199,21 @@ impl Filled {
         let begun = Instant::now();
         self.get(&path).await?;
         Ok(begun.elapsed().as_secs_f64())
+    }
+
+    /// How long a call takes that may take only so long.
+    async fn ask_often(&mut self, plan: &Plan, database: DatabaseKind, call: &Call) -> Result<Figure> {
+        let (mut rounds, requests) = (Vec::new(), plan.seconds * REQUESTS_A_SECOND);
+        for round in 0..u64::from(plan.rounds) {
+            let mut times = Vec::new();
+            for number in round * requests..(round + 1) * requests {
+                times.push(self.ask(call, number).await?);
+            }
+            rounds.push(percentile(&times, 0.99) * 1000.0);
+        }
+        let case = format!("{}, {} jobs, {database}", call.what, plan.many_jobs);
+        print_row(&case, &[format!("p99 {:.1} ms", percentile(&rounds, 0.5))]);
+        Ok(Figure::new(case, "99th percentile, ms", rounds, Reach::AtMost(MOST_OF_ANALYTICS)))
     }
 
     async fn get(&mut self, path: &str) -> Result<Value> {
@@ -238,21 +284,31 @@ async fn report_batch(mut connection: Connection, authorization: String, number:
     Ok((connection, ()))
 }
 
-/// All events of a job: of ten jobs nine end well, one in a hundred fails, the others are under way.
+/// All events of a job: of ten jobs nine end well, one in a hundred fails, the others are under way. Jobs were spread over
+/// the past year, each within ten minutes.
 fn events_of(number: u64) -> impl Iterator<Item = Value> {
     let job = job_name(number);
+    // A prime: whatever number of jobs there is, they are all over the year.
+    let minutes = (number * 7_919 % (365 * 24 * 60)).cast_signed();
+    let first = now() - TimeDelta::minutes(minutes + 10);
     (0..EVENTS_OF_JOB).map(move |index| {
+        let occurred_at = first + TimeDelta::seconds(30 * index.cast_signed());
         let (step, part) = (pick(&STEPS, index / 5), index % 5);
         let metadata = json!({"Density": number % 97 + index, "Comment": "as measured"});
         let is_last = index + 1 == EVENTS_OF_JOB;
         match (is_last, part, number % 100) {
-            (true, _, 50) => json!({"provider_job_id": job, "kind": "error", "name": "No signal"}),
-            (true, _, rest) if rest % 10 != 9 => json!({"provider_job_id": job, "kind": "complete"}),
+            (true, _, 50) => {
+                json!({"provider_job_id": job, "kind": "error", "name": "No signal", "occurred_at": occurred_at})
+            }
+            (true, _, rest) if rest % 10 != 9 => {
+                json!({"provider_job_id": job, "kind": "complete", "occurred_at": occurred_at})
+            }
             (false, 4, _) => {
-                json!({"provider_job_id": job, "kind": "step", "tag": step, "event_metadata": metadata})
+                json!({"provider_job_id": job, "kind": "step", "tag": step, "event_metadata": metadata,
+                    "occurred_at": occurred_at})
             }
             _ => json!({"provider_job_id": job, "kind": "info", "tag": step, "event_metadata": metadata,
-                "fraction": f64::from(u8::try_from(part).unwrap_or_default()) / 5.0}),
+                "occurred_at": occurred_at, "fraction": f64::from(u8::try_from(part).unwrap_or_default()) / 5.0}),
         }
     })
 }
@@ -264,6 +320,11 @@ fn configuration(tag: &str) -> Value {
         .map(|step| json!({"tag": step, "name": step, "points": 5, "metadata_configurations": fields}))
         .collect();
     json!({"tag": tag, "name": format!("Scan of the {tag}"), "version": "1.0.0", "step_configurations": steps})
+}
+
+#[expect(clippy::disallowed_methods, reason = "the server's clock is the machine's")]
+fn now() -> DateTime<Utc> {
+    Utc::now()
 }
 
 fn customer(number: u64) -> String {

@@ -31,7 +31,7 @@ const BETWEEN_WARNINGS: Duration = Duration::from_secs(10);
 pub enum Work {
     /// What providers write: events, jobs, configurations.
     Writes,
-    /// Lists, distributions and summaries of jobs.
+    /// Lists, distributions and summaries of jobs, and analytics.
     Searches,
     /// All data of an account.
     Exports,

@@ -29,7 +29,7 @@ use crate::error::{PROBLEM_JSON, Problem};
         (name = "Jobs", description = "Opening, correcting and reading jobs"),
         (name = "Events", description = "What happens in a job"),
         (name = "Live", description = "Server-Sent Events"),
-        (name = "Analytics", description = "What past jobs tell"),
+        (name = "Analytics", description = "A provider's jobs, steps, measurements and customers in figures"),
         (name = "Audit log", description = "Who did what, when, and from where"),
     )
 )]

@@ -3,6 +3,7 @@
 //! `docs/ARCHITECTURE.md` is the map: the way of one event from the socket to the watcher's screen.
 
 pub mod admission;
+pub mod analytics;
 pub mod api_document;
 pub mod api_keys;
 pub mod app;
@@ -38,6 +39,7 @@ pub mod server;
 pub mod sessions;
 pub mod sign_in;
 pub mod sources;
+mod spread;
 mod ui;
 mod unread_body;
 pub mod users;

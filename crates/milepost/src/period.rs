@@ -113,6 +113,11 @@ impl Period {
     /// As it is asked for: `from` and `to` are both part of it where they are dates, and `to` is not where it is an
     /// instant. Without a zone it is UTC.
     pub fn new(from: Option<Bound>, to: Option<Bound>, zone: Option<Zone>) -> Result<Self> {
+        if let (Some(Bound::Date(first)), Some(Bound::Date(last))) = (from, to)
+            && first > last
+        {
+            return Err(Error::invalid("/to", "lies before `from`"));
+        }
         let zone = zone.unwrap_or(Zone::UTC);
         let from = from.map(|bound| match bound {
             Bound::Date(date) => zone.start_of(date),
@@ -238,7 +243,9 @@ mod tests {
         let period = Period::new(bound("2026-10-01"), bound("2026-10-31"), Some(zone("Europe/Berlin"))).unwrap();
         assert_eq!(period.from, Some(at("2026-09-30T22:00:00Z")));
         assert_eq!(period.to, Some(at("2026-10-31T23:00:00Z")));
-        assert!(Period::new(bound("2026-10-03"), bound("2026-10-01"), None).is_err());
+        for last in ["2026-10-01", "2026-10-02"] {
+            assert!(Period::new(bound("2026-10-03"), bound(last), None).is_err(), "{last}");
+        }
         assert!(Period::of_quarters(bound("2026-10-03T10:07:00Z"), None, None).is_err());
         assert!(Period::of_quarters(bound("2026-10-03T10:15:00+05:45"), None, None).is_ok());
         for bad in ["2026-13-01", "yesterday", "2026-1-1", "1969-12-31", "9999-12-31", "2026-01-01T00:00:00"] {

@@ -27,7 +27,7 @@ const QUARTER: TimeDelta = TimeDelta::minutes(15);
 const DAY: TimeDelta = TimeDelta::days(1);
 
 /// The columns of sums, in order.
-const SUMS: [&str; 11] = [
+pub(crate) const SUMS: [&str; 11] = [
     "pending",
     "running",
     "completed",

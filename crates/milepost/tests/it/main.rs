@@ -7,6 +7,7 @@
 mod support;
 
 mod accounts;
+mod analytics;
 mod api_keys;
 mod attacks;
 mod audit;

@@ -489,6 +489,45 @@ on_both! {
     }
 }
 
+on_both! {
+    async fn figures_are_read_by_the_whole_of_an_index(server: TestServer) {
+        let two = two_providers(&server).await;
+        let id = two.id(&two.alice.id);
+        let (from, to) = ("'2026-01-01 00:00:00+00:00'", "'2026-01-02 00:00:00+00:00'");
+        let columns = "part, provider_id, customer, series, begins, ends";
+        let spans = match two.database.kind {
+            DatabaseKind::Sqlite => format!("select * from (values (1, {id}, {id}, 'job_days', {from}, {to}))"),
+            DatabaseKind::Postgres => format!("select * from unnest(array[1], array[{id}], array[{id}], array['job_days'],
+                array[cast({from} as timestamptz)], array[cast({to} as timestamptz)])"),
+        };
+        let newest = |customer: &str, order: &str| {
+            format!("select duration from durations where {customer} job_configuration_id = {id} and step_configuration_id = {id}
+                 and finished_at >= {from} and finished_at < {to} order by {order} limit 1000")
+        };
+        for (query, by) in [
+            (format!("with v ({columns}) as ({spans}) select v.part, c.tag, sum(r.points)
+                 from v cross join rollups r cross join job_configurations c
+                 where r.provider_id = v.provider_id and r.customer = v.customer and r.series = v.series
+                     and r.start >= v.begins and r.start < v.ends and c.id = r.configuration
+                 group by v.part, c.tag"), ["customer", "series", "start"]),
+            (newest("", "finished_at desc"), ["job_configuration_id", "step_configuration_id", "finished_at"]),
+            (newest(&format!("customer_link_id in ({id}) and"), "finished_at desc"),
+                ["customer_link_id", "step_configuration_id", "finished_at"]),
+            (newest("customer_link_id is null and",
+                "customer_link_id desc, job_configuration_id desc, step_configuration_id desc, finished_at desc"),
+                ["customer_link_id", "step_configuration_id", "finished_at"]),
+        ] {
+            let plan = plan(&two.database, &query).await;
+            let found = plan.iter().find(|line| match two.database.kind {
+                DatabaseKind::Sqlite => line.starts_with("SEARCH") && by.iter().all(|column| line.contains(column)),
+                DatabaseKind::Postgres => line.contains("Index Cond") && by.iter().all(|column| line.contains(column)),
+            });
+            let sorts = plan.iter().any(|line| line.contains("ORDER BY") || line.trim_start_matches(['-', '>', ' ']).starts_with("Sort"));
+            assert!(found.is_some() && (!sorts || query.contains("group by")), "{query}\n{}", plan.join("\n"));
+        }
+    }
+}
+
 /// What is explained above are copies; these are the queries themselves, as PostgreSQL counts how they are carried out.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_call_scans_jobs_events_or_steps() {
@@ -501,7 +540,7 @@ async fn no_call_scans_jobs_events_or_steps() {
         .await
         .unwrap();
     eventually("it is there again", || async { status_of(&server.url, "/readyz").await == 200 }).await;
-    let scans = "select cast(sum(seq_scan) as bigint) from pg_stat_user_tables where relname in ('jobs', 'events', 'job_steps', 'durations')";
+    let scans = "select cast(sum(seq_scan) as bigint) from pg_stat_user_tables where relname in ('jobs', 'events', 'job_steps', 'rollups', 'durations')";
     // A connection tells what it has counted when it is idle, once a second.
     let settled = std::time::Duration::from_millis(2500);
     tokio::time::sleep(settled).await;
@@ -531,6 +570,13 @@ async fn no_call_scans_jobs_events_or_steps() {
         &format!("/jobs/{job}/events?order=desc&kind=step,error&limit=1"),
         &format!("/jobs/{job}/distributions"),
         "/analytics/calibration?tag=scan",
+        "/analytics/jobs?zone=Europe/Berlin&by=month&from=2020-01-01&to=2029-12-31",
+        "/analytics/jobs?tag=scan&version=1.0.0&customer=none",
+        "/analytics/steps",
+        "/analytics/steps?zone=Asia/Kathmandu&customer=none",
+        "/analytics/metadata?tag=scan&step=load",
+        "/analytics/metadata?tag=scan&step=load&customer=none",
+        "/analytics/customers",
     ] {
         for person in [&two.alice, &two.carol] {
             let status = person.get(path).await.status;

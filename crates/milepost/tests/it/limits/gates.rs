@@ -114,6 +114,10 @@ on_both! {
         let searches = [
             "/jobs?text=scan".to_owned(),
             "/jobs/summary".to_owned(),
+            "/analytics/jobs".to_owned(),
+            "/analytics/steps".to_owned(),
+            "/analytics/metadata?tag=scan&step=load".to_owned(),
+            "/analytics/customers".to_owned(),
             format!("/jobs/{job_id}/distributions"),
             format!("/jobs/{job_id}/events"),
             "/audit-log".to_owned(),
