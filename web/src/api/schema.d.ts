@@ -362,7 +362,7 @@ export interface paths {
         /**
          * Register a kind of job
          * @description The same content again answers with what is registered; other content under the same tag and version is a conflict
-         *     that lists what differs.
+         *     that lists what differs. `version_check` tells whether the version is a large enough step from the release before it.
          */
         post: operations["register_configuration"];
         delete?: never;
@@ -385,6 +385,26 @@ export interface paths {
         get: operations["read_configuration_schema"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/job-configurations/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What registering would come to
+         * @description Registers nothing: to see which version a configuration needs, or what differs from what is registered.
+         */
+        post: operations["check_configuration"];
         delete?: never;
         options?: never;
         head?: never;
@@ -641,6 +661,86 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/analytics/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The jobs of each day or month in figures
+         * @description By status, by configuration, and beside the period before.
+         */
+        get: operations["analyse_jobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/steps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Which steps fail, which are slow, and since which version
+         * @description For each step of each configuration how often it finished and failed, how long it took, and the same by version.
+         */
+        get: operations["analyse_steps"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/metadata": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a step measured
+         * @description For each of its numbers how the values are spread, by version as well, and how they went over time.
+         */
+        get: operations["analyse_metadata"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/customers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The jobs of each customer in figures
+         * @description Those with the most points first, and beside the period before.
+         */
+        get: operations["analyse_customers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit-log": {
         parameters: {
             query?: never;
@@ -796,6 +896,21 @@ export interface components {
             event: components["schemas"]["Event"] | null;
             problem: components["schemas"]["Problem"] | null;
         };
+        /** @description Values that lie close to each other. */
+        Bin: {
+            /**
+             * Format: double
+             * @description The smallest value that is counted.
+             */
+            from: number;
+            /**
+             * Format: double
+             * @description The value up to which is counted, which itself belongs to the next bin; in the last bin it is counted.
+             */
+            to: number;
+            /** @description How many there are. */
+            count: number;
+        };
         /** @description How often expectations held. */
         Calibration: components["schemas"]["Tally"] & {
             /** @description By version, the newest first. */
@@ -812,6 +927,10 @@ export interface components {
             version: string;
             /** @description How many of its completed runs were gone through: the newest, at most 200. */
             runs: number;
+        };
+        /** @description A registered kind of job, and whether its version fits what it changed. */
+        CheckedConfiguration: components["schemas"]["Configuration"] & {
+            version_check: components["schemas"]["VersionCheck"] | null;
         };
         /** @description Whose credentials were sent. */
         CheckedKey: {
@@ -896,11 +1015,52 @@ export interface components {
              */
             updated_at: string;
         };
+        /** @description The customers of a period in figures. */
+        CustomerFigures: {
+            /** @description The period. */
+            period: components["schemas"]["PeriodTold"];
+            /** @description The period before. */
+            before: components["schemas"]["PeriodBefore"];
+            /**
+             * @description The customers with anything in one of both periods, those with the most points first, then those with the most jobs
+             *     opened.
+             */
+            items: components["schemas"]["CustomerFiguresItem"][];
+            /** @description What there is beside these. */
+            more: components["schemas"]["MoreCustomers"];
+        };
+        /** @description A customer in figures. */
+        CustomerFiguresItem: components["schemas"]["Figures"] & {
+            customer: components["schemas"]["CustomerTold"] | null;
+            /** @description The same in the period before. */
+            before: components["schemas"]["Figures"];
+        };
         /**
          * @description How far an invitation is.
          * @enum {string}
          */
         CustomerStatus: "invited" | "accepted";
+        /** @description A customer. */
+        CustomerTold: {
+            /**
+             * Format: uuid
+             * @description The id of the link, as in `GET /customers`.
+             */
+            id: string;
+            /**
+             * Format: uuid
+             * @description What jobs take as `customer_id`; null until the invitation is accepted, and after unlinking.
+             */
+            customer_id: string | null;
+            /** @description The invited address; null once erased. */
+            email: string | null;
+            /** @description First name, where there is a `customer_id`. */
+            first_name: string | null;
+            /** @description Last name, where there is a `customer_id`. */
+            last_name: string | null;
+            /** @description Organization, where there is a `customer_id`. */
+            organization: string | null;
+        };
         /** @description One path at which what was sent differs from what is there. */
         Difference: {
             /**
@@ -954,6 +1114,24 @@ export interface components {
             jobs: number;
             /** @description One for each numeric field that any of them has a value of. */
             items: components["schemas"]["Distribution"][];
+        };
+        /** @description How long a step takes. */
+        DurationFigures: {
+            /**
+             * @description How many durations were looked at: of each version the newest 1,000 of the period, fewer where there are more than 100
+             *     versions of steps in all.
+             */
+            samples: number;
+            /**
+             * Format: double
+             * @description Seconds that half of these take at most; null without any.
+             */
+            median: number | null;
+            /**
+             * Format: double
+             * @description Seconds that nine tenths of these take at most; null without any.
+             */
+            p90: number | null;
         };
         /**
          * Format: email
@@ -1282,6 +1460,115 @@ export interface components {
             detail: string;
         };
         /**
+         * @description How the values of a numeric field are spread: the latest of each job, of at most 1,000 of the jobs that finished the step
+         *     within the period, spread over it as evenly as possible, the newest of each day or month.
+         */
+        FieldFigures: {
+            /** @description Its key in `event_metadata`. */
+            name: string;
+            /** @description Its unit. */
+            units: string | null;
+            /** @description How many values were looked at. */
+            samples: number;
+            /**
+             * Format: double
+             * @description The smallest of them.
+             */
+            min: number;
+            /**
+             * Format: double
+             * @description A tenth of them are at most so great.
+             */
+            p10: number;
+            /**
+             * Format: double
+             * @description Half of them are at most so great.
+             */
+            median: number;
+            /**
+             * Format: double
+             * @description Nine tenths of them are at most so great.
+             */
+            p90: number;
+            /**
+             * Format: double
+             * @description The greatest of them.
+             */
+            max: number;
+            /** @description How many of them lie in each of 24 bins of equal width from `min` to `max`; one bin if these are equal. */
+            histogram: components["schemas"]["Bin"][];
+            /** @description The same by version, the newest last: at most the 20 newest. */
+            versions: components["schemas"]["VersionSpread"][];
+            /**
+             * @description The same over time, where there are any. At most 62 days or months are told of one by one; in a longer period they are
+             *     put together by equal numbers.
+             */
+            trend: components["schemas"]["TrendPoint"][];
+        };
+        /** @description What happened within some time, in figures. */
+        Figures: {
+            /**
+             * Format: int64
+             * @description Jobs opened within: the sum of the next five.
+             */
+            opened: number;
+            /**
+             * Format: int64
+             * @description Of these, without events as yet.
+             */
+            pending: number;
+            /**
+             * Format: int64
+             * @description Of these, running now.
+             */
+            running: number;
+            /**
+             * Format: int64
+             * @description Of these, completed by now.
+             */
+            completed: number;
+            /**
+             * Format: int64
+             * @description Of these, in error now.
+             */
+            error: number;
+            /**
+             * Format: int64
+             * @description Of these, deleted or made anonymous before they had ended.
+             */
+            abandoned: number;
+            /**
+             * Format: int64
+             * @description Jobs that finished within, whenever they were opened.
+             */
+            finished: number;
+            /**
+             * Format: int64
+             * @description Jobs in error now whose last error happened within.
+             */
+            failed: number;
+            /**
+             * Format: double
+             * @description Hours from the start to the end of those that finished within, with four decimals.
+             */
+            hours: number;
+            /**
+             * Format: int64
+             * @description Steps that were finished within.
+             */
+            steps: number;
+            /**
+             * Format: int64
+             * @description What these are worth.
+             */
+            points: number;
+            /**
+             * Format: int64
+             * @description Errors that happened within.
+             */
+            errors: number;
+        };
+        /**
          * Format: double
          * @description How much of a step is done, 0..1, kept in millionths.
          */
@@ -1414,6 +1701,47 @@ export interface components {
             steps: components["schemas"]["JobStep"][];
             expected_end: components["schemas"]["ExpectedEnd"] | null;
         };
+        /** @description The jobs of a period in figures. */
+        JobFigures: {
+            /** @description The period. */
+            period: components["schemas"]["PeriodTold"];
+            /** @description The period before. */
+            before: components["schemas"]["PeriodBefore"];
+            /** @description The sum of all parts. */
+            totals: components["schemas"]["Figures"];
+            /** @description The same of the period before. */
+            totals_before: components["schemas"]["Figures"];
+            /** @description All days or months of the period, in order. */
+            parts: components["schemas"]["JobFiguresPart"][];
+        };
+        /** @description A day or a month in figures. */
+        JobFiguresPart: components["schemas"]["Figures"] & {
+            /**
+             * Format: date
+             * @description Its first day.
+             */
+            date: string;
+            /**
+             * Format: date-time
+             * @description Its first moment within the period.
+             */
+            from: string;
+            /**
+             * Format: date-time
+             * @description The first moment behind it, or behind the period.
+             */
+            to: string;
+            /**
+             * Format: int64
+             * @description Jobs that had not ended at its end, whenever they were opened.
+             */
+            open: number;
+            /**
+             * @description The same by configuration, of those with anything within, by tag: at most the 20 with most in the whole period, then
+             *     all others together.
+             */
+            configurations: components["schemas"]["TagFigures"][];
+        };
         /** @description A job as lists show it. */
         JobListItem: components["schemas"]["Job"] & {
             /** @description Its steps, in order; only with `steps=true`. */
@@ -1526,11 +1854,26 @@ export interface components {
              */
             updated_at: string;
         };
+        /** @description The numbers that a step measured. */
+        MetadataFigures: {
+            /** @description The period. */
+            period: components["schemas"]["PeriodTold"];
+            /**
+             * @description One for each numeric field with a value, in the order of the newest version that has it. A field whose unit changed
+             *     is one for each unit.
+             */
+            items: components["schemas"]["FieldFigures"][];
+        };
         /**
          * @description What a metadata value is.
          * @enum {string}
          */
         MetadataKind: "text" | "number" | "link";
+        /** @description The customers that are not told of one by one. */
+        MoreCustomers: components["schemas"]["Figures"] & {
+            /** @description How many. */
+            customers: number;
+        };
         /** @description The name of a configuration, step, metadata field, job or person. */
         Name: string;
         /** @description A kind of job, as it is registered. */
@@ -1626,6 +1969,15 @@ export interface components {
         };
         /** @description What a key is for. */
         Note: string;
+        /** @description What registering a configuration would come to. */
+        Outlook: {
+            /**
+             * @description What differs from what is registered under the same tag and version, an entry for each path: nothing if it is the
+             *     same; null if there is none.
+             */
+            differences: components["schemas"]["Difference"][] | null;
+            version_check: components["schemas"]["VersionCheck"] | null;
+        };
         /** @description One page of a list. */
         Page_ApiKey: {
             /** @description The rows. */
@@ -1921,6 +2273,36 @@ export interface components {
             current_password: string;
             new_password: components["schemas"]["NewPassword"];
         };
+        /** @description The period before, of as many days; where the period is of whole months, of as many months. */
+        PeriodBefore: {
+            /**
+             * Format: date-time
+             * @description Its first moment.
+             */
+            from: string;
+            /**
+             * Format: date-time
+             * @description The first moment behind it.
+             */
+            to: string;
+        };
+        /** @description The period that is told of. */
+        PeriodTold: {
+            /**
+             * Format: date-time
+             * @description Its first moment.
+             */
+            from: string;
+            /**
+             * Format: date-time
+             * @description The first moment behind it.
+             */
+            to: string;
+            /** @description Whose days and months count. */
+            zone: components["schemas"]["Zone"];
+            /** @description The parts it is shown in. */
+            by: components["schemas"]["Unit"];
+        };
         /**
          * Format: int64
          * @description What a step is worth: a whole number from 0 to 1,000,000.
@@ -2115,11 +2497,81 @@ export interface components {
             /** @description How much of it is done, 0..1: 1 once it is finished, else the greatest reported. */
             fraction: components["schemas"]["Fraction"];
         };
+        /** @description The steps of a period in figures. */
+        StepFigures: {
+            /** @description The period. */
+            period: components["schemas"]["PeriodTold"];
+            /** @description The period before. */
+            before: components["schemas"]["PeriodBefore"];
+            /**
+             * @description The steps that anything finished or failed in within the period, by the tag of their configuration and then in the
+             *     order of its newest version: at most the 500 with most finishes and errors.
+             */
+            items: components["schemas"]["StepFiguresItem"][];
+            /** @description How many such steps there are beside these. */
+            more: number;
+        };
+        /** @description A step of all versions of a configuration in figures. */
+        StepFiguresItem: components["schemas"]["DurationFigures"] & {
+            /** @description The tag of the configuration. */
+            tag: components["schemas"]["Tag"];
+            /** @description The tag of the step. */
+            step: components["schemas"]["Tag"];
+            /** @description Its name in the newest of these versions. */
+            name: components["schemas"]["Name"];
+            /**
+             * Format: int64
+             * @description How often it was finished.
+             */
+            finished: number;
+            /**
+             * Format: int64
+             * @description How many errors named it.
+             */
+            errors: number;
+            /**
+             * Format: double
+             * @description The share of errors among finishes and errors, 0..1; null without any.
+             */
+            error_rate: number | null;
+            /**
+             * Format: double
+             * @description The same in the period before.
+             */
+            error_rate_before: number | null;
+            /** @description Versions that anything finished or failed in, the newest last: at most the 20 newest. */
+            versions: components["schemas"]["StepVersionFigures"][];
+        };
         /**
          * @description How a step is.
          * @enum {string}
          */
         StepStatus: "pending" | "running" | "finished" | "error" | "skipped";
+        /** @description A step of a version in figures. */
+        StepVersionFigures: components["schemas"]["DurationFigures"] & {
+            /** @description The version of the configuration. */
+            version: string;
+            /**
+             * Format: date-time
+             * @description The quarter of an hour in which the first job of this version was opened, ever; null without one.
+             */
+            first_seen: string | null;
+            /**
+             * Format: int64
+             * @description How often the step was finished.
+             */
+            finished: number;
+            /**
+             * Format: int64
+             * @description How many errors named it.
+             */
+            errors: number;
+            /**
+             * Format: double
+             * @description The share of errors among finishes and errors, 0..1; null without any.
+             */
+            error_rate: number | null;
+        };
         /**
          * @description The kind of a [`Subject`].
          * @enum {string}
@@ -2157,6 +2609,10 @@ export interface components {
         };
         /** @description The name of a kind of job or of a step, for programs: `[A-Za-z0-9._-]{1,100}`. */
         Tag: string;
+        /** @description The jobs of a configuration in figures. */
+        TagFigures: components["schemas"]["Figures"] & {
+            tag: components["schemas"]["Tag"] | null;
+        };
         /** @description Expectations, by what became of them. */
         Tally: {
             /** @description How many there were: one at the begin of a run and one at each step it finished, where 5 runs had ended before. */
@@ -2168,6 +2624,36 @@ export interface components {
             /** @description It ended later. */
             above: number;
         };
+        /** @description The values of a day or a month, or of several in a row. */
+        TrendPoint: {
+            /**
+             * Format: date
+             * @description The first day.
+             */
+            date: string;
+            /** @description How many values. */
+            samples: number;
+            /**
+             * Format: double
+             * @description A tenth of them are at most so great.
+             */
+            p10: number;
+            /**
+             * Format: double
+             * @description Half of them are at most so great.
+             */
+            median: number;
+            /**
+             * Format: double
+             * @description Nine tenths of them are at most so great.
+             */
+            p90: number;
+        };
+        /**
+         * @description The parts that a period is shown in.
+         * @enum {string}
+         */
+        Unit: "day" | "month";
         /** @description The unit of a metadata field. */
         Units: string;
         /** @description An account. */
@@ -2203,6 +2689,74 @@ export interface components {
          * @example 1.4.0
          */
         Version: string;
+        /** @description A change since the version before. */
+        VersionChange: {
+            /**
+             * @description Where, with steps by their tag and metadata by its name.
+             * @example /step_configurations/left/points
+             */
+            pointer: string;
+            /**
+             * @description What changed, for a human.
+             * @example points of step left changed from 10 to 20
+             */
+            detail: string;
+            /** @description The step that it needs. */
+            needs: components["schemas"]["VersionStep"];
+        };
+        /** @description Whether a version fits what it changes. */
+        VersionCheck: {
+            /** @description The version before: the highest release below it, as of when it was registered. */
+            compared_with: components["schemas"]["Version"];
+            /** @description The step that the changes need; `none` if nothing changed. */
+            needed: components["schemas"]["VersionStep"];
+            /**
+             * @description What the step from the version before counts as: below 1.0.0 a minor one is as good as a major one. `none` if only
+             *     build metadata differs.
+             */
+            taken: components["schemas"]["VersionStep"];
+            /** @description Whether it is large enough. */
+            fits: boolean;
+            suggested: components["schemas"]["Version"] | null;
+            /** @description What is wrong and what would be right, in a sentence for people; null if it fits. */
+            warning: string | null;
+            /** @description What changed, at most 100, what needs the largest step first. */
+            changes: components["schemas"]["VersionChange"][];
+            /** @description How many more changes there are. */
+            more_changes: number;
+        };
+        /** @description The values of a version of a configuration. */
+        VersionSpread: {
+            /** @description The version. */
+            version: string;
+            /** @description How many values. */
+            samples: number;
+            /**
+             * Format: double
+             * @description A tenth of them are at most so great.
+             */
+            p10: number;
+            /**
+             * Format: double
+             * @description Half of them are at most so great.
+             */
+            median: number;
+            /**
+             * Format: double
+             * @description Nine tenths of them are at most so great.
+             */
+            p90: number;
+        };
+        /**
+         * @description How large a step is, from one version to another. The larger one is the greater one.
+         * @enum {string}
+         */
+        VersionStep: "none" | "patch" | "minor" | "major";
+        /**
+         * @description A time zone by its name in the IANA database.
+         * @example Europe/Berlin
+         */
+        Zone: string;
     };
     responses: never;
     parameters: never;
@@ -4025,7 +4579,13 @@ export interface operations {
     };
     register_configuration: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description What becomes of a version that is too small a step for what it changes: `warn` (the default) registers it and tells of
+                 *     it in `version_check`, `refuse` refuses it. What is registered already is never refused.
+                 */
+                version_gate?: "warn" | "refuse";
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -4042,7 +4602,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Configuration"];
+                    "application/json": components["schemas"]["CheckedConfiguration"];
                 };
             };
             /** @description Registered */
@@ -4051,7 +4611,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Configuration"];
+                    "application/json": components["schemas"]["CheckedConfiguration"];
                 };
             };
             /** @description Not JSON */
@@ -4202,6 +4762,120 @@ export interface operations {
             };
         };
     };
+    check_configuration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewConfiguration"];
+            };
+        };
+        responses: {
+            /** @description Its outlook */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Outlook"];
+                };
+            };
+            /** @description Not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No valid credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed with these credentials, from another site, or by plain http */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body arrived too slowly */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not a media type or an encoding this takes */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Values that are not acceptable, each named */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More than the key, the account or the address may: try again after Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too busy, or the database is away: try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     read_configuration: {
         parameters: {
             query?: never;
@@ -4220,7 +4894,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Configuration"];
+                    "application/json": components["schemas"]["CheckedConfiguration"];
                 };
             };
             /** @description No valid credentials */
@@ -5620,6 +6294,352 @@ export interface operations {
             };
             /** @description More than the key, the account or the address may: try again after Retry-After */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too busy, or the database is away: try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    analyse_jobs: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The first day of the period, or the time it begins at, a whole quarter of an hour; 30 days before its end if absent.
+                 * @example 2026-11-01
+                 */
+                from?: string;
+                /**
+                 * @description The last day of the period, or the time it ends before, a whole quarter of an hour; today if absent.
+                 * @example 2026-11-30
+                 */
+                to?: string;
+                /** @description The time zone whose days and months count; UTC if absent. */
+                zone?: components["schemas"]["Zone"];
+                /** @description The parts that the period is shown in, at most 400 days or 240 months; days if absent. */
+                by?: "day" | "month";
+                /** @description Jobs of this kind. */
+                tag?: components["schemas"]["Tag"];
+                /** @description Jobs of this version of the `tag`. */
+                version?: components["schemas"]["Version"];
+                /** @description Jobs for this customer: a `customer_id` or an e-mail address, or `none` for those of nobody. */
+                customer?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The figures */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobFigures"];
+                };
+            };
+            /** @description No valid credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed with these credentials, from another site, or by plain http */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Values that are not acceptable, each named */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too busy, or the database is away: try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    analyse_steps: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The first day of the period, or the time it begins at, a whole quarter of an hour; 30 days before its end if absent.
+                 * @example 2026-11-01
+                 */
+                from?: string;
+                /**
+                 * @description The last day of the period, or the time it ends before, a whole quarter of an hour; today if absent.
+                 * @example 2026-11-30
+                 */
+                to?: string;
+                /** @description The time zone whose days and months count; UTC if absent. */
+                zone?: components["schemas"]["Zone"];
+                /** @description The parts that the period is shown in, at most 400 days or 240 months; days if absent. */
+                by?: "day" | "month";
+                /** @description Jobs of this kind. */
+                tag?: components["schemas"]["Tag"];
+                /** @description Jobs of this version of the `tag`. */
+                version?: components["schemas"]["Version"];
+                /** @description Jobs for this customer: a `customer_id` or an e-mail address, or `none` for those of nobody. */
+                customer?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The figures */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StepFigures"];
+                };
+            };
+            /** @description No valid credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed with these credentials, from another site, or by plain http */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Values that are not acceptable, each named */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too busy, or the database is away: try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    analyse_metadata: {
+        parameters: {
+            query: {
+                /** @description The configuration. */
+                tag: components["schemas"]["Tag"];
+                /** @description The step, by its tag. */
+                step: components["schemas"]["Tag"];
+                /**
+                 * @description The first day of the period, or the time it begins at, a whole quarter of an hour; 30 days before its end if absent.
+                 * @example 2026-11-01
+                 */
+                from?: string;
+                /**
+                 * @description The last day of the period, or the time it ends before, a whole quarter of an hour; today if absent.
+                 * @example 2026-11-30
+                 */
+                to?: string;
+                /** @description The time zone whose days and months count; UTC if absent. */
+                zone?: components["schemas"]["Zone"];
+                /** @description The parts that the period is shown in, at most 400 days or 240 months; days if absent. */
+                by?: "day" | "month";
+                /** @description Jobs of this version of the `tag`. */
+                version?: components["schemas"]["Version"];
+                /** @description Jobs for this customer: a `customer_id` or an e-mail address, or `none` for those of nobody. */
+                customer?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The figures */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MetadataFigures"];
+                };
+            };
+            /** @description No valid credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed with these credentials, from another site, or by plain http */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Values that are not acceptable, each named */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too busy, or the database is away: try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    analyse_customers: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The first day of the period, or the time it begins at, a whole quarter of an hour; 30 days before its end if absent.
+                 * @example 2026-11-01
+                 */
+                from?: string;
+                /**
+                 * @description The last day of the period, or the time it ends before, a whole quarter of an hour; today if absent.
+                 * @example 2026-11-30
+                 */
+                to?: string;
+                /** @description The time zone whose days and months count; UTC if absent. */
+                zone?: components["schemas"]["Zone"];
+                /** @description The parts that the period is shown in, at most 400 days or 240 months; days if absent. */
+                by?: "day" | "month";
+                /** @description Jobs of this kind. */
+                tag?: components["schemas"]["Tag"];
+                /** @description Jobs of this version of the `tag`. */
+                version?: components["schemas"]["Version"];
+                /** @description Jobs for this customer: a `customer_id` or an e-mail address, or `none` for those of nobody. */
+                customer?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The figures */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomerFigures"];
+                };
+            };
+            /** @description No valid credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed with these credentials, from another site, or by plain http */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Values that are not acceptable, each named */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
