@@ -9,6 +9,7 @@ use crate::events::{StoredEvent, load_after_position, load_feed};
 
 /// What stands at a position.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are events")]
 pub(super) enum Entry {
     Event(StoredEvent),
     Silence(Silence),

@@ -136,7 +136,7 @@ async fn stream_job(
             (Some(frame("snapshot", Id::Number(newest), &data)), newest)
         }
     };
-    Ok(event_stream(job_frames(visible, watcher, snapshot, after, job.job)?))
+    Ok(event_stream(job_frames(visible, watcher, snapshot, after, &job.job)?))
 }
 
 /// The events of all jobs the viewer may see, live
@@ -330,13 +330,13 @@ fn job_frames(
     mut watcher: Watcher,
     snapshot: Option<Bytes>,
     mut after: i64,
-    job: Job,
-) -> Result<impl Stream<Item = Result<Bytes, Error>> + Send> {
-    let newest = job.last_sequence;
+    job: &Job,
+) -> Result<impl Stream<Item = Result<Bytes, Error>> + Send + use<>> {
+    let (job_id, newest) = (job.id, job.last_sequence);
     // The snapshot tells it as well.
     let mut told_silence = job.silent_since;
     let silence = match (&snapshot, told_silence) {
-        (None, Some(_)) => Some(silence_frame(&job)?),
+        (None, Some(_)) => Some(silence_frame(job)?),
         _ => None,
     };
     Ok(try_stream! {
@@ -345,7 +345,7 @@ fn job_frames(
         }
         let mut goes_on = true;
         while goes_on && after < newest {
-            let missed = load_after_sequence(visible.app.db(), job.id, after, PAGE.min(newest - after)).await?;
+            let missed = load_after_sequence(visible.app.db(), job_id, after, PAGE.min(newest - after)).await?;
             let missed = missed.into_iter().map(Entry::Event).collect();
             let events = visible.read_on(missed).await?.unwrap_or_default();
             goes_on = !events.is_empty();

@@ -136,7 +136,12 @@ on_both! {
         begin(&alice, "quick", "load").await;
         sweep_at(&server, TimeDelta::seconds(118)).await;
         assert_eq!(silent(&alice).await.len(), 0);
-        sweep_at(&server, TimeDelta::seconds(125)).await;
+        alice.report("quick", "info", Some("load")).await;
+        for seconds in [125, 180, 235] {
+            sweep_at(&server, TimeDelta::seconds(seconds)).await;
+            assert_eq!(silent(&alice).await.len(), 0, "{seconds}");
+        }
+        sweep_at(&server, TimeDelta::seconds(242)).await;
         assert_eq!(silent(&alice).await.len(), 1);
     }
 
@@ -370,10 +375,10 @@ on_both! {
         let mut behind = alice.stream("/jobs/stream", Some(&first.id)).await;
         next_silence(&mut behind).await;
         assert_eq!(behind.expect().await.id, "7");
-        let mut of_bob = bob.stream("/jobs/stream", Some("0")).await;
-        assert_eq!(of_bob.expect().await.id, "1");
-        assert_eq!(next_silence(&mut of_bob).await["id"], job);
-        of_bob.expect_silence(Duration::from_millis(300)).await;
+        let mut bobs_feed = bob.stream("/jobs/stream", Some("0")).await;
+        assert_eq!(bobs_feed.expect().await.id, "1");
+        assert_eq!(next_silence(&mut bobs_feed).await["id"], job);
+        bobs_feed.expect_silence(Duration::from_millis(300)).await;
     }
 
     async fn a_long_log_of_silences_and_events_is_resumed_in_order(server: TestServer) {

@@ -36,12 +36,11 @@ pub(super) async fn follow(
         let update = next(updates.as_mut()).await?;
         match &update {
             Update::Connected if watched.outage.is_some() => eprintln!("milepost: connected again"),
-            Update::Connected => {}
             Update::Lost(outage) => eprintln!("milepost: {}", clean(&outage.to_string())),
             Update::Snapshot(detail) => line = Some(first_line(&detail.job, detail.expected_end.as_ref())),
             Update::Reported(reported) => line = Some(event_line(watched, reported)),
             Update::Silent(silent) if watched.is_news(silent) => line = silence_line(silent),
-            Update::Silent(_) => {}
+            Update::Connected | Update::Silent(_) => {}
         }
         watched.apply(update);
     }

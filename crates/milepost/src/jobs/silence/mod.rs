@@ -56,8 +56,8 @@ struct Due {
     news_at: DateTime<Utc>,
     /// Changes with every event.
     last_sequence: i64,
-    /// Changes with every look.
-    silence_due: DateTime<Utc>,
+    /// When it is to be looked at; changes with every look.
+    look_at: DateTime<Utc>,
 }
 
 #[derive(FromRow)]
@@ -77,7 +77,7 @@ async fn sweep_some(app: &App) -> sqlx::Result<bool> {
     let now = app.clock().now();
     let due: Vec<Due> = Select::new(
         "select id, provider_id, job_configuration_id, coalesce(last_event_at, created_at) as news_at, last_sequence,
-             silence_due from jobs",
+             silence_due as look_at from jobs",
     )
     .bind(" where silence_due <= ", now)
     .bind(" order by silence_due limit ", MOST)
@@ -124,7 +124,7 @@ async fn lock_unchanged(tx: &mut Tx, due: &[Due]) -> sqlx::Result<BTreeSet<Uuid>
     let ids: Vec<JobId> = fetch_for_rows!(&mut *tx, &unchanged, due, |job| {
         id: job.id,
         last_sequence: job.last_sequence,
-        silence_due: job.silence_due,
+        silence_due: job.look_at,
     });
     Ok(ids.into_iter().map(|JobId { id }| id).collect())
 }

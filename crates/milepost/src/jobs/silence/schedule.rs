@@ -63,7 +63,7 @@ pub(super) fn look(
     if silent_at <= now {
         return Verdict::Silent;
     }
-    let unfinished = limits.of_steps.iter().zip(reported).filter(|(_, step)| !is_finished(step));
+    let unfinished = limits.of_steps.iter().zip(reported).filter(|(_, step)| !is_finished(step.as_ref()));
     // With the last step finished none is under way.
     let least = unfinished.map(|(limit, _)| *limit).fold(limits.otherwise, TimeDelta::min);
     Verdict::LookAt(silent_at.min(now + least.min(LONGEST_PAUSE)))
@@ -79,11 +79,12 @@ fn step_under_way(reported: &[Option<Reported>]) -> Option<usize> {
     }
     let finished = each().filter_map(|(place, step)| Some((step.as_ref()?.finished?, place)));
     let behind = finished.max().map_or(0, |(_, place)| place + 1);
-    let first_from = |from: usize| each().skip(from).find(|(_, step)| !is_finished(step)).map(|(place, _)| place);
+    let first_from =
+        |from: usize| each().skip(from).find(|(_, step)| !is_finished(step.as_ref())).map(|(place, _)| place);
     first_from(behind).or_else(|| first_from(0))
 }
 
-fn is_finished(step: &Option<Reported>) -> bool {
+fn is_finished(step: Option<&Reported>) -> bool {
     step.is_some_and(|step| step.finished.is_some())
 }
 
@@ -205,7 +206,7 @@ mod tests {
                 }
             }
             prop_assert_eq!(Some(now), silent_at);
-            let most = (now - events[0].0).num_seconds() / LEAST.num_seconds() + events.len() as i64 + 1;
+            let most = (now - events[0].0).num_seconds() / LEAST.num_seconds() + i64::try_from(events.len()).unwrap() + 1;
             prop_assert!(looks <= most, "{} looks, {} would do", looks, most);
         }
     }
