@@ -33,10 +33,10 @@ dev: $(WEB_INSTALLED) ## Serve the page from its sources, with the API of a serv
 
 test: test-rust test-examples test-python test-api-short test-web e2e ## Run all tests, on SQLite and on a PostgreSQL of their own
 
-test-faults: ## Kill backups and migrations at many more moments, larger crowds; PostgreSQL's way back to a moment
-	MILEPOST_TEST_KILL_STEP_MS=3 MILEPOST_TEST_CROWD=10000 scripts/with-postgres \
+test-faults: ## Kill backups and migrations at many more moments, larger crowds, longer reports; PostgreSQL's way back to a moment
+	MILEPOST_TEST_KILL_STEP_MS=3 MILEPOST_TEST_CROWD=10000 MILEPOST_TEST_REPORT_ROWS=1100000 scripts/with-postgres \
 		cargo test --locked -p milepost --test it -- \
-		backup:: restore_drill:: migrations_killed:: kill:: events::crowds:: $(ARGS)
+		backup:: restore_drill:: migrations_killed:: kill:: events::crowds:: reports::memory:: $(ARGS)
 	scripts/with-postgres scripts/drill-postgres
 
 test-rust: ## Run the Rust tests; ARGS='live::' runs some of them

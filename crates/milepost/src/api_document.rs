@@ -30,6 +30,7 @@ use crate::error::{PROBLEM_JSON, Problem};
         (name = "Events", description = "What happens in a job"),
         (name = "Live", description = "Server-Sent Events"),
         (name = "Analytics", description = "A provider's jobs, steps, measurements and customers in figures"),
+        (name = "Reports", description = "What happened and what is billed, as files"),
         (name = "Audit log", description = "Who did what, when, and from where"),
     )
 )]
@@ -187,7 +188,7 @@ fn is_nullable(schema: &RefOr<Schema>) -> bool {
 }
 
 /// The operations that there can be too much of, by one key, account or address.
-const LIMITED: [&str; 17] = [
+const LIMITED: [&str; 20] = [
     "sign_up",
     "log_in",
     "change_password",
@@ -205,6 +206,9 @@ const LIMITED: [&str; 17] = [
     "read_distributions",
     "stream_job",
     "stream_jobs",
+    "report_events",
+    "report_usage",
+    "list_usage_jobs",
 ];
 
 /// A parameter may be left out, but there is no writing null in a query or a header.

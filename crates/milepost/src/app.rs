@@ -40,8 +40,8 @@ use crate::observe::{page, watch_request};
 use crate::sources::Clock;
 use crate::unread_body::answer_in_time;
 use crate::{
-    analytics, api_document, api_keys, audit, configurations, customers, events, export, jobs, live, server,
-    sessions, sign_in, ui, users,
+    analytics, api_document, api_keys, audit, configurations, customers, events, export, jobs, live, reports,
+    server, sessions, sign_in, ui, users,
 };
 
 /// Where the API lives.
@@ -232,6 +232,7 @@ fn api() -> OpenApiRouter<App> {
         .merge(events::routes())
         .merge(live::routes())
         .merge(analytics::routes())
+        .merge(reports::routes())
         .merge(audit::routes());
     OpenApiRouter::with_openapi(api_document::Milepost::openapi()).nest(API, slices)
 }

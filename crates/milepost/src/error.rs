@@ -54,6 +54,9 @@ pub enum Error {
     /// The body's media type is none of these.
     #[error("the media type is not {0}")]
     UnsupportedMediaType(&'static str),
+    /// `Accept` names none of these media types.
+    #[error("none of the media types is acceptable")]
+    NotAcceptable(Vec<&'static str>),
     /// The body is compressed in a way that is not taken.
     #[error("the content encoding is not gzip")]
     UnsupportedEncoding,
@@ -190,6 +193,9 @@ impl Error {
                 "urn:milepost:problem:unsupported-media-type",
                 "Unsupported media type",
             ),
+            Self::NotAcceptable(_) => {
+                (StatusCode::NOT_ACCEPTABLE, "urn:milepost:problem:not-acceptable", "Not acceptable")
+            }
             Self::BadRequest => (StatusCode::BAD_REQUEST, "urn:milepost:problem:bad-request", "Bad request"),
             Self::HeadTooLarge => {
                 (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "urn:milepost:problem:head-too-large", "Head too large")
@@ -234,6 +240,9 @@ impl Error {
             Self::TooLarge(limit) => format!("The body is larger than {limit} bytes."),
             Self::UnsupportedMediaType(wanted) => format!("Send the body as {wanted}."),
             Self::UnsupportedEncoding => "Send the body as it is, or compressed with gzip.".to_owned(),
+            Self::NotAcceptable(types) => {
+                format!("There is this as {}, and nothing that `Accept` names.", types.join(", "))
+            }
             Self::BadRequest => "What was sent is not a request in HTTP/1.1.".to_owned(),
             Self::HeadTooLarge => {
                 "The path, the query and the headers are too long together, or there are too many headers.".to_owned()

@@ -32,6 +32,7 @@ pub mod observe;
 pub mod paging;
 pub mod period;
 pub mod progress;
+pub mod reports;
 pub mod retention;
 pub mod rollups;
 pub mod serve;

@@ -24,6 +24,8 @@ pub enum Part {
     StreamOfAll,
     /// All jobs with their events, in the export of an account.
     Export,
+    /// Jobs or their events, in a report.
+    Report,
 }
 
 impl Part {
@@ -35,6 +37,7 @@ impl Part {
             Self::Distributions => "distributions",
             Self::StreamOfAll => "stream_of_all",
             Self::Export => "export",
+            Self::Report => "report",
         }
     }
 }

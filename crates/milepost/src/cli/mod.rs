@@ -18,6 +18,7 @@ mod migrate;
 mod openapi;
 mod rebuild;
 mod report;
+mod reports;
 mod restore;
 mod retire;
 mod serve;
@@ -85,6 +86,8 @@ enum Command {
     Event(event::Event),
     /// Run a program as it is and report what its lines say
     Exec(Box<exec::Exec>),
+    /// Write what happened, or what is billed, into a file
+    Report(Box<reports::Reports>),
     /// Send what could not be reported
     Flush(flush::Flush),
     /// Print what a shell needs to complete these commands
@@ -257,6 +260,7 @@ impl Command {
             Self::Config(config) => config.run().await,
             Self::Job(job) => job.run().await,
             Self::Event(event) => event.run().await,
+            Self::Report(reports) => reports.run().await,
             Self::Flush(flush) => flush.run().await,
             Self::Completions(completions) => completions.run(),
             Self::Openapi => openapi::run(),

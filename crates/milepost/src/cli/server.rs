@@ -243,18 +243,37 @@ impl Server {
 
     /// Reads JSON from a path below `/api/v1`. A server that is busy is asked again when it says, for a while.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, RequestError> {
+        let response = self.send_patiently(|| self.send(self.request(path).timeout(ANSWER_TIMEOUT))).await?;
+        let body = response.bytes().await.map_err(|error| self.unreachable(&error))?;
+        serde_json::from_slice(&body).map_err(|error| self.strange(&error))
+    }
+
+    /// Opens a file below `/api/v1`, which may take as long to come as it likes once it has begun. A server that is busy is
+    /// asked again when it says, for a while.
+    pub(super) async fn open_file(&self, path: &str) -> Result<Response, RequestError> {
+        self.send_patiently(|| self.begin(self.request(path))).await
+    }
+
+    async fn send_patiently<F>(&self, send: impl Fn() -> F) -> Result<Response, RequestError>
+    where
+        F: Future<Output = Result<Response, RequestError>>,
+    {
         let mut tries = 1;
-        let response = loop {
-            match self.send(self.request(path).timeout(ANSWER_TIMEOUT)).await {
+        loop {
+            match send().await {
                 Err(error) if tries < TRIES && error.retry_after().is_some_and(|wait| wait <= ANSWER_TIMEOUT) => {
                     tries += 1;
                     sleep(error.retry_after().unwrap_or_default()).await;
                 }
-                answered => break answered?,
+                answered => return answered,
             }
-        };
-        let body = response.bytes().await.map_err(|error| self.unreachable(&error))?;
-        serde_json::from_slice(&body).map_err(|error| self.strange(&error))
+        }
+    }
+
+    /// Waits for the beginning of an answer; what follows may take for ever.
+    async fn begin(&self, request: RequestBuilder) -> Result<Response, RequestError> {
+        let begun = tokio::time::timeout(ANSWER_TIMEOUT, self.send(request)).await;
+        begun.unwrap_or_else(|_| Err(RequestError::Unreachable(format!("{} does not answer", self.base))))
     }
 
     /// Sends JSON to a path below `/api/v1`, once.
@@ -273,9 +292,7 @@ impl Server {
     /// Opens a stream below `/api/v1`, behind the message of that id.
     pub(super) async fn open_stream(&self, path: &str, last_event_id: i64) -> Result<Response, RequestError> {
         let request = self.request(path).header("accept", "text/event-stream").header("last-event-id", last_event_id);
-        // The answer begins at once; only what follows may take for ever.
-        let opened = tokio::time::timeout(ANSWER_TIMEOUT, self.send(request)).await;
-        opened.unwrap_or_else(|_| Err(RequestError::Unreachable(format!("{} does not answer", self.base))))
+        self.begin(request).await
     }
 
     /// What to say of JSON that is not of the kind asked for.

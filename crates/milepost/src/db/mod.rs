@@ -289,6 +289,12 @@ impl Tx {
         }
     }
 
+    /// The hours from one time column to another in whole ten-thousandths, rounded half up, in SQL.
+    #[must_use]
+    pub fn hours_between(&self, start: &str, end: &str) -> String {
+        format!("({} - {} + 180000) / 360000", self.micros_of(end), self.micros_of(start))
+    }
+
     /// Statements that are yet to be written together.
     pub(crate) fn batch(&self) -> Batch {
         Batch::of(self)

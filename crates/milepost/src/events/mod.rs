@@ -41,6 +41,7 @@ pub(crate) use metadata::parse as parse_metadata;
 pub use queries::{StoredEvent, load_after_position, load_after_sequence, load_feed};
 pub use rates::EventRates;
 use rates::{AdmittedBatch, AdmittedEvent};
+pub(crate) use record::CLOCK_TOLERANCE;
 pub use record::Recorded;
 pub use states::JobStates;
 

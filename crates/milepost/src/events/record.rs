@@ -25,7 +25,7 @@ use crate::values::Fraction;
 /// The events of a batch that are handed on together, and the ids of a look-up.
 const PART: usize = 500;
 /// How far ahead of ours a provider's clock may be.
-const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(5);
+pub(crate) const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(5);
 
 /// An event that is durable.
 #[derive(Debug)]

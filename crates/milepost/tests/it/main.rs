@@ -42,6 +42,7 @@ mod origins;
 mod progress;
 mod races;
 mod rebuild;
+mod reports;
 mod restore_drill;
 mod retention;
 mod rollups;

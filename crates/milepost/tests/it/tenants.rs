@@ -158,6 +158,9 @@ const MATRIX: &[Row] = {
             |_, new| json!({"provider_job_name": new, "customer_id": null}),
             [401, 404, 403, 403, 200, 200, 403],
         ),
+        row("GET /api/v1/reports/events", Nothing, none, [401, 200, 403, 200, 200, 200, 403]),
+        row("GET /api/v1/reports/usage", Nothing, none, [401, 200, 403, 200, 200, 200, 403]),
+        row("GET /api/v1/reports/usage/jobs", Nothing, none, [401, 200, 403, 200, 200, 200, 403]),
         row("POST /api/v1/events", Job, event, [401, 404, 403, 403, 201, 201, 403]),
         row(
             "POST /api/v1/events/batch",

@@ -6,6 +6,7 @@ mod exec;
 mod hardships;
 mod jobs;
 mod logins;
+mod reports;
 mod rules;
 mod signals;
 mod spool;

@@ -304,6 +304,13 @@ pub struct ServerProcess {
 }
 
 impl ServerProcess {
+    /// How much memory it has in use, in KiB.
+    pub fn resident(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
     /// Ends it as a power cut would: SIGKILL, without a word before.
     pub fn kill(mut self) {
         self.end();

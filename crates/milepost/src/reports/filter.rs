@@ -1,0 +1,166 @@
+//! What a report is asked for: a period, a kind of job, a customer, how jobs are.
+
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::table::zoned;
+use crate::auth::ProviderId;
+use crate::configurations::version::Version;
+use crate::db::{On, Select};
+use crate::error::{Error, Result};
+use crate::http::Several;
+use crate::period::{Bound, Period, Zone};
+use crate::progress::JobStatus;
+use crate::rollups::NOBODY;
+use crate::values::{Email, Tag};
+
+/// Whose jobs.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) enum Whom {
+    /// Those that were opened for nobody.
+    Nobody,
+    /// Those of a customer, by `customer_id` or by the id in the list of customers.
+    Id(Uuid),
+    /// Those of a customer, by address.
+    Email(Email),
+}
+
+impl TryFrom<String> for Whom {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, &'static str> {
+        if text == "none" {
+            return Ok(Self::Nobody);
+        }
+        match (text.parse(), Email::try_from(text)) {
+            (Ok(id), _) => Ok(Self::Id(id)),
+            (_, Ok(email)) => Ok(Self::Email(email)),
+            _ => Err("is neither an id nor an e-mail address, nor none"),
+        }
+    }
+}
+
+impl Whom {
+    /// As it was asked for.
+    pub(super) fn in_words(&self) -> String {
+        match self {
+            Self::Nobody => "none".to_owned(),
+            Self::Id(id) => id.to_string(),
+            Self::Email(email) => email.as_str().to_owned(),
+        }
+    }
+}
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub(super) struct Filter {
+    /// Which span of time.
+    pub period: Period,
+    /// Which kind of job.
+    pub tag: Option<Tag>,
+    /// Which version of it.
+    pub version: Option<Version>,
+    /// Whose jobs.
+    pub customer: Option<Whom>,
+    /// How they are.
+    pub statuses: Option<Vec<JobStatus>>,
+}
+
+/// The parameters that all reports take, as they were sent.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub from: Option<Bound>,
+    pub to: Option<Bound>,
+    pub zone: Option<Zone>,
+    pub tag: Option<Tag>,
+    pub version: Option<Version>,
+    pub customer: Option<Whom>,
+    pub status: Option<Several<JobStatus>>,
+}
+
+impl Filter {
+    pub(super) fn new(
+        asked: Asked,
+        period: impl FnOnce(Option<Bound>, Option<Bound>, Option<Zone>) -> Result<Period>,
+    ) -> Result<Self> {
+        if asked.version.is_some() && asked.tag.is_none() {
+            return Err(Error::invalid("/version", "needs `tag`: versions are those of a configuration"));
+        }
+        Ok(Self {
+            period: period(asked.from, asked.to, asked.zone)?,
+            tag: asked.tag,
+            version: asked.version,
+            customer: asked.customer,
+            statuses: asked.status.map(|Several(statuses)| statuses),
+        })
+    }
+
+    /// The statuses as they are kept.
+    pub(super) fn status_words(&self) -> Option<Vec<String>> {
+        self.statuses.as_ref().map(|statuses| statuses.iter().map(|status| status.as_str().to_owned()).collect())
+    }
+
+    /// What was asked for, by name, for people to read.
+    pub(super) fn statements(&self) -> Vec<(&'static str, String)> {
+        let period = &self.period;
+        let time = |time: Option<_>| time.map(|time| zoned(period.zone, time));
+        let said = [
+            ("zone", Some(period.zone.name().to_owned())),
+            ("from", time(period.from)),
+            ("before", time(period.to)),
+            ("tag", self.tag.as_ref().map(Tag::to_string)),
+            ("version", self.version.as_ref().map(Version::to_string)),
+            ("customer", self.customer.as_ref().map(Whom::in_words)),
+            ("status", self.status_words().map(|words| words.join(","))),
+        ];
+        said.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    }
+
+    /// Whose jobs these are, as jobs name it: links, [`NOBODY`] among them. Nothing: everybody's.
+    pub(super) async fn links<'a>(
+        &self,
+        on: impl Into<On<'a>>,
+        provider: ProviderId,
+    ) -> sqlx::Result<Option<Vec<Uuid>>> {
+        let mut select = Select::new("select id from customers where provider_id = ").bind("", provider.id());
+        let select = match &self.customer {
+            None => return Ok(None),
+            Some(Whom::Nobody) => return Ok(Some(vec![NOBODY])),
+            Some(Whom::Email(email)) => select.bind(" and email = ", email.as_str().to_owned()),
+            Some(Whom::Id(id)) => {
+                let id = select.value(*id);
+                select.push(&format!(" and (id = {id} or customer_id = {id})"))
+            }
+        };
+        let links: Vec<(Uuid,)> = select.fetch_all(on).await?;
+        Ok(Some(links.into_iter().map(|(link,)| link).collect()))
+    }
+
+    /// The condition that a column holds one of the configurations that are asked for; nothing if any will do.
+    pub(super) fn configurations(&self, select: &mut Select, provider: &str, column: &str) -> Option<String> {
+        let tag = select.value(self.tag.as_ref()?.to_string());
+        let of_tag = format!("f.provider_id = {provider} and f.tag = {tag}");
+        let version = self.version.as_ref().map(|version| select.value(version.to_string()));
+        let of_version = version.map(|version| format!(" and f.version = {version}")).unwrap_or_default();
+        Some(format!("{column} in (select f.id from job_configurations f where {of_tag}{of_version})"))
+    }
+
+    /// The condition that a column holds one of the statuses that are asked for; nothing if any will do.
+    pub(super) fn status(&self, select: &mut Select, column: &str) -> Option<String> {
+        let words: Vec<String> = self.status_words()?.into_iter().map(|word| select.value(word)).collect();
+        Some(format!("{column} in ({})", words.join(", ")))
+    }
+}
+
+/// The condition that jobs are those of some links; nothing if they are everybody's.
+pub(super) fn of_links(select: &mut Select, links: Option<&[Uuid]>, column: &str) -> Option<String> {
+    match links? {
+        [NOBODY] => Some(format!("{column} is null")),
+        [] => Some("1 = 0".to_owned()),
+        links => {
+            let links: Vec<String> = links.iter().map(|link| select.value(*link)).collect();
+            Some(format!("{column} in ({})", links.join(", ")))
+        }
+    }
+}
