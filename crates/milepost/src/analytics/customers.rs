@@ -48,7 +48,6 @@ pub(super) struct CustomerFiguresItem {
 }
 
 /// A customer.
-#[expect(clippy::struct_field_names, reason = "the column is called so")]
 #[derive(Debug, Clone, Serialize, ToSchema, FromRow)]
 pub(super) struct CustomerTold {
     /// The id of the link, as in `GET /customers`.
@@ -103,13 +102,9 @@ pub(super) async fn read_customers(
     Ok(Json(CustomerFigures { period, before, items: told.iter().map(item).collect(), more }))
 }
 
-#[derive(FromRow)]
-struct CustomerRow {
-    #[sqlx(try_from = "i64")]
-    part: usize,
+#[derive(Clone, FromRow)]
+struct ByCustomer {
     customer: Uuid,
-    #[sqlx(flatten)]
-    sums: Sums,
 }
 
 /// The sums of the period before and of the period, by customer link, of those with any.
@@ -124,10 +119,9 @@ async fn load_sums(tx: &mut Tx, selection: &Selection) -> Result<Vec<(Uuid, [Sum
         whose => whose.scopes(),
     };
     let boundaries = [selection.before, selection.from, selection.to];
-    let rows: Vec<CustomerRow> = sums::load(tx, selection, &scopes, &boundaries, By::Customer).await?;
     let mut sums: BTreeMap<Uuid, [Sums; 2]> = BTreeMap::new();
-    for row in rows {
-        sums.entry(row.customer).or_default()[row.part] += row.sums;
+    for sum in sums::load::<ByCustomer>(tx, selection, &scopes, &boundaries, By::Customer).await? {
+        sums.entry(sum.key.customer).or_default()[sum.part] += sum.sums;
     }
     sums.retain(|_, of_both| of_both.iter().any(|sums| *sums != Sums::default()));
     Ok(sums.into_iter().collect())

@@ -113,13 +113,9 @@ pub(super) async fn read_jobs(
 #[derive(Default)]
 struct SpanSums(BTreeMap<Tag, Sums>);
 
-#[derive(FromRow)]
-struct SpanRow {
-    #[sqlx(try_from = "i64")]
-    part: usize,
+#[derive(Clone, FromRow)]
+struct ByTag {
     tag: Tag,
-    #[sqlx(flatten)]
-    sums: Sums,
 }
 
 /// All time up to the period before, the period before, and the parts of the period.
@@ -127,9 +123,9 @@ async fn load_spans(tx: &mut Tx, selection: &Selection) -> Result<Vec<SpanSums>>
     let mut boundaries = vec![DateTime::UNIX_EPOCH.min(selection.before), selection.before, selection.from];
     boundaries.extend(selection.parts.iter().map(|part| part.to));
     let mut spans: Vec<SpanSums> = boundaries.iter().skip(1).map(|_| SpanSums::default()).collect();
-    let rows: Vec<SpanRow> = sums::load(tx, selection, &selection.whose.scopes(), &boundaries, By::Tag).await?;
-    for row in rows {
-        *spans[row.part].0.entry(row.tag).or_default() += row.sums;
+    let found = sums::load::<ByTag>(tx, selection, &selection.whose.scopes(), &boundaries, By::Tag).await?;
+    for sum in found {
+        *spans[sum.part].0.entry(sum.key.tag).or_default() += sum.sums;
     }
     Ok(spans)
 }

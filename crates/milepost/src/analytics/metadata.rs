@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::query::{Filter, PeriodTold, Selection};
 use super::samples::{self, Wanted};
-use super::steps::StepRow;
+use super::steps::StepVersion;
 use super::sums::{self, By};
 use crate::app::App;
 use crate::auth::ProviderReader;
@@ -198,7 +198,7 @@ impl Slices {
 
 /// A version of the step, and how often it was finished in each slice.
 struct FinishedVersion {
-    row: StepRow,
+    version: StepVersion,
     by_slice: Vec<usize>,
 }
 
@@ -209,22 +209,21 @@ async fn load_finished(
     slices: &Slices,
     step: &Tag,
 ) -> Result<Vec<FinishedVersion>> {
-    let rows: Vec<StepRow> =
-        sums::load(tx, selection, &selection.whose.scopes(), &slices.boundaries, By::Step).await?;
-    let mut counts: HashMap<Uuid, (StepRow, Vec<i64>)> = HashMap::new();
-    for row in rows.into_iter().filter(|row| row.step == *step) {
-        let (part, finished) = (row.part, row.sums.steps);
-        let (_, by_slice) =
-            counts.entry(row.step_configuration_id).or_insert_with(|| (row, vec![0; slices.dates.len()]));
-        by_slice[part] += finished;
+    let scopes = selection.whose.scopes();
+    let found = sums::load::<StepVersion>(tx, selection, &scopes, &slices.boundaries, By::Step).await?;
+    let mut counts: HashMap<Uuid, (StepVersion, Vec<i64>)> = HashMap::new();
+    for sum in found.into_iter().filter(|sum| sum.key.step == *step) {
+        let none = || vec![0; slices.dates.len()];
+        let counted = counts.entry(sum.key.step_configuration_id).or_insert_with(|| (sum.key, none()));
+        counted.1[sum.part] += sum.sums.steps;
     }
-    let counted = |(row, by_slice): (StepRow, Vec<i64>)| FinishedVersion {
-        row,
+    let counted = |(version, by_slice): (StepVersion, Vec<i64>)| FinishedVersion {
+        version,
         by_slice: by_slice.into_iter().map(|count| usize::try_from(count).unwrap_or_default()).collect(),
     };
     let mut versions: Vec<FinishedVersion> = counts.into_values().map(counted).collect();
-    versions.retain(|version| version.by_slice.iter().any(|count| *count > 0));
-    versions.sort_by(|a, b| b.row.precedence().cmp(&a.row.precedence()));
+    versions.retain(|finished| finished.by_slice.iter().any(|count| *count > 0));
+    versions.sort_by(|a, b| b.version.precedence().cmp(&a.version.precedence()));
     versions.truncate(MAX_VERSIONS);
     Ok(versions)
 }
@@ -253,16 +252,18 @@ async fn choose_samples(
     versions: &[FinishedVersion],
 ) -> Result<HashMap<(Uuid, Uuid), Sample>> {
     let counts: Vec<usize> =
-        (0..slices.dates.len()).map(|slice| versions.iter().map(|version| version.by_slice[slice]).sum()).collect();
+        (0..slices.dates.len()).map(|slice| versions.iter().map(|finished| finished.by_slice[slice]).sum()).collect();
     let shares = share_out(MAX_SAMPLES, &counts);
     let mut places = Vec::new();
     let mut wanted = Vec::new();
     for (slice, most) in shares.iter().copied().enumerate() {
-        for (place, version) in versions.iter().enumerate().filter(|(_, version)| version.by_slice[slice] > 0) {
+        for (place, FinishedVersion { version, .. }) in
+            versions.iter().enumerate().filter(|(_, finished)| finished.by_slice[slice] > 0)
+        {
             places.push((slice, place));
             wanted.push(Wanted {
-                job_configuration_id: version.row.job_configuration_id,
-                step_configuration_id: version.row.step_configuration_id,
+                job_configuration_id: version.job_configuration_id,
+                step_configuration_id: version.step_configuration_id,
                 from: slices.boundaries[slice],
                 to: slices.boundaries[slice + 1],
                 most,
@@ -277,7 +278,7 @@ async fn choose_samples(
         let (slice, version) = places[place];
         if left[slice] > 0 {
             left[slice] -= 1;
-            let step = versions[version].row.step_configuration_id;
+            let step = versions[version].version.step_configuration_id;
             samples.insert((job_id, step), Sample { slice, version });
         }
     }
@@ -321,7 +322,7 @@ struct FieldRow {
 }
 
 async fn load_fields(tx: &mut Tx, versions: &[FinishedVersion]) -> sqlx::Result<Fields> {
-    let steps: Vec<Uuid> = versions.iter().map(|version| version.row.step_configuration_id).collect();
+    let steps: Vec<Uuid> = versions.iter().map(|finished| finished.version.step_configuration_id).collect();
     let find = "select m.step_configuration_id, m.name, m.units, m.position
         from v cross join metadata_configurations m where m.step_configuration_id = v.id and m.kind = 'number'";
     let mut rows: Vec<FieldRow> = fetch_for_rows!(tx, find, steps, |step| { id: *step });
@@ -387,9 +388,9 @@ impl Field {
             by_slice[sample.slice].push(*value);
         }
         let spread = Spread::of(values.into_iter().map(|(_, value)| value).collect())?;
-        let of_version = |(version, values): (&FinishedVersion, Vec<f64>)| {
+        let of_version = |(finished, values): (&FinishedVersion, Vec<f64>)| {
             let [p10, median, p90] = shares_of(&Spread::of(values.clone())?);
-            let version = version.row.version.clone();
+            let version = finished.version.version.clone();
             Some(VersionSpread { version, samples: values.len(), p10, median, p90 })
         };
         let of_slice = |(date, values): (&NaiveDate, Vec<f64>)| {

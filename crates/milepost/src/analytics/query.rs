@@ -200,13 +200,13 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn bound(text: &str) -> Option<Bound> {
-        Some(Bound::try_from(text.to_owned()).unwrap())
+    fn bound(text: &str) -> Bound {
+        Bound::try_from(text.to_owned()).unwrap()
     }
 
     fn before(zone_name: &str, from: &str, to: &str) -> DateTime<Utc> {
         let zone = zone(zone_name);
-        let (from, to) = ends(bound(from), bound(to), zone, "2026-01-01".parse().unwrap()).unwrap();
+        let (from, to) = ends(Some(bound(from)), Some(bound(to)), zone, "2026-01-01".parse().unwrap()).unwrap();
         start_before(zone, from, to)
     }
 
@@ -217,7 +217,7 @@ mod tests {
         let (from, to) = ends(None, None, berlin, today).unwrap();
         assert_eq!((from, to), (at("2026-03-11T23:00:00Z"), at("2026-04-10T22:00:00Z")));
         assert_eq!(cut(berlin, from, to, Unit::Day).unwrap().len(), 30);
-        let (from, to) = ends(None, bound("2026-03-01T12:00:00Z"), berlin, today).unwrap();
+        let (from, to) = ends(None, Some(bound("2026-03-01T12:00:00Z")), berlin, today).unwrap();
         assert_eq!((from, to), (at("2026-01-30T23:00:00Z"), at("2026-03-01T12:00:00Z")));
     }
 

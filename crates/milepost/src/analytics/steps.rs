@@ -116,10 +116,10 @@ pub(super) async fn read_steps(
     let mut snapshot = app.db().begin_reading().await?;
     let selection = filter.select(&mut snapshot, provider, app.clock().now()).await?;
     let mut steps = load_steps(&mut snapshot, &selection).await?;
-    steps.sort_by_key(|step| Reverse(step.finished + step.errors));
+    steps.sort_by_key(|step| Reverse(step.size()));
     let more = steps.split_off(steps.len().min(MAX_STEPS)).len();
     steps.sort_by(|a, b| a.order().cmp(&b.order()));
-    let versions: Vec<&StepRow> = steps.iter().flat_map(|step| &step.versions).collect();
+    let versions: Vec<&(StepVersion, Sums)> = steps.iter().flat_map(|step| &step.versions).collect();
     let mut seconds = load_durations(&mut snapshot, &selection, &versions).await?;
     let first_seen = load_first_seen(&mut snapshot, provider, &versions).await?;
     snapshot.commit().await?;
@@ -127,24 +127,21 @@ pub(super) async fn read_steps(
     Ok(Json(StepFigures { period: selection.period(), before: selection.period_before(), items, more }))
 }
 
-#[derive(Debug, FromRow)]
-pub(super) struct StepRow {
-    #[sqlx(try_from = "i64")]
-    pub(super) part: usize,
+/// A step of a version of a configuration.
+#[derive(Debug, Clone, FromRow)]
+pub(super) struct StepVersion {
     pub(super) step_configuration_id: Uuid,
     pub(super) job_configuration_id: Uuid,
-    pub(super) tag: Tag,
+    tag: Tag,
     pub(super) version: String,
     precedence: Vec<u8>,
     created_at: DateTime<Utc>,
     pub(super) step: Tag,
     name: Name,
     position: i64,
-    #[sqlx(flatten)]
-    pub(super) sums: Sums,
 }
 
-impl StepRow {
+impl StepVersion {
     /// The newest version is the greatest.
     pub(super) fn precedence(&self) -> impl Ord + use<'_> {
         (&self.precedence, self.created_at, self.job_configuration_id)
@@ -154,54 +151,49 @@ impl StepRow {
 /// A step of all versions of a configuration.
 #[derive(Default)]
 struct Step {
-    finished: i64,
-    errors: i64,
-    finished_before: i64,
-    errors_before: i64,
+    /// Of the period before, and of the period.
+    sums: [Sums; 2],
     /// Those of the period, the newest last.
-    versions: Vec<StepRow>,
+    versions: Vec<(StepVersion, Sums)>,
 }
 
 /// The steps that anything finished or failed in within the period.
 async fn load_steps(tx: &mut Tx, selection: &Selection) -> Result<Vec<Step>> {
     let boundaries = [selection.before, selection.from, selection.to];
-    let rows: Vec<StepRow> = sums::load(tx, selection, &selection.whose.scopes(), &boundaries, By::Step).await?;
-    // What SQLite gives in several rows is added up first.
-    let mut versions: HashMap<(usize, Uuid), StepRow> = HashMap::new();
-    for row in rows {
-        let key = (row.part, row.step_configuration_id);
-        if let Some(sum) = versions.get_mut(&key) {
-            sum.sums += row.sums;
-        } else {
-            versions.insert(key, row);
-        }
+    let found = sums::load::<StepVersion>(tx, selection, &selection.whose.scopes(), &boundaries, By::Step).await?;
+    let mut versions: HashMap<Uuid, (StepVersion, [Sums; 2])> = HashMap::new();
+    for sum in found {
+        let version = versions.entry(sum.key.step_configuration_id).or_insert_with(|| (sum.key, Default::default()));
+        version.1[sum.part] += sum.sums;
     }
     let mut steps: BTreeMap<(Tag, Tag), Step> = BTreeMap::new();
-    for ((part, _), row) in versions {
-        let Sums { steps: finished, errors, .. } = row.sums;
-        let step = steps.entry((row.tag.clone(), row.step.clone())).or_default();
-        if part == 0 {
-            step.finished_before += finished;
-            step.errors_before += errors;
-        } else if finished != 0 || errors != 0 {
-            step.finished += finished;
-            step.errors += errors;
-            step.versions.push(row);
+    for (version, sums) in versions.into_values() {
+        let step = steps.entry((version.tag.clone(), version.step.clone())).or_default();
+        step.sums[0] += sums[0];
+        step.sums[1] += sums[1];
+        if sums[1] != Sums::default() {
+            step.versions.push((version, sums[1]));
         }
     }
     let mut steps: Vec<Step> = steps.into_values().filter(|step| !step.versions.is_empty()).collect();
     for step in &mut steps {
-        step.versions.sort_by(|a, b| a.precedence().cmp(&b.precedence()));
+        step.versions.sort_by(|(a, _), (b, _)| a.precedence().cmp(&b.precedence()));
         step.versions.drain(..step.versions.len().saturating_sub(MAX_VERSIONS));
     }
     Ok(steps)
 }
 
 impl Step {
+    /// How much there was of it.
+    fn size(&self) -> i64 {
+        let [_, Sums { steps, errors, .. }] = self.sums;
+        steps + errors
+    }
+
     /// By configuration, and there as in its newest version.
     fn order(&self) -> impl Ord + use<'_> {
         let newest = self.versions.last();
-        newest.map(|row| (&row.tag, Reverse(row.precedence()), row.position))
+        newest.map(|(version, _)| (&version.tag, Reverse(version.precedence()), version.position))
     }
 
     fn tell(
@@ -210,29 +202,29 @@ impl Step {
         first_seen: &HashMap<Uuid, DateTime<Utc>>,
     ) -> StepFiguresItem {
         let mut all = Vec::new();
-        let mut tell_version = |row: &StepRow| {
-            let of_version = seconds.remove(&row.step_configuration_id).unwrap_or_default();
+        let tell_version = |(version, sums): &(StepVersion, Sums)| {
+            let of_version = seconds.remove(&version.step_configuration_id).unwrap_or_default();
             all.extend_from_slice(&of_version);
-            let Sums { steps: finished, errors, .. } = row.sums;
             StepVersionFigures {
-                version: row.version.clone(),
-                first_seen: first_seen.get(&row.job_configuration_id).copied(),
-                finished,
-                errors,
-                error_rate: error_rate(finished, errors),
+                version: version.version.clone(),
+                first_seen: first_seen.get(&version.job_configuration_id).copied(),
+                finished: sums.steps,
+                errors: sums.errors,
+                error_rate: error_rate(sums),
                 durations: DurationFigures::of(of_version),
             }
         };
-        let versions = self.versions.iter().map(&mut tell_version).collect();
-        let newest = &self.versions[self.versions.len() - 1];
+        let versions = self.versions.iter().map(tell_version).collect();
+        let (newest, _) = &self.versions[self.versions.len() - 1];
+        let [before, sums] = &self.sums;
         StepFiguresItem {
             tag: newest.tag.clone(),
             step: newest.step.clone(),
             name: newest.name.clone(),
-            finished: self.finished,
-            errors: self.errors,
-            error_rate: error_rate(self.finished, self.errors),
-            error_rate_before: error_rate(self.finished_before, self.errors_before),
+            finished: sums.steps,
+            errors: sums.errors,
+            error_rate: error_rate(sums),
+            error_rate_before: error_rate(before),
             durations: DurationFigures::of(all),
             versions,
         }
@@ -249,9 +241,9 @@ impl DurationFigures {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a share of counts")]
-fn error_rate(finished: i64, errors: i64) -> Option<f64> {
-    let tries = finished + errors;
-    (tries > 0).then(|| errors as f64 / tries as f64)
+fn error_rate(sums: &Sums) -> Option<f64> {
+    let tries = sums.steps + sums.errors;
+    (tries > 0).then(|| sums.errors as f64 / tries as f64)
 }
 
 #[derive(FromRow)]
@@ -266,18 +258,19 @@ struct Duration {
 async fn load_durations(
     tx: &mut Tx,
     selection: &Selection,
-    versions: &[&StepRow],
+    versions: &[&(StepVersion, Sums)],
 ) -> Result<HashMap<Uuid, Vec<f64>>> {
     let most = MAX_SAMPLES.min(MAX_ALL_SAMPLES / versions.len().max(1));
-    let want = |row: &&StepRow| Wanted {
-        job_configuration_id: row.job_configuration_id,
-        step_configuration_id: row.step_configuration_id,
+    let finished: Vec<&StepVersion> =
+        versions.iter().filter(|(_, sums)| sums.steps > 0).map(|(version, _)| version).collect();
+    let want = |version: &&StepVersion| Wanted {
+        job_configuration_id: version.job_configuration_id,
+        step_configuration_id: version.step_configuration_id,
         from: selection.from,
         to: selection.to,
         most,
     };
-    let finished: Vec<&&StepRow> = versions.iter().filter(|row| row.sums.steps > 0).collect();
-    let wanted: Vec<Wanted> = finished.iter().copied().map(want).collect();
+    let wanted: Vec<Wanted> = finished.iter().map(want).collect();
     let found: Vec<Duration> = samples::load_newest(tx, &selection.whose, "duration", &wanted).await?;
     let mut seconds: HashMap<Uuid, Vec<f64>> = HashMap::new();
     for Duration { place, duration } in found {
@@ -287,19 +280,21 @@ async fn load_durations(
     Ok(seconds)
 }
 
+/// That jobs were opened within.
+const OPENED: &str = "pending + running + completed + error + abandoned > 0";
+
 /// The quarter of an hour in which the first job of each version was opened.
 async fn load_first_seen(
     tx: &mut Tx,
     provider: ProviderId,
-    versions: &[&StepRow],
+    versions: &[&(StepVersion, Sums)],
 ) -> Result<HashMap<Uuid, DateTime<Utc>>> {
     if versions.is_empty() {
         return Ok(HashMap::new());
     }
-    let mut ids: Vec<Uuid> = versions.iter().map(|row| row.job_configuration_id).collect();
+    let mut ids: Vec<Uuid> = versions.iter().map(|(version, _)| version.job_configuration_id).collect();
     ids.sort_unstable();
     ids.dedup();
-    const OPENED: &str = "pending + running + completed + error + abandoned > 0";
     let mut select = Select::new("");
     let provider = select.value(provider.id());
     let all = select.value(EVERYBODY);

@@ -71,27 +71,26 @@ pub(super) fn add_up<'a>(all: impl IntoIterator<Item = &'a Sums>) -> Sums {
 /// By what is summed up beside the part of the period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum By {
-    /// The tag of the configuration.
+    /// The `tag` of the configuration.
     Tag,
-    /// The customer link, see [`Whose::scopes`].
+    /// The `customer`, as in [`Whose::scopes`].
     Customer,
     /// The step of a version of a configuration.
     Step,
 }
 
 impl By {
-    /// The columns of a row, the tables beside `v` and `rollups r`, how these come together, and what makes up a group.
-    fn sql(self) -> [&'static str; 4] {
+    /// What tells of a group, and the tables that what is summed up by configuration is joined with for it.
+    fn sql(self) -> (&'static str, &'static str) {
         match self {
-            Self::Tag => ["c.tag", "job_configurations c", "c.id = r.configuration", "c.tag"],
-            Self::Customer => ["r.customer", "job_configurations c", "c.id = r.configuration", "r.customer"],
-            Self::Step => [
+            Self::Tag => ("c.tag", "job_configurations c where c.id = grouped.configuration"),
+            Self::Customer => ("grouped.customer", "job_configurations c where c.id = grouped.configuration"),
+            Self::Step => (
                 "s.id as step_configuration_id, s.tag as step, s.name, s.position, c.id as job_configuration_id, c.tag,
                  c.version, c.precedence, c.created_at",
-                "step_configurations s cross join job_configurations c",
-                "s.id = r.configuration and c.id = s.job_configuration_id",
-                "s.id, c.id",
-            ],
+                "step_configurations s cross join job_configurations c
+                 where s.id = grouped.configuration and c.id = s.job_configuration_id",
+            ),
         }
     }
 
@@ -116,74 +115,112 @@ impl Whose {
     }
 }
 
-/// Sums over the spans between neighbouring boundaries, which are whole quarters of an hour in order. A row has the `part`,
-/// which is the number of the span from 0, what it is summed up by, and [`Sums`]; of one group there may be several
-/// rows, to be added up.
-pub(super) async fn load<T>(
+/// What happened in a part of the period, of one group.
+#[derive(Debug)]
+pub(super) struct SumOf<K> {
+    /// The number of the part, from 0.
+    pub(super) part: usize,
+    /// The group.
+    pub(super) key: K,
+    pub(super) sums: Sums,
+}
+
+#[derive(FromRow)]
+struct SpanRow<K> {
+    #[sqlx(try_from = "i64")]
+    number: usize,
+    #[sqlx(flatten)]
+    key: K,
+    #[sqlx(flatten)]
+    sums: Sums,
+}
+
+/// Sums over the parts between neighbouring boundaries, which are whole quarters of an hour in order. Of one part and group
+/// there may be several, to be added up.
+pub(super) async fn load<K>(
     tx: &mut Tx,
     selection: &Selection,
     scopes: &[Uuid],
     boundaries: &[DateTime<Utc>],
     by: By,
-) -> sqlx::Result<Vec<T>>
+) -> sqlx::Result<Vec<SumOf<K>>>
 where
-    T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin,
+    K: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Clone + Send + Unpin,
 {
     let spans = find_spans(boundaries);
-    let rows: Vec<(&Span, Uuid)> =
-        scopes.iter().flat_map(|scope| spans.iter().map(move |span| (span, *scope))).collect();
-    let [columns, tables, conditions, group] = by.sql();
-    let sums = SUMS.map(|sum| format!("cast(sum(v.sign * r.{sum}) as bigint) as {sum}")).join(", ");
-    // SQLite takes a cross join in the order in which it is written, and goes from each span into the index.
-    let statement = format!(
-        "select v.part, {columns}, {sums} from v cross join rollups r cross join {tables}
-         where r.provider_id = v.provider_id and r.customer = v.customer and r.series = v.series and r.start >= v.begins
-             and r.start < v.ends and {conditions} and (v.tag is null or c.tag = v.tag)
-             and (v.version is null or c.version = v.version)
-         group by v.part, {group}"
-    );
-    let version = selection.version.as_ref().map(Version::to_string);
-    Ok(fetch_for_rows!(tx, &statement, rows, |row| {
-        part: row.0.part,
-        sign: row.0.sign,
-        series: by.series(row.0.is_of_days).as_str(),
-        begins: row.0.begins,
-        ends: row.0.ends,
+    let numbered = || (0_i64..).zip(&spans);
+    let rows: Vec<(i64, &Span, Uuid)> =
+        scopes.iter().flat_map(|scope| numbered().map(move |(number, span)| (number, span, *scope))).collect();
+    let statement = statement(selection, by);
+    let found: Vec<SpanRow<K>> = fetch_for_rows!(tx, &statement, rows, |row| {
+        number: row.0,
+        series: by.series(row.1.is_of_days).as_str(),
+        begins: row.1.begins,
+        ends: row.1.ends,
         provider_id: selection.provider.id(),
-        customer: row.1,
+        customer: row.2,
         tag: selection.tag.as_ref().map(Tag::as_str),
-        version: version.as_deref(),
-    }))
+        version: selection.version.as_ref().map(Version::to_string),
+    });
+    let counted = |row: SpanRow<K>| {
+        let parts = spans[row.number].parts.iter();
+        let signed = |is_added: bool| if is_added { row.sums } else { -row.sums };
+        let sum_of =
+            |(part, is_added): &(usize, bool)| SumOf { part: *part, key: row.key.clone(), sums: signed(*is_added) };
+        parts.map(sum_of).collect::<Vec<_>>()
+    };
+    Ok(found.into_iter().flat_map(counted).collect())
 }
 
-/// Quarters or days in a row whose sums are added to those of a part, or taken off.
+/// Sums for each span of `v`. What tells of a group comes to the sums when they are made, not to each row that is read. SQLite
+/// takes a cross join in the order in which it is written, and goes from each span into the index.
+fn statement(selection: &Selection, by: By) -> String {
+    let sums = SUMS.map(|sum| format!("cast(sum(r.{sum}) as bigint) as {sum}")).join(", ");
+    let spans = "from v cross join rollups r where r.provider_id = v.provider_id and r.customer = v.customer
+         and r.series = v.series and r.start >= v.begins and r.start < v.ends";
+    if by == By::Customer && selection.tag.is_none() {
+        return format!("select v.number, v.customer, {sums} {spans} group by v.number, v.customer");
+    }
+    let (columns, tables) = by.sql();
+    let names = SUMS.join(", ");
+    format!(
+        "select grouped.number, {columns}, {names} from (
+             select v.number, v.customer, v.tag, v.version, r.configuration, {sums} {spans}
+             group by v.number, v.customer, v.tag, v.version, r.configuration) as grouped
+         cross join {tables} and (grouped.tag is null or c.tag = grouped.tag)
+             and (grouped.version is null or c.version = grouped.version)"
+    )
+}
+
+/// Quarters or days in a row whose sums are read together.
 #[derive(Debug, PartialEq, Eq)]
 struct Span {
-    part: i64,
-    sign: i64,
     is_of_days: bool,
     begins: DateTime<Utc>,
     ends: DateTime<Utc>,
+    /// To which parts they are added, and from which they are taken off.
+    parts: Vec<(usize, bool)>,
 }
 
 /// A part is the whole days from the midnight next to its beginning to the midnight next to its end, UTC. What lies between
 /// such a midnight and the beginning or end is put right by quarters: at most 48 for each, while a day of a zone has 96.
 fn find_spans(boundaries: &[DateTime<Utc>]) -> Vec<Span> {
     let mut spans = Vec::new();
-    for (part, ends) in (0..).zip(boundaries.windows(2)) {
-        let [from, to] = [ends[0], ends[1]];
-        let [first, last] = [from, to].map(nearest_midnight);
-        let mut push = |sign, is_of_days, begins, ends| {
-            if begins < ends {
-                spans.push(Span { part, sign, is_of_days, begins, ends });
-            }
-        };
-        push(1, true, first, last);
-        push(1, false, from, first);
-        push(-1, false, first, from);
-        push(1, false, last, to);
-        push(-1, false, to, last);
+    for (part, ends) in boundaries.windows(2).enumerate() {
+        let [begins, ends] = [ends[0], ends[1]].map(nearest_midnight);
+        spans.push(Span { is_of_days: true, begins, ends, parts: vec![(part, true)] });
     }
+    let last = boundaries.len().saturating_sub(1);
+    for (number, boundary) in boundaries.iter().copied().enumerate() {
+        let midnight = nearest_midnight(boundary);
+        let (begins, ends) = (boundary.min(midnight), boundary.max(midnight));
+        // They belong to the part behind the boundary, whose days begin behind them; otherwise to the one before.
+        let is_behind = boundary < midnight;
+        let behind = (number < last).then_some((number, is_behind));
+        let before = number.checked_sub(1).map(|before| (before, !is_behind));
+        spans.push(Span { is_of_days: false, begins, ends, parts: behind.into_iter().chain(before).collect() });
+    }
+    spans.retain(|span| span.begins < span.ends);
     spans
 }
 
@@ -210,16 +247,19 @@ mod tests {
             let spans = find_spans(&boundaries);
             for number in -100..700 {
                 let at = quarter(number);
-                for (part, ends) in (0..).zip(boundaries.windows(2)) {
-                    let of_part = spans.iter().filter(|span| span.part == part && (span.begins..span.ends).contains(&at));
-                    assert_eq!(of_part.map(|span| span.sign).sum::<i64>(), i64::from((ends[0]..ends[1]).contains(&at)));
+                for (part, ends) in boundaries.windows(2).enumerate() {
+                    let of_quarter = spans.iter().filter(|span| (span.begins..span.ends).contains(&at));
+                    let of_part = of_quarter.flat_map(|span| &span.parts).filter(|(of, _)| *of == part);
+                    let count = of_part.map(|(_, is_added)| if *is_added { 1 } else { -1 }).sum::<i64>();
+                    assert_eq!(count, i64::from((ends[0]..ends[1]).contains(&at)));
                 }
             }
             for span in spans {
                 let [begins, ends] = [span.begins, span.ends].map(|at| at.timestamp());
-                match span.is_of_days {
-                    true => assert_eq!((begins % SECONDS_OF_DAY, ends % SECONDS_OF_DAY), (0, 0)),
-                    false => assert!(ends - begins <= 48 * QUARTER),
+                if span.is_of_days {
+                    assert_eq!((begins % SECONDS_OF_DAY, ends % SECONDS_OF_DAY), (0, 0));
+                } else {
+                    assert!(ends - begins <= 48 * QUARTER);
                 }
             }
         }
