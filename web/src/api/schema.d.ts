@@ -741,6 +741,70 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/reports/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The report of events
+         * @description A row for each event with its job, configuration and step, job by job, as a file that is written while it is sent; one
+         *     that breaks off is not complete. By default CSV. What is recorded while it is written is not in it.
+         */
+        get: operations["report_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reports/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The report of usage
+         * @description A row for each customer, configuration and month of the zone: jobs, finished, failed, steps, points earned and hours. No
+         *     row holds totals, so that a column adds up to what is billed; as JSON, of at most 20,000 rows, they are beside the rows.
+         *     By default CSV.
+         */
+        get: operations["report_usage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reports/usage/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The jobs that a row of the usage report is made of
+         * @description With the customer, the configuration and the `from` and `before` of a row (as `from` and `to`), the figures of all these
+         *     jobs add up to those of the row. In the order in which they were opened, deleted ones behind the others.
+         */
+        get: operations["list_usage_jobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit-log": {
         parameters: {
             query?: never;
@@ -1573,6 +1637,12 @@ export interface components {
          * @description How much of a step is done, 0..1, kept in millionths.
          */
         Fraction: number;
+        /**
+         * Format: double
+         * @description Hours in ten-thousandths, so that sums are exact.
+         * @example 12.25
+         */
+        Hours: number;
         /** @description What makes a repeated request recognisable as the same. */
         IdempotencyKey: string;
         /**
@@ -1791,6 +1861,50 @@ export interface components {
             attempts: number;
             /** @description What it measures, with the latest values. */
             metadata: components["schemas"]["Measured"][];
+        };
+        /** @description What a job counts for in a period. */
+        JobUsage: {
+            /**
+             * Format: uuid
+             * @description The job.
+             */
+            job_id: string;
+            /** @description The provider's own id of it; null once it is deleted. */
+            provider_job_id: string | null;
+            /** @description Whether it is deleted. What it counts for stays. */
+            deleted: boolean;
+            /**
+             * Format: date-time
+             * @description When it was opened.
+             */
+            created_at: string;
+            /**
+             * Format: int64
+             * @description Whether it was opened within, 1 or 0.
+             */
+            opened: number;
+            /**
+             * Format: int64
+             * @description Whether it finished within, 1 or 0.
+             */
+            finished: number;
+            /**
+             * Format: int64
+             * @description Whether it is in error, and its last error was within, 1 or 0.
+             */
+            failed: number;
+            /**
+             * Format: int64
+             * @description Its steps that were finished within.
+             */
+            steps: number;
+            /**
+             * Format: int64
+             * @description What these are worth.
+             */
+            points_earned: number;
+            /** @description From its start to its end, if it finished within. */
+            hours: components["schemas"]["Hours"];
         };
         /** @description E-mail address and password. */
         Login: {
@@ -2229,6 +2343,55 @@ export interface components {
             next: string | null;
         };
         /** @description One page of a list. */
+        Page_JobUsage: {
+            /** @description The rows. */
+            items: {
+                /**
+                 * Format: uuid
+                 * @description The job.
+                 */
+                job_id: string;
+                /** @description The provider's own id of it; null once it is deleted. */
+                provider_job_id: string | null;
+                /** @description Whether it is deleted. What it counts for stays. */
+                deleted: boolean;
+                /**
+                 * Format: date-time
+                 * @description When it was opened.
+                 */
+                created_at: string;
+                /**
+                 * Format: int64
+                 * @description Whether it was opened within, 1 or 0.
+                 */
+                opened: number;
+                /**
+                 * Format: int64
+                 * @description Whether it finished within, 1 or 0.
+                 */
+                finished: number;
+                /**
+                 * Format: int64
+                 * @description Whether it is in error, and its last error was within, 1 or 0.
+                 */
+                failed: number;
+                /**
+                 * Format: int64
+                 * @description Its steps that were finished within.
+                 */
+                steps: number;
+                /**
+                 * Format: int64
+                 * @description What these are worth.
+                 */
+                points_earned: number;
+                /** @description From its start to its end, if it finished within. */
+                hours: components["schemas"]["Hours"];
+            }[];
+            /** @description Goes back as `?cursor=` for the next page; null at the end. */
+            next: string | null;
+        };
+        /** @description One page of a list. */
         Page_Session: {
             /** @description The rows. */
             items: {
@@ -2350,6 +2513,30 @@ export interface components {
         };
         /** @description The provider's own id of a job. */
         ProviderJobId: string;
+        /** @description What a report is restricted to; null: it is not. */
+        ReportFilters: {
+            tag: components["schemas"]["Tag"] | null;
+            version: components["schemas"]["Version"] | null;
+            /** @description A customer, as asked for. */
+            customer: string | null;
+            /** @description How the jobs are. */
+            status: components["schemas"]["JobStatus"][] | null;
+        };
+        /** @description The span of a report. */
+        ReportPeriod: {
+            /**
+             * Format: date-time
+             * @description Its first moment; null if it is open.
+             */
+            from: string | null;
+            /**
+             * Format: date-time
+             * @description The first moment behind it; null if it is open.
+             */
+            before: string | null;
+            /** @description The zone of its days and months. */
+            zone: components["schemas"]["Zone"];
+        };
         /** @description A key and, this once, its secret. */
         RevealedKey: components["schemas"]["ApiKey"] & {
             /** @description The key itself. It is not shown again. */
@@ -2656,6 +2843,58 @@ export interface components {
         Unit: "day" | "month";
         /** @description The unit of a metadata field. */
         Units: string;
+        /** @description The report of usage as JSON. */
+        UsageReport: {
+            /** @description Its span. */
+            period: components["schemas"]["ReportPeriod"];
+            /** @description What it is restricted to. */
+            filters: components["schemas"]["ReportFilters"];
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            made_at: string;
+            /** @description The rows, by month, customer and configuration. */
+            items: components["schemas"]["UsageRow"][];
+            /** @description Their sum. */
+            totals: components["schemas"]["Figures"];
+        };
+        /** @description What a customer had of a kind of job in a month. */
+        UsageRow: components["schemas"]["Figures"] & {
+            /**
+             * @description The month, in the zone.
+             * @example 2026-10
+             */
+            month: string;
+            /**
+             * Format: date-time
+             * @description Its first moment, or that of the period; in the zone.
+             */
+            from: string;
+            /**
+             * Format: date-time
+             * @description The first moment behind it, or behind the period.
+             */
+            before: string;
+            /**
+             * Format: uuid
+             * @description The `id` in the list of customers; null for the jobs of nobody.
+             */
+            customer_link_id: string | null;
+            /**
+             * Format: uuid
+             * @description The customer's account; null without one, and once unlinked.
+             */
+            customer_id: string | null;
+            /** @description The customer's address; null once erased. */
+            customer_email: string | null;
+            /** @description The configuration. */
+            tag: string;
+            /** @description What it is called: its version, or the newest of all versions. */
+            name: string;
+            /** @description The version; null unless `by_version`. */
+            version: string | null;
+        };
         /** @description An account. */
         User: {
             /**
@@ -6640,6 +6879,339 @@ export interface operations {
             };
             /** @description Values that are not acceptable, each named */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too busy, or the database is away: try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    report_events: {
+        parameters: {
+            query?: {
+                /**
+                 * @description What happened on this day or later, or from this time on.
+                 * @example 2026-10-01
+                 */
+                from?: string;
+                /**
+                 * @description What happened up to this day, or before this time.
+                 * @example 2026-10-31
+                 */
+                to?: string;
+                /** @description The time zone of days, and of the times in the report. */
+                zone?: components["schemas"]["Zone"];
+                /** @description Of jobs of this configuration. */
+                tag?: components["schemas"]["Tag"];
+                /** @description Of this version of it. */
+                version?: components["schemas"]["Version"];
+                /** @description Of this customer's jobs: a `customer_id`, the `id` in the list of customers, an e-mail address, or `none`. */
+                customer?: string;
+                /** @description Of jobs that are so now: one status or several, separated by commas. */
+                status?: string;
+                /** @description The form; it goes before `Accept`. */
+                format?: "csv" | "excel" | "ndjson" | "json" | "xlsx" | "parquet";
+                /** @description Whether the first lines say what the report is of: in CSV unless `false`, in NDJSON if `true`. */
+                preamble?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The report, as an attachment */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                    "application/x-ndjson": string;
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                    "application/vnd.apache.parquet": string;
+                };
+            };
+            /** @description No valid credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed with these credentials, from another site, or by plain http */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not there, or not the caller's: the answer is the same */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `Accept` names no form that there is */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Values that are not acceptable, each named */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More than the key, the account or the address may: try again after Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too busy, or the database is away: try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    report_usage: {
+        parameters: {
+            query?: {
+                /**
+                 * @description From this day or quarter of an hour on.
+                 * @example 2026-10-01
+                 */
+                from?: string;
+                /**
+                 * @description Up to this day, or before this quarter of an hour.
+                 * @example 2026-10-31
+                 */
+                to?: string;
+                /** @description The time zone of days and months. */
+                zone?: components["schemas"]["Zone"];
+                /** @description Of this configuration. */
+                tag?: components["schemas"]["Tag"];
+                /** @description Of this version of it. */
+                version?: components["schemas"]["Version"];
+                /** @description Of this customer: a `customer_id`, the `id` in the list of customers, an e-mail address, or `none`. */
+                customer?: string;
+                /** @description Of jobs that are so now, deleted ones as they were: one status or several, separated by commas. */
+                status?: string;
+                /** @description Whether each version of a configuration has rows of its own. */
+                by_version?: boolean;
+                /** @description The form; it goes before `Accept`. */
+                format?: "csv" | "excel" | "ndjson" | "json" | "xlsx" | "parquet";
+                /** @description Whether the first lines say what the report is of: in CSV unless `false`, in NDJSON if `true`. */
+                preamble?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The report, but for JSON as an attachment */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageReport"];
+                    "text/csv": string;
+                    "application/x-ndjson": string;
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                    "application/vnd.apache.parquet": string;
+                };
+            };
+            /** @description No valid credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed with these credentials, from another site, or by plain http */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `Accept` names no form that there is */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Values that are not acceptable, each named */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More than the key, the account or the address may: try again after Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A defect on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too busy, or the database is away: try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_usage_jobs: {
+        parameters: {
+            query?: {
+                /**
+                 * @description From this day or quarter of an hour on.
+                 * @example 2026-10-01
+                 */
+                from?: string;
+                /**
+                 * @description Up to this day, or before this quarter of an hour.
+                 * @example 2026-10-31
+                 */
+                to?: string;
+                /** @description The time zone of days. */
+                zone?: components["schemas"]["Zone"];
+                /** @description Of this configuration. */
+                tag?: components["schemas"]["Tag"];
+                /** @description Of this version of it. */
+                version?: components["schemas"]["Version"];
+                /** @description Of this customer: a `customer_id`, the `id` in the list of customers, an e-mail address, or `none`. */
+                customer?: string;
+                /** @description One status or several, separated by commas. */
+                status?: string;
+                /** @description Rows of a page, 1–200. */
+                limit?: number;
+                /** @description The `next` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of jobs */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_JobUsage"];
+                };
+            };
+            /** @description No valid credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed with these credentials, from another site, or by plain http */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Values that are not acceptable, each named */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More than the key, the account or the address may: try again after Retry-After */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
