@@ -210,8 +210,9 @@ async fn show(server: &Server, job: &str) -> Outcome {
     let Job { provider_job_id, provider_job_name, progress, .. } = &detail.job;
     let silence = silence(detail.job.silent_since, server.clock().now());
     let expected = detail.expected_end.as_ref().map(exact_expectation);
-    let more: String = silence.into_iter().chain(expected).map(|said| format!(", {said}")).collect();
-    say!("{} {}: {word}, {}{more}", clean(provider_job_id), clean(provider_job_name), percent(*progress))?;
+    let state: Vec<String> =
+        [word.to_owned(), percent(*progress)].into_iter().chain(silence).chain(expected).collect();
+    say!("{} {}: {}", clean(provider_job_id), clean(provider_job_name), state.join(", "))?;
     for step in &detail.steps {
         let (_, word, _) = super::text::step_status(step.status);
         say!("  {}: {word}", clean(step.tag.as_str()))?;

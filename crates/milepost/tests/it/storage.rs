@@ -449,7 +449,7 @@ on_both! {
                      where remaining > 0 and job_id in (
                          select job_id from durations where job_configuration_id = {id} and step_configuration_id = {id}
                          order by finished_at desc limit 1200)"),
-            format!("select position, job_id from events where position > 5 and position <= 9 order by position limit 5000"),
+            "select position, job_id from events where position > 5 and position <= 9 order by position limit 5000".to_owned(),
             format!("select * from durations where job_id in ({id}, {job})"),
             format!("delete from durations where (job_id, step_configuration_id) in
                      (select jobs.id, jobs.id from jobs where jobs.id = {job} and jobs.last_sequence = 5)"),

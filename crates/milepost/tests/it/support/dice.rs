@@ -1,6 +1,6 @@
 //! Chance that comes out the same each time.
 
-/// Numbers that look thrown: SplitMix64.
+/// Numbers that look thrown, by the algorithm `SplitMix64`.
 #[derive(Debug, Clone)]
 pub struct Dice(u64);
 
