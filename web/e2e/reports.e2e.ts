@@ -26,7 +26,7 @@ test('what a customer is billed for last month, and which jobs prove it', async 
   // The rows add up to what stands below them, and the jobs behind each row to the row.
   const sums = FIGURES.map(() => 0);
   for (let index = 0; index < 2; index += 1) {
-    const row = usage.getByRole('row').filter({ has: rows.nth(index) });
+    const row = rows.nth(index).locator('xpath=ancestor::tr');
     const told = (await row.getByRole('cell').allTextContents()).slice(3).map(number);
     await rows.nth(index).click();
     const proof = usage.getByRole('region', { name: 'The jobs behind it' });
@@ -95,7 +95,7 @@ test('versions have rows of their own where that is wanted', async ({ provider, 
   const usage = page.getByRole('region', { name: 'Usage' });
   await usage.getByText('Together').waitFor();
   const totals = await totalsOf(usage);
-  await usage.getByText('Versions apart').click();
+  await usage.getByRole('switch', { name: 'Versions apart' }).check();
   await usage.getByText('brain_volumes 1.1.0').first().waitFor();
   expect(new URL(page.url()).searchParams.get('by_version')).toBe('true');
   // Jobs under way may have gone on in between.

@@ -233,7 +233,7 @@ fn add_problems(path: &str, operation: &mut Operation) {
         RefOr::T(parameter) => parameter.parameter_in == ParameterIn::Query,
         RefOr::Ref(_) => false,
     });
-    let may_not_find = path.contains('{') || path.ends_with("/events");
+    let may_not_find = path.contains('{') || has_body && path.ends_with("/events");
     let may_conflict =
         ["/job-configurations", "/jobs", "/jobs/{id}", "/users", "/rotate"].iter().any(|end| path.ends_with(end));
     let needs_sign_in = !is_public || path.ends_with("/login") || path.ends_with("/accept");

@@ -40,8 +40,8 @@ use crate::observe::{page, watch_request};
 use crate::sources::Clock;
 use crate::unread_body::answer_in_time;
 use crate::{
-    analytics, api_document, api_keys, audit, configurations, customers, events, export, jobs, live, reports,
-    server, sessions, sign_in, ui, users,
+    analytics, api_document, api_keys, audit, configurations, customers, events, export, jobs, live, reports, server,
+    sessions, sign_in, ui, users,
 };
 
 /// Where the API lives.

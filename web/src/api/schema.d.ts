@@ -1094,10 +1094,10 @@ export interface components {
             more: components["schemas"]["MoreCustomers"];
         };
         /** @description A customer in figures. */
-        CustomerFiguresItem: components["schemas"]["Figures"] & {
+        CustomerFiguresItem: components["schemas"]["PeriodFigures"] & {
             customer: components["schemas"]["CustomerTold"] | null;
             /** @description The same in the period before. */
-            before: components["schemas"]["Figures"];
+            before: components["schemas"]["PeriodFigures"];
         };
         /**
          * @description How far an invitation is.
@@ -1569,69 +1569,6 @@ export interface components {
              */
             trend: components["schemas"]["TrendPoint"][];
         };
-        /** @description What happened within some time, in figures. */
-        Figures: {
-            /**
-             * Format: int64
-             * @description Jobs opened within: the sum of the next five.
-             */
-            opened: number;
-            /**
-             * Format: int64
-             * @description Of these, without events as yet.
-             */
-            pending: number;
-            /**
-             * Format: int64
-             * @description Of these, running now.
-             */
-            running: number;
-            /**
-             * Format: int64
-             * @description Of these, completed by now.
-             */
-            completed: number;
-            /**
-             * Format: int64
-             * @description Of these, in error now.
-             */
-            error: number;
-            /**
-             * Format: int64
-             * @description Of these, deleted or made anonymous before they had ended.
-             */
-            abandoned: number;
-            /**
-             * Format: int64
-             * @description Jobs that finished within, whenever they were opened.
-             */
-            finished: number;
-            /**
-             * Format: int64
-             * @description Jobs in error now whose last error happened within.
-             */
-            failed: number;
-            /**
-             * Format: double
-             * @description Hours from the start to the end of those that finished within, with four decimals.
-             */
-            hours: number;
-            /**
-             * Format: int64
-             * @description Steps that were finished within.
-             */
-            steps: number;
-            /**
-             * Format: int64
-             * @description What these are worth.
-             */
-            points: number;
-            /**
-             * Format: int64
-             * @description Errors that happened within.
-             */
-            errors: number;
-        };
         /**
          * Format: double
          * @description How much of a step is done, 0..1, kept in millionths.
@@ -1778,14 +1715,14 @@ export interface components {
             /** @description The period before. */
             before: components["schemas"]["PeriodBefore"];
             /** @description The sum of all parts. */
-            totals: components["schemas"]["Figures"];
+            totals: components["schemas"]["PeriodFigures"];
             /** @description The same of the period before. */
-            totals_before: components["schemas"]["Figures"];
+            totals_before: components["schemas"]["PeriodFigures"];
             /** @description All days or months of the period, in order. */
             parts: components["schemas"]["JobFiguresPart"][];
         };
         /** @description A day or a month in figures. */
-        JobFiguresPart: components["schemas"]["Figures"] & {
+        JobFiguresPart: components["schemas"]["PeriodFigures"] & {
             /**
              * Format: date
              * @description Its first day.
@@ -1984,7 +1921,7 @@ export interface components {
          */
         MetadataKind: "text" | "number" | "link";
         /** @description The customers that are not told of one by one. */
-        MoreCustomers: components["schemas"]["Figures"] & {
+        MoreCustomers: components["schemas"]["PeriodFigures"] & {
             /** @description How many. */
             customers: number;
         };
@@ -2449,6 +2386,69 @@ export interface components {
              */
             to: string;
         };
+        /** @description What happened within some time, in figures. */
+        PeriodFigures: {
+            /**
+             * Format: int64
+             * @description Jobs opened within: the sum of the next five.
+             */
+            opened: number;
+            /**
+             * Format: int64
+             * @description Of these, without events as yet.
+             */
+            pending: number;
+            /**
+             * Format: int64
+             * @description Of these, running now.
+             */
+            running: number;
+            /**
+             * Format: int64
+             * @description Of these, completed by now.
+             */
+            completed: number;
+            /**
+             * Format: int64
+             * @description Of these, in error now.
+             */
+            error: number;
+            /**
+             * Format: int64
+             * @description Of these, deleted or made anonymous before they had ended.
+             */
+            abandoned: number;
+            /**
+             * Format: int64
+             * @description Jobs that finished within, whenever they were opened.
+             */
+            finished: number;
+            /**
+             * Format: int64
+             * @description Jobs in error now whose last error happened within.
+             */
+            failed: number;
+            /**
+             * Format: double
+             * @description Hours from the start to the end of those that finished within, with four decimals.
+             */
+            hours: number;
+            /**
+             * Format: int64
+             * @description Steps that were finished within.
+             */
+            steps: number;
+            /**
+             * Format: int64
+             * @description What these are worth.
+             */
+            points: number;
+            /**
+             * Format: int64
+             * @description Errors that happened within.
+             */
+            errors: number;
+        };
         /** @description The period that is told of. */
         PeriodTold: {
             /**
@@ -2797,7 +2797,7 @@ export interface components {
         /** @description The name of a kind of job or of a step, for programs: `[A-Za-z0-9._-]{1,100}`. */
         Tag: string;
         /** @description The jobs of a configuration in figures. */
-        TagFigures: components["schemas"]["Figures"] & {
+        TagFigures: components["schemas"]["PeriodFigures"] & {
             tag: components["schemas"]["Tag"] | null;
         };
         /** @description Expectations, by what became of them. */
@@ -2843,6 +2843,36 @@ export interface components {
         Unit: "day" | "month";
         /** @description The unit of a metadata field. */
         Units: string;
+        /** @description The figures of a row. */
+        UsageFigures: {
+            /**
+             * Format: int64
+             * @description Jobs that were opened within.
+             */
+            jobs: number;
+            /**
+             * Format: int64
+             * @description Jobs that finished within.
+             */
+            finished: number;
+            /**
+             * Format: int64
+             * @description Jobs that are in error, and whose last error was within.
+             */
+            failed: number;
+            /**
+             * Format: int64
+             * @description Steps that were finished within.
+             */
+            steps: number;
+            /**
+             * Format: int64
+             * @description What these are worth: what is billed.
+             */
+            points_earned: number;
+            /** @description From start to end of the jobs that finished within; each rounded to four decimals, so that all sums are exact. */
+            hours: components["schemas"]["Hours"];
+        };
         /** @description The report of usage as JSON. */
         UsageReport: {
             /** @description Its span. */
@@ -2857,10 +2887,10 @@ export interface components {
             /** @description The rows, by month, customer and configuration. */
             items: components["schemas"]["UsageRow"][];
             /** @description Their sum. */
-            totals: components["schemas"]["Figures"];
+            totals: components["schemas"]["UsageFigures"];
         };
         /** @description What a customer had of a kind of job in a month. */
-        UsageRow: components["schemas"]["Figures"] & {
+        UsageRow: components["schemas"]["UsageFigures"] & {
             /**
              * @description The month, in the zone.
              * @example 2026-10
@@ -6930,7 +6960,7 @@ export interface operations {
                 /** @description Of jobs that are so now: one status or several, separated by commas. */
                 status?: string;
                 /** @description The form; it goes before `Accept`. */
-                format?: "csv" | "excel" | "ndjson" | "json" | "xlsx" | "parquet";
+                format?: string;
                 /** @description Whether the first lines say what the report is of: in CSV unless `false`, in NDJSON if `true`. */
                 preamble?: boolean;
             };
@@ -6963,15 +6993,6 @@ export interface operations {
             };
             /** @description Not allowed with these credentials, from another site, or by plain http */
             403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not there, or not the caller's: the answer is the same */
-            404: {
                 headers: {
                     [name: string]: unknown;
                 };

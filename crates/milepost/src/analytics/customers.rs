@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::query::{Filter, PeriodBefore, PeriodTold, Selection, Whose};
-use super::sums::{self, By, Figures, add_up, opened};
+use super::sums::{self, By, PeriodFigures, add_up, opened};
 use crate::app::App;
 use crate::auth::ProviderReader;
 use crate::db::{Select, Tx, fetch_for_rows};
@@ -42,9 +42,9 @@ pub(super) struct CustomerFiguresItem {
     /// Who; null for the jobs of nobody.
     customer: Option<CustomerTold>,
     #[serde(flatten)]
-    figures: Figures,
+    figures: PeriodFigures,
     /// The same in the period before.
-    before: Figures,
+    before: PeriodFigures,
 }
 
 /// A customer.
@@ -70,7 +70,7 @@ pub(super) struct MoreCustomers {
     /// How many.
     customers: usize,
     #[serde(flatten)]
-    figures: Figures,
+    figures: PeriodFigures,
 }
 
 /// The jobs of each customer in figures

@@ -10,7 +10,7 @@ use sqlx::FromRow;
 use utoipa::ToSchema;
 
 use super::query::{Filter, PeriodBefore, PeriodTold, Selection};
-use super::sums::{self, By, Figures, add_up, opened};
+use super::sums::{self, By, PeriodFigures, add_up, opened};
 use crate::app::App;
 use crate::auth::ProviderReader;
 use crate::db::Tx;
@@ -31,9 +31,9 @@ pub(super) struct JobFigures {
     /// The period before.
     before: PeriodBefore,
     /// The sum of all parts.
-    totals: Figures,
+    totals: PeriodFigures,
     /// The same of the period before.
-    totals_before: Figures,
+    totals_before: PeriodFigures,
     /// All days or months of the period, in order.
     #[schema(max_items = 400)]
     parts: Vec<JobFiguresPart>,
@@ -51,7 +51,7 @@ pub(super) struct JobFiguresPart {
     /// Jobs that had not ended at its end, whenever they were opened.
     open: i64,
     #[serde(flatten)]
-    figures: Figures,
+    figures: PeriodFigures,
     /// The same by configuration, of those with anything within, by tag: at most the 20 with most in the whole period, then
     /// all others together.
     #[schema(max_items = 21)]
@@ -64,7 +64,7 @@ pub(super) struct TagFigures {
     /// The tag of the configuration; null for all others together.
     tag: Option<Tag>,
     #[serde(flatten)]
-    figures: Figures,
+    figures: PeriodFigures,
 }
 
 /// The jobs of each day or month in figures

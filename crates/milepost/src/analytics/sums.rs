@@ -18,7 +18,7 @@ const SECONDS_OF_DAY: i64 = 86_400;
 
 /// What happened within some time, in figures.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
-pub(super) struct Figures {
+pub(super) struct PeriodFigures {
     /// Jobs opened within: the sum of the next five.
     opened: i64,
     /// Of these, without events as yet.
@@ -45,7 +45,7 @@ pub(super) struct Figures {
     errors: i64,
 }
 
-impl From<Sums> for Figures {
+impl From<Sums> for PeriodFigures {
     fn from(sums: Sums) -> Self {
         let Sums { pending, running, completed, error, abandoned, finished, failed, hours, steps, points, errors } =
             sums;
@@ -268,7 +268,7 @@ mod tests {
     #[test]
     fn hours_have_four_decimals() {
         let hours = |hours| {
-            serde_json::to_value(Figures::from(Sums { hours, ..Sums::default() })).unwrap()["hours"].to_string()
+            serde_json::to_value(PeriodFigures::from(Sums { hours, ..Sums::default() })).unwrap()["hours"].to_string()
         };
         assert_eq!([0, 1, 12_500, 123_456_789_012_345].map(hours), ["0.0", "0.0001", "1.25", "12345678901.2345"]);
     }

@@ -80,7 +80,7 @@ struct EventsQuery {
     #[param(value_type = Option<String>, pattern = "^(pending|running|completed|error)(,(pending|running|completed|error))*$")]
     status: Option<Several<JobStatus>>,
     /// The form; it goes before `Accept`.
-    #[param(inline)]
+    #[param(value_type = Option<String>, pattern = "^(csv|excel|ndjson|xlsx|parquet)$")]
     format: Option<Format>,
     /// Whether the first lines say what the report is of: in CSV unless `false`, in NDJSON if `true`.
     preamble: Option<bool>,

@@ -57,6 +57,7 @@ impl Serialize for Hours {
 
 /// The figures of a row.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = UsageFigures)]
 pub(super) struct Figures {
     /// Jobs that were opened within.
     pub jobs: i64,

@@ -50,7 +50,7 @@ export function ChartPanel({ title, words, controls, table, file, hasPicture = f
         <Numbers table={table} title={title} />
         <Group gap={2}>
           {hasPicture && (
-            <Take icon={<IconPhoto size={14} />} label={`${title}: download the picture`} onClick={savePicture}>
+            <Take icon={<IconPhoto size={14} />} label={`${title}: download SVG`} onClick={savePicture}>
               SVG
             </Take>
           )}

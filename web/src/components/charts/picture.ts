@@ -52,6 +52,8 @@ export function pictureOf(panel: HTMLElement, title: string): string | null {
 function keepStyle(element: SVGElement, style: CSSStyleDeclaration): void {
   element.removeAttribute('class');
   for (const name of STYLES) {
+    // It may name a colour of the page, which no other program knows.
+    element.removeAttribute(name);
     element.style.setProperty(name, style.getPropertyValue(name));
   }
 }

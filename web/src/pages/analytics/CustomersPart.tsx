@@ -1,4 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
+import type { CustomerFigures } from '../../api/types';
 import { ChartPanel } from '../../components/charts/ChartPanel';
 import { Rows } from '../../components/charts/Rows';
 import { Failed, Loading } from '../../components/States';
@@ -7,7 +8,6 @@ import classes from './Analytics.module.css';
 import { customerName } from './customers';
 import { fileWords, type Question } from './filter';
 import { customerFigures } from './queries';
-import type { Customers } from './types';
 import { change, percent } from './words';
 
 /** For whom the work was. */
@@ -29,7 +29,13 @@ export function CustomersPart({ question }: { question: Question }) {
 /** How many have a bar; the table has all. */
 const MOST = 12;
 
-function ByCustomer({ customers: { items, more }, file }: { customers: Customers; file: (string | undefined)[] }) {
+function ByCustomer({
+  customers: { items, more },
+  file,
+}: {
+  customers: CustomerFigures;
+  file: (string | undefined)[];
+}) {
   const points = items.reduce((sum, one) => sum + one.points, more.points);
   const [first] = items;
   const shown = items.filter(one => one.opened > 0 || one.points > 0);

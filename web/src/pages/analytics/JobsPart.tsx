@@ -1,5 +1,6 @@
 import { SegmentedControl } from '@mantine/core';
 import { useState } from 'react';
+import type { JobFigures } from '../../api/types';
 import { ChartPanel } from '../../components/charts/ChartPanel';
 import { LineChart } from '../../components/charts/LineChart';
 import { StackedBars } from '../../components/charts/StackedBars';
@@ -7,7 +8,6 @@ import { readable } from '../../model/number';
 import classes from './Analytics.module.css';
 import { fileWords, type Question } from './filter';
 import { byConfiguration, byStatus, HEAD, partHeading, throughput } from './parts';
-import type { JobFigures } from './types';
 import { change, jobsInWords, longPart, openInWords, shortPart, throughputInWords } from './words';
 
 type Props = { figures: JobFigures; question: Question };
@@ -64,7 +64,7 @@ function InShort({ figures: { totals, totals_before: before }, file }: PartProps
           {HEAD.map(({ name, label, isBad }) => {
             const changed = change(totals[name], before[name]);
             const tone =
-              !isBad || changed === null || changed.direction === 'same'
+              !isBad || before.opened === 0 || changed === null || changed.direction === 'same'
                 ? undefined
                 : changed.direction === 'up'
                   ? 'bad'

@@ -1,5 +1,6 @@
 import { Group, NativeSelect } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
+import type { FieldFigures, Unit } from '../../api/types';
 import { ChartPanel } from '../../components/charts/ChartPanel';
 import { LineChart } from '../../components/charts/LineChart';
 import { StackedBars } from '../../components/charts/StackedBars';
@@ -10,7 +11,6 @@ import classes from './Analytics.module.css';
 import { fileWords, type Question } from './filter';
 import { chosenStep, fieldInWords, measuredSteps } from './measured';
 import { fieldFigures } from './queries';
-import type { FieldFigures, Unit } from './types';
 import { longPart, shortPart } from './words';
 
 type Props = { question: Question; chosen: string | undefined; choose: (measured: string | undefined) => void };

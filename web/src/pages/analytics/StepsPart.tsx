@@ -1,6 +1,7 @@
 import { Button, SegmentedControl } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
+import type { StepFiguresItem } from '../../api/types';
 import { ChartPanel } from '../../components/charts/ChartPanel';
 import { Legend } from '../../components/charts/Legend';
 import { type BarRow, Rows } from '../../components/charts/Rows';
@@ -10,7 +11,6 @@ import { counted, readable } from '../../model/number';
 import classes from './Analytics.module.css';
 import { fileWords, type Question } from './filter';
 import { stepFigures } from './queries';
-import type { StepFigures } from './types';
 import {
   failing,
   failsMost,
@@ -48,9 +48,9 @@ export function StepsPart({ question }: { question: Question }) {
   );
 }
 
-type Props = { items: StepFigures[]; file: (string | undefined)[]; more?: number };
+type Props = { items: StepFiguresItem[]; file: (string | undefined)[]; more?: number };
 
-const keyOf = ({ tag, step }: StepFigures) => `${tag}/${step}`;
+const keyOf = ({ tag, step }: StepFiguresItem) => `${tag}/${step}`;
 
 /** How many rows are shown until more are asked for. */
 const FIRST = 6;
@@ -131,13 +131,13 @@ function Errors({ items, file, more = 0 }: Props) {
   );
 }
 
-function under({ tag, versions, error_rate_before: before }: StepFigures): string {
+function under({ tag, versions, error_rate_before: before }: StepFiguresItem): string {
   const turned = turn(versions);
   const since = turned === null ? [] : [`more since ${turned.version}`];
   return [tag, ...since, ...(before === null ? [] : [`${percent(before)} in the period before`])].join(' · ');
 }
 
-function ErrorsByVersion({ item, file }: { item: StepFigures; file: Props['file'] }) {
+function ErrorsByVersion({ item, file }: { item: StepFiguresItem; file: Props['file'] }) {
   const versions = item.versions.toReversed();
   return (
     <ChartPanel
@@ -228,7 +228,7 @@ function Times({ items, file }: Props) {
   );
 }
 
-function TimesByVersion({ item, file }: { item: StepFigures; file: Props['file'] }) {
+function TimesByVersion({ item, file }: { item: StepFiguresItem; file: Props['file'] }) {
   const versions = item.versions.toReversed();
   return (
     <ChartPanel

@@ -1,7 +1,7 @@
-import type { CustomerFigures } from './types';
+import type { CustomerFiguresItem } from '../../api/types';
 
 /** Whom one sees first: the organization, else the person, else the address. */
-export function customerName(customer: CustomerFigures['customer']): string {
+export function customerName(customer: CustomerFiguresItem['customer']): string {
   if (customer === null) {
     return 'Nobody';
   }

@@ -1,3 +1,4 @@
+import type { Unit } from '../../api/types';
 import {
   chosenSpan,
   daysBetween,
@@ -7,7 +8,6 @@ import {
   type SpanChoice,
   type SpanName,
 } from '../../model/spans';
-import type { Unit } from './types';
 
 /** The spans with a name that one can choose among. */
 export const SPANS: SpanName[] = ['today', '7-days', '30-days', 'month', 'last-month', 'year'];

@@ -1,6 +1,5 @@
-import type { Configuration } from '../../api/types';
+import type { Configuration, FieldFigures } from '../../api/types';
 import { counted, readable, withUnits } from '../../model/number';
-import type { FieldFigures } from './types';
 
 /** The steps of a configuration that measure numbers. */
 export function measuredSteps(configuration: Configuration | undefined): { tag: string; name: string }[] {

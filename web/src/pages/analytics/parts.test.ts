@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import type { Figures, JobFiguresPart } from '../../api/types';
 import { byConfiguration, byStatus, isNothing, throughput } from './parts';
-import type { Figures, JobPart } from './types';
 
 const NOTHING: Figures = {
   opened: 0,
@@ -17,7 +17,7 @@ const NOTHING: Figures = {
   errors: 0,
 };
 
-function part(date: string, opened: Record<string, number>, rest: Partial<JobPart> = {}): JobPart {
+function part(date: string, opened: Record<string, number>, rest: Partial<JobFiguresPart> = {}): JobFiguresPart {
   const configurations = Object.entries(opened).map(([tag, count]) => ({
     ...NOTHING,
     tag: tag === 'rest' ? null : tag,

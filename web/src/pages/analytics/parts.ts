@@ -1,8 +1,8 @@
+import type { Figures, JobFigures, JobFiguresPart, Unit } from '../../api/types';
 import type { Bar } from '../../components/charts/StackedBars';
 import { MOST_SERIES, type Series, seriesColour } from '../../components/charts/series';
 import type { DataTable } from '../../components/charts/table';
 import { statusWord } from '../../components/Status';
-import type { Figures, JobFigures, JobPart, Unit } from './types';
 import { longPart, shortPart } from './words';
 
 /** A chart of bars over time, and its numbers. */
@@ -11,7 +11,7 @@ export type PartsChart = { series: Series[]; bars: Bar[]; table: DataTable };
 const OTHERS = 'All others';
 
 /** Jobs opened, by configuration: those with most jobs have a colour each, the others share one. */
-export function byConfiguration(parts: JobPart[], by: Unit): PartsChart {
+export function byConfiguration(parts: JobFiguresPart[], by: Unit): PartsChart {
   const sums = new Map<string | null, number>();
   for (const { tag, opened } of parts.flatMap(part => part.configurations)) {
     sums.set(tag, (sums.get(tag) ?? 0) + opened);
@@ -20,8 +20,9 @@ export function byConfiguration(parts: JobPart[], by: Unit): PartsChart {
   const tags = known.sort(([, a], [, b]) => b - a).map(([tag]) => tag as string);
   const named = tags.slice(0, MOST_SERIES);
   const hasOthers = tags.length > named.length || (sums.get(null) ?? 0) > 0;
-  const openedOf = (part: JobPart, tag: string) => part.configurations.find(one => one.tag === tag)?.opened ?? 0;
-  const values = (part: JobPart) => {
+  const openedOf = (part: JobFiguresPart, tag: string) =>
+    part.configurations.find(one => one.tag === tag)?.opened ?? 0;
+  const values = (part: JobFiguresPart) => {
     const own = named.map(tag => openedOf(part, tag));
     const rest = part.opened - own.reduce((sum, one) => sum + one, 0);
     return hasOthers ? [...own, rest] : own;
@@ -49,7 +50,7 @@ const STATUSES = [
 ] as const;
 
 /** Jobs opened, by how they are now. */
-export function byStatus(parts: JobPart[], by: Unit): PartsChart {
+export function byStatus(parts: JobFiguresPart[], by: Unit): PartsChart {
   const shown = STATUSES.filter(({ name }) => name !== 'abandoned' || parts.some(part => part.abandoned > 0));
   return {
     series: shown.map(({ label, colour, ...rest }) => ({ label, colour, isHatched: 'isHatched' in rest })),
@@ -62,7 +63,7 @@ export function byStatus(parts: JobPart[], by: Unit): PartsChart {
 }
 
 /** What ended: jobs finished, and those that failed. */
-export function throughput(parts: JobPart[], by: Unit): PartsChart {
+export function throughput(parts: JobFiguresPart[], by: Unit): PartsChart {
   return {
     series: [
       { label: 'Finished', colour: 'var(--finished)' },
@@ -84,7 +85,7 @@ export function throughput(parts: JobPart[], by: Unit): PartsChart {
   };
 }
 
-function barsOf(parts: JobPart[], by: Unit, values: (part: JobPart) => number[]): Bar[] {
+function barsOf(parts: JobFiguresPart[], by: Unit, values: (part: JobFiguresPart) => number[]): Bar[] {
   return parts.map(part => ({
     key: part.date,
     short: shortPart(part.date, by),

@@ -1,38 +1,41 @@
 import { keepPreviousData, queryOptions } from '@tanstack/react-query';
-import { ApiError } from '../../api/client';
-import type { Problem } from '../../api/types';
+import { answer, api } from '../../api/client';
 import type { Question } from './filter';
-import type { Customers, Fields, JobFigures, Steps } from './types';
 
 export const analyticsKey = ['analytics'] as const;
 
-function analyticsQuery<T>(name: string, question: object) {
+/** What is shown stays until the next is there. */
+const KEPT = { placeholderData: keepPreviousData, staleTime: 15_000 } as const;
+
+export function jobFigures(query: Question) {
   return queryOptions({
-    queryKey: [...analyticsKey, name, question],
-    queryFn: ({ signal }) => read<T>(`/api/v1/analytics/${name}`, question, signal),
-    // What is shown stays until the next is there.
-    placeholderData: keepPreviousData,
-    staleTime: 15_000,
+    queryKey: [...analyticsKey, 'jobs', query],
+    queryFn: ({ signal }) => answer(api.GET('/api/v1/analytics/jobs', { params: { query }, signal })),
+    ...KEPT,
   });
 }
 
-async function read<T>(path: string, query: object, signal: AbortSignal): Promise<T> {
-  const known = Object.entries(query).filter(([, value]) => value !== undefined);
-  const response = await fetch(
-    `${path}?${new URLSearchParams(known.map(([name, value]) => [name, String(value)]))}`,
-    {
-      signal,
-    },
-  );
-  if (!response.ok) {
-    const problem = (await response.json().catch(() => undefined)) as Partial<Problem> | undefined;
-    throw new ApiError(response.status, problem?.detail ?? `The server answered with status ${response.status}.`);
-  }
-  return response.json() as Promise<T>;
+export function stepFigures(query: Question) {
+  return queryOptions({
+    queryKey: [...analyticsKey, 'steps', query],
+    queryFn: ({ signal }) => answer(api.GET('/api/v1/analytics/steps', { params: { query }, signal })),
+    ...KEPT,
+  });
 }
 
-export const jobFigures = (question: Question) => analyticsQuery<JobFigures>('jobs', question);
-export const stepFigures = (question: Question) => analyticsQuery<Steps>('steps', question);
-export const customerFigures = (question: Question) => analyticsQuery<Customers>('customers', question);
-export const fieldFigures = (question: Question & { tag: string; step: string }) =>
-  analyticsQuery<Fields>('metadata', question);
+/** The numbers that a step has measured. */
+export function fieldFigures(query: Question & { tag: string; step: string }) {
+  return queryOptions({
+    queryKey: [...analyticsKey, 'metadata', query],
+    queryFn: ({ signal }) => answer(api.GET('/api/v1/analytics/metadata', { params: { query }, signal })),
+    ...KEPT,
+  });
+}
+
+export function customerFigures(query: Question) {
+  return queryOptions({
+    queryKey: [...analyticsKey, 'customers', query],
+    queryFn: ({ signal }) => answer(api.GET('/api/v1/analytics/customers', { params: { query }, signal })),
+    ...KEPT,
+  });
+}

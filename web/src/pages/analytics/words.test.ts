@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Figures, JobPart, StepFigures, StepVersion } from './types';
+import type { Figures, JobFiguresPart, StepFiguresItem, StepVersionFigures } from '../../api/types';
 import {
   beforeInWords,
   change,
@@ -33,11 +33,11 @@ const NOTHING: Figures = {
   errors: 0,
 };
 
-function part(date: string, rest: Partial<JobPart>): JobPart {
+function part(date: string, rest: Partial<JobFiguresPart>): JobFiguresPart {
   return { ...NOTHING, date, from: '', to: '', open: 0, configurations: [], ...rest };
 }
 
-function version(name: string, errors: number, finished: number, median: number | null = 10): StepVersion {
+function version(name: string, errors: number, finished: number, median: number | null = 10): StepVersionFigures {
   return {
     version: name,
     first_seen: '2026-11-12T10:30:00Z',
@@ -50,7 +50,7 @@ function version(name: string, errors: number, finished: number, median: number 
   };
 }
 
-function step(name: string, versions: StepVersion[]): StepFigures {
+function step(name: string, versions: StepVersionFigures[]): StepFiguresItem {
   const errors = versions.reduce((sum, one) => sum + one.errors, 0);
   const finished = versions.reduce((sum, one) => sum + one.finished, 0);
   return {

@@ -1,7 +1,14 @@
+import type {
+  Figures,
+  JobFiguresPart,
+  PeriodBefore,
+  StepFiguresItem,
+  StepVersionFigures,
+  Unit,
+} from '../../api/types';
 import { counted, readable } from '../../model/number';
 import { dayIn, laterDay, spanInWords } from '../../model/spans';
 import { duration } from '../../model/time';
-import type { Before, Figures, JobPart, StepFigures, StepVersion, Unit } from './types';
 
 /** How something has changed against the period before. */
 export type Change = { words: string; direction: 'up' | 'down' | 'same' };
@@ -32,7 +39,7 @@ export function percent(share: number): string {
 }
 
 /** The days before the period, in words. */
-export function beforeInWords({ from, to }: Before, zone: string): string {
+export function beforeInWords({ from, to }: PeriodBefore, zone: string): string {
   return spanInWords({ first: dayIn(zone, new Date(from)), last: laterDay(dayIn(zone, new Date(to)), -1) });
 }
 
@@ -60,7 +67,7 @@ function asDate(date: string): Date {
 }
 
 /** What the chart of jobs says. */
-export function jobsInWords(parts: JobPart[], totals: Figures, by: Unit): string {
+export function jobsInWords(parts: JobFiguresPart[], totals: Figures, by: Unit): string {
   if (totals.opened === 0) {
     return 'No jobs were opened in this time.';
   }
@@ -70,7 +77,7 @@ export function jobsInWords(parts: JobPart[], totals: Figures, by: Unit): string
 }
 
 /** What the chart of throughput says. */
-export function throughputInWords(parts: JobPart[], totals: Figures, by: Unit): string {
+export function throughputInWords(parts: JobFiguresPart[], totals: Figures, by: Unit): string {
   if (totals.finished === 0 && totals.failed === 0) {
     return 'No job finished or failed in this time.';
   }
@@ -81,7 +88,7 @@ export function throughputInWords(parts: JobPart[], totals: Figures, by: Unit): 
 }
 
 /** What the line of open jobs says. */
-export function openInWords(parts: JobPart[]): string {
+export function openInWords(parts: JobFiguresPart[]): string {
   const last = parts.at(-1);
   const most = busiest(parts, part => part.open);
   if (last === undefined || most === null) {
@@ -90,8 +97,11 @@ export function openInWords(parts: JobPart[]): string {
   return `${counted(last.open, 'job')} open at the end; at most ${readable(most.open)}.`;
 }
 
-function busiest(parts: JobPart[], value: (part: JobPart) => number): JobPart | null {
-  const most = parts.reduce<JobPart | null>((best, part) => (best && value(best) >= value(part) ? best : part), null);
+function busiest(parts: JobFiguresPart[], value: (part: JobFiguresPart) => number): JobFiguresPart | null {
+  const most = parts.reduce<JobFiguresPart | null>(
+    (best, part) => (best && value(best) >= value(part) ? best : part),
+    null,
+  );
   return most === null || value(most) === 0 ? null : most;
 }
 
@@ -104,7 +114,7 @@ const FEW = 5;
 
 export type Attempts = { errors: number; attempts: number; rate: number };
 
-function together(versions: StepVersion[]): Attempts {
+function together(versions: StepVersionFigures[]): Attempts {
   const errors = versions.reduce((sum, one) => sum + one.errors, 0);
   const attempts = errors + versions.reduce((sum, one) => sum + one.finished, 0);
   return { errors, attempts, rate: attempts === 0 ? 0 : errors / attempts };
@@ -118,7 +128,7 @@ export type Turn = { version: string; firstSeen: string | null; before: Attempts
  * differ most clearly; null where none differs by half and more than chance would do (two proportions, z of 2). The
  * versions are in their order, the newest last.
  */
-export function turn(versions: StepVersion[]): Turn | null {
+export function turn(versions: StepVersionFigures[]): Turn | null {
   let best: (Turn & { z: number }) | null = null;
   for (let index = 1; index < versions.length; index += 1) {
     const first = versions[index];
@@ -142,16 +152,16 @@ function clarity(before: Attempts, since: Attempts): number {
 }
 
 /** The steps that fail, the most failing first. Rates of few attempts come behind all others. */
-export function failing(items: StepFigures[]): StepFigures[] {
-  const rate = (item: StepFigures) => item.error_rate ?? 0;
-  const isFew = (item: StepFigures) => Number(item.errors + item.finished < FEW);
+export function failing(items: StepFiguresItem[]): StepFiguresItem[] {
+  const rate = (item: StepFiguresItem) => item.error_rate ?? 0;
+  const isFew = (item: StepFiguresItem) => Number(item.errors + item.finished < FEW);
   return items
     .filter(item => item.errors > 0)
     .sort((a, b) => isFew(a) - isFew(b) || rate(b) - rate(a) || b.errors - a.errors);
 }
 
 /** Which step fails most, how often, and since which version. */
-export function failsMost(items: StepFigures[]): { step: string; rest: string } | null {
+export function failsMost(items: StepFiguresItem[]): { step: string; rest: string } | null {
   const [most] = failing(items);
   if (most === undefined || most.error_rate === null) {
     return null;
@@ -161,7 +171,7 @@ export function failsMost(items: StepFigures[]): { step: string; rest: string } 
   return { step: most.name, rest: ` of ${most.tag} fails most: ${often}${sinceWords(most.versions)}.` };
 }
 
-function sinceWords(versions: StepVersion[]): string {
+function sinceWords(versions: StepVersionFigures[]): string {
   const turned = turn(versions);
   if (turned !== null) {
     const { version, before, since } = turned;
@@ -171,7 +181,7 @@ function sinceWords(versions: StepVersion[]): string {
 }
 
 /** What the versions of a step say of its errors. */
-export function versionsInWords(item: StepFigures): string {
+export function versionsInWords(item: StepFiguresItem): string {
   const [only] = item.versions;
   if (item.versions.length === 1 && only !== undefined) {
     return `Only ${only.version} ran in this time. A longer period shows the versions before it.`;
@@ -185,12 +195,12 @@ export function versionsInWords(item: StepFigures): string {
 }
 
 /** Steps with times, the slowest first. */
-export function slowest(items: StepFigures[]): StepFigures[] {
+export function slowest(items: StepFiguresItem[]): StepFiguresItem[] {
   return items.filter(item => item.median !== null).sort((a, b) => (b.median ?? 0) - (a.median ?? 0));
 }
 
 /** The version in which a step became slower: its median is a quarter longer than the one before, of a few runs each. */
-export function slowed(versions: StepVersion[]): { version: string; before: string; factor: number } | null {
+export function slowed(versions: StepVersionFigures[]): { version: string; before: string; factor: number } | null {
   const timed = versions.filter(one => one.median !== null && one.samples >= FEW);
   let worst: { version: string; before: string; factor: number } | null = null;
   for (const [index, one] of timed.entries()) {
@@ -211,7 +221,7 @@ export function seconds(value: number): string {
 }
 
 /** Which step takes longest, and which has become slower. */
-export function slowestInWords(items: StepFigures[]): { step: string; rest: string } | null {
+export function slowestInWords(items: StepFiguresItem[]): { step: string; rest: string } | null {
   const [longest] = slowest(items);
   if (longest === undefined || longest.median === null || longest.p90 === null) {
     return null;
@@ -226,7 +236,7 @@ export function slowestInWords(items: StepFigures[]): { step: string; rest: stri
 }
 
 /** What the versions of a step say of its time. */
-export function timesInWords(item: StepFigures): string {
+export function timesInWords(item: StepFiguresItem): string {
   const worse = slowed(item.versions);
   if (worse !== null) {
     return `${worse.version} takes ${percent(worse.factor - 1)} longer than ${worse.before}, by the median.`;

@@ -1,5 +1,6 @@
 import { Button, Group, Table, Text } from '@mantine/core';
 import { useInfiniteQuery } from '@tanstack/react-query';
+import type { JobUsage, UsageFigures, UsageRow } from '../../api/types';
 import { TextLink } from '../../components/Links';
 import { Failed, Loading } from '../../components/States';
 import { exactTime } from '../../model/time';
@@ -7,7 +8,6 @@ import { COLUMNS, exact } from './figures';
 import { proofQuestion, type ReportQuestion } from './filter';
 import { proofQuery } from './queries';
 import classes from './Reports.module.css';
-import type { JobUsage, UsageFigures, UsageRow } from './types';
 
 /** The jobs whose figures add up to those of a row. */
 export function Proof({ row, question }: { row: UsageRow; question: ReportQuestion }) {

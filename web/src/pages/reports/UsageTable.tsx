@@ -1,6 +1,7 @@
 import { Button, Table, UnstyledButton } from '@mantine/core';
 import { IconChevronRight } from '@tabler/icons-react';
 import { Fragment, useId, useState } from 'react';
+import type { UsageFigures, UsageReport, UsageRow } from '../../api/types';
 import rows from '../../components/rows.module.css';
 import { usePhone } from '../../components/usePhone';
 import { counted } from '../../model/number';
@@ -8,9 +9,8 @@ import { COLUMNS, customerOf, exact, monthName, rowKey } from './figures';
 import type { ReportQuestion } from './filter';
 import { Proof } from './Proof';
 import classes from './Reports.module.css';
-import type { Usage, UsageFigures, UsageRow } from './types';
 
-type Props = { usage: Usage; question: ReportQuestion };
+type Props = { usage: UsageReport; question: ReportQuestion };
 
 /** So many rows are shown until more are asked for. The totals are those of all. */
 const FIRST = 200;

@@ -1,4 +1,4 @@
-import type { UsageFigures, UsageRow } from './types';
+import type { UsageFigures, UsageRow } from '../../api/types';
 
 /** The columns of numbers, in their order. */
 export const COLUMNS: { name: keyof UsageFigures; label: string }[] = [

@@ -1,7 +1,6 @@
-import type { JobStatus } from '../../api/types';
+import type { JobStatus, UsageRow } from '../../api/types';
 import { chosenSpan, readSpan, type SpanChoice, type SpanName } from '../../model/spans';
 import { STATUSES } from '../jobs/filter';
-import type { UsageRow } from './types';
 
 /** The spans with a name that one can choose among. */
 export const SPANS: SpanName[] = ['last-month', 'month', 'today', '7-days', '30-days', 'year', 'all'];

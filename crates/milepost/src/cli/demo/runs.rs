@@ -68,14 +68,19 @@ fn spread(number: u32) -> f64 {
     (f64::from(number) * 0.618_033_988_749_895).fract()
 }
 
+/// The same, but most of them near the middle, as what is measured is.
+fn usual(number: u32) -> f64 {
+    (spread(number) + spread(number * number + 3) + spread(number * 12 + 7)) / 3.0
+}
+
 fn variation(number: u32) -> Variation {
     let slow = if number % 9 == 4 { 2.6 } else { 1.0 };
     // Heads differ little in size, people differ much in how still they lie.
-    let size = if is_motion_qc(number) { 0.6 + 1.3 * spread(number).powi(2) } else { 0.95 + 0.1 * spread(number) };
+    let size = if is_motion_qc(number) { 0.6 + 1.3 * spread(number).powi(2) } else { 0.94 + 0.12 * usual(number) };
     Variation {
         stretch: STRETCH * slow * (0.85 + 0.3 * spread(number + 3)),
         size,
-        scatter: 0.97 + 0.06 * spread(number * 5 + 1),
+        scatter: 0.96 + 0.08 * usual(number + 40),
         mishap: mishap(number),
     }
 }

@@ -114,6 +114,63 @@ on_both! {
         assert_eq!(answer["totals"]["opened"], 23);
     }
 
+    async fn of_many_customers_those_with_most_points_are_told_of(server: TestServer) {
+        let (alice, job) = provider(&server).await;
+        let database = &server.database;
+        // As if three more customers than are told of had had a step each, of 1, 2, 3, … points.
+        let values: Vec<String> = (1..=1_003)
+            .map(|number| format!("({}, 'c{number}@customer.example', {number})", database.id(&format!("00000000-0000-4000-8000-{number:012x}"))))
+            .collect();
+        let values = values.join(", ");
+        let (mut raw, job) = (database.raw().await, database.id(&job));
+        raw.execute(&format!(
+            "insert into customers (id, provider_id, email, created_at, updated_at)
+             select column1, provider_id, column2, created_at, created_at from jobs, (values {values}) as rows where jobs.id = {job}"
+        ))
+        .await
+        .unwrap();
+        let day = match database.kind {
+            DatabaseKind::Sqlite => "'2026-03-02T00:00:00+00:00'",
+            DatabaseKind::Postgres => "timestamptz '2026-03-02T00:00:00+00:00'",
+        };
+        raw.execute(&format!(
+            "insert into rollups select provider_id, column1, 'job_days', {day}, job_configuration_id, 0, 0, 0, 0, 0, 0, 0, 0, 1, column3, 0
+             from jobs, (values {values}) as rows where jobs.id = {job}"
+        ))
+        .await
+        .unwrap();
+        let answer = alice.get("/analytics/customers?from=2026-03-01&to=2026-03-31").await.expect(200);
+        let items = answer["items"].as_array().unwrap();
+        let told = |item: &Value| json!([item["customer"]["email"], item["points"], item["customer"]["customer_id"]]);
+        assert_eq!(items.len(), 1_000);
+        assert_eq!(told(&items[0]), json!(["c1003@customer.example", 1_003, null]));
+        assert_eq!(told(&items[999]), json!(["c4@customer.example", 4, null]));
+        assert_eq!(json!([answer["more"]["customers"], answer["more"]["points"], answer["more"]["steps"]]), json!([3, 6, 3]));
+    }
+
+    async fn of_many_steps_the_busiest_are_told_of(server: TestServer) {
+        let (alice, _) = provider(&server).await;
+        let names: Vec<String> = (0..260).map(|number| format!("step{number}")).collect();
+        let steps: Vec<(&str, i64)> = names.iter().map(|name| (name.as_str(), 1)).collect();
+        let mut errors = Vec::new();
+        for tag in ["first", "second"] {
+            alice.register(tag, "1.0.0", &steps).await;
+            alice.open_job(tag, tag).await;
+            let error = |name: &String| json!({"provider_job_id": tag, "kind": "error", "tag": name});
+            errors.extend(names.iter().map(error));
+        }
+        // All of them failed once, and most of them twice: not `load`, and not the first twenty of the first.
+        errors.extend(errors.clone().split_off(20));
+        for errors in errors.chunks(500) {
+            alice.post("/events/batch", json!(errors)).await.expect(200);
+        }
+        let answer = alice.get("/analytics/steps").await.expect(200);
+        let items = answer["items"].as_array().unwrap();
+        assert_eq!((items.len(), &answer["more"]), (500, &json!(21)));
+        assert_eq!((&items[0]["tag"], &items[0]["step"], &items[0]["errors"]), (&json!("first"), &json!("step20"), &json!(2)));
+        assert!(items.iter().all(|item| item["errors"] == 2));
+    }
+
     async fn of_a_step_version_the_newest_thousand_durations_count(server: TestServer) {
         let (alice, job) = provider(&server).await;
         let configuration = alice.get("/job-configurations").await.expect(200);
