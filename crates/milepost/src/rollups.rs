@@ -335,13 +335,13 @@ async fn load_finishes(tx: &mut Tx, job_id: Uuid) -> sqlx::Result<Vec<Finish>> {
 
 /// Errors of a job within a quarter of an hour.
 #[derive(FromRow)]
-struct Errors {
+struct Failures {
     step: Option<Uuid>,
     at: DateTime<Utc>,
     errors: i64,
 }
 
-async fn load_errors(tx: &mut Tx, job_id: Uuid) -> sqlx::Result<Vec<Errors>> {
+async fn load_errors(tx: &mut Tx, job_id: Uuid) -> sqlx::Result<Vec<Failures>> {
     let quarter = tx.quarter_of("occurred_at");
     on!(tx, |c| {
         sqlx::query_as(sql!(

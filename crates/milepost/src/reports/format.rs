@@ -23,7 +23,7 @@ pub enum Format {
     Json,
     /// A spreadsheet
     Xlsx,
-    /// Columns, for DuckDB, pandas and the like
+    /// Columns, for `DuckDB`, pandas and the like
     Parquet,
 }
 

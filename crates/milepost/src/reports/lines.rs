@@ -12,12 +12,10 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    pub(super) fn new(head: Head) -> Result<Self> {
-        let ready = match head.has_preamble {
-            true => format!("{{\"report\":{}}}\n", head.as_json()).into_bytes(),
-            false => Vec::new(),
-        };
-        Ok(Self { head, ready })
+    pub(super) fn new(head: Head) -> Self {
+        let ready =
+            if head.has_preamble { format!("{{\"report\":{}}}\n", head.as_json()).into_bytes() } else { Vec::new() };
+        Self { head, ready }
     }
 }
 

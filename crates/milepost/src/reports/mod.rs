@@ -263,7 +263,9 @@ async fn usage_as_json(
     let items = rows.all(&mut snapshot, MAX_ITEMS).await?;
     snapshot.commit().await?;
     let mut totals = Figures::default();
-    items.iter().for_each(|row| totals += row.figures);
+    for row in &items {
+        totals += row.figures;
+    }
     let Filter { period, tag, version, customer, statuses } = filter;
     let time = |time: Option<DateTime<Utc>>| time.map(|time| zoned(period.zone, time));
     Ok(UsageReport {

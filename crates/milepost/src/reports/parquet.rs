@@ -74,7 +74,7 @@ impl Gathered {
 }
 
 impl Columns {
-    pub(super) fn new(head: Head) -> Result<Self> {
+    pub(super) fn new(head: &Head) -> Result<Self> {
         let said = head.statements.iter();
         let said = said.map(|(name, value)| KeyValue::new(format!("milepost.{name}"), value.clone())).collect();
         let properties = WriterProperties::builder()
@@ -85,7 +85,7 @@ impl Columns {
             .set_offset_index_disabled(true)
             .set_key_value_metadata(Some(said))
             .build();
-        let file = schema(&head)
+        let file = schema(head)
             .and_then(|schema| SerializedFileWriter::new(Vec::new(), Arc::new(schema), Arc::new(properties)));
         let kinds: Vec<Kind> = head.columns.iter().map(|column| column.kind).collect();
         let gathered = kinds.iter().map(|_| Gathered::default()).collect();

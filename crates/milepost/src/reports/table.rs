@@ -212,9 +212,9 @@ pub(super) fn writer(
     Ok(match format {
         Format::Csv => Box::new(Csv::new(head, false)?),
         Format::Excel => Box::new(Csv::new(head, true)?),
-        Format::Ndjson | Format::Json => Box::new(Lines::new(head)?),
+        Format::Ndjson | Format::Json => Box::new(Lines::new(head)),
         Format::Xlsx => Box::new(Spreadsheet::new(head, is_wanted)?),
-        Format::Parquet => Box::new(Columns::new(head)?),
+        Format::Parquet => Box::new(Columns::new(&head)?),
     })
 }
 

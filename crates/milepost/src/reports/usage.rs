@@ -258,13 +258,12 @@ impl UsageRows {
         let mut rows: BTreeMap<Place, UsageRow> = BTreeMap::new();
         for sum in sums {
             let Some(configuration) = of_id.get(&sum.configuration) else { continue };
-            let shown = match self.by_version {
-                true => configuration,
-                false => newest.get(configuration.tag.as_str()).unwrap_or(configuration),
-            };
-            let (precedence, version) = match self.by_version {
-                true => (shown.precedence.clone(), shown.version.clone()),
-                false => (Vec::new(), String::new()),
+            let of_tag = newest.get(configuration.tag.as_str()).unwrap_or(configuration);
+            let shown = if self.by_version { configuration } else { of_tag };
+            let (precedence, version) = if self.by_version {
+                (shown.precedence.clone(), shown.version.clone())
+            } else {
+                (Vec::new(), String::new())
             };
             let place =
                 (sum.email.is_none(), sum.email.clone(), sum.customer, shown.tag.clone(), precedence, version);
@@ -316,7 +315,7 @@ impl UsageRows {
             })
             .collect();
         let told = format!("with parties (customer) as ({parties}), told as ({})", spans.join(" union all "));
-        self.sum_up(select.push(&told)).fetch_all(tx).await
+        sum_up(select.push(&told)).fetch_all(tx).await
     }
 
     /// From the jobs that are as was asked for, and what is kept of deleted ones that were.
@@ -364,26 +363,29 @@ impl UsageRows {
                  where {of_deleted} and r.start >= {from} and r.start < {to}
              )"
         );
-        self.sum_up(select.push(&told)).fetch_all(tx).await
+        sum_up(select.push(&told)).fetch_all(tx).await
     }
+}
 
-    /// Adds what sums up `told` by customer and configuration.
-    fn sum_up(&self, select: Select) -> Select {
-        select.push(
-            " select sums.*, l.customer_id, case when l.erased_at is null then l.email end as email
-             from (
-                 select customer, configuration, cast(sum(jobs) as bigint) as jobs,
-                     cast(sum(finished) as bigint) as finished, cast(sum(failed) as bigint) as failed,
-                     cast(sum(steps) as bigint) as steps, cast(sum(points) as bigint) as points,
-                     cast(sum(hours) as bigint) as hours
-                 from told group by customer, configuration
-             ) as sums left join customers l on l.id = sums.customer",
-        )
-    }
+/// Adds what sums up `told` by customer and configuration.
+fn sum_up(select: Select) -> Select {
+    select.push(
+        " select sums.*, l.customer_id, case when l.erased_at is null then l.email end as email
+         from (
+             select customer, configuration, cast(sum(jobs) as bigint) as jobs,
+                 cast(sum(finished) as bigint) as finished, cast(sum(failed) as bigint) as failed,
+                 cast(sum(steps) as bigint) as steps, cast(sum(points) as bigint) as points,
+                 cast(sum(hours) as bigint) as hours
+             from told group by customer, configuration
+         ) as sums left join customers l on l.id = sums.customer",
+    )
 }
 
 /// How many jobs were opened, in a row of sums.
 pub(super) const OPENED: &str = "r.pending + r.running + r.completed + r.error + r.abandoned";
+
+/// The first day and the last with sums, if there are any.
+type Ends = (Option<DateTime<Utc>>, Option<DateTime<Utc>>);
 
 /// The months of a period in which there is anything; where it is open, whole ones.
 async fn months(tx: &mut Tx, provider: ProviderId, period: &Period) -> Result<Vec<Part>> {
@@ -396,7 +398,7 @@ async fn months(tx: &mut Tx, provider: ProviderId, period: &Period) -> Result<Ve
         )
     };
     let select = select.push(&format!("select {}, {}", end("min"), end("max")));
-    let ends: Vec<(Option<DateTime<Utc>>, Option<DateTime<Utc>>)> = select.fetch_all(tx).await?;
+    let ends: Vec<Ends> = select.fetch_all(tx).await?;
     let Some((Some(first), Some(last))) = ends.first() else { return Ok(Vec::new()) };
     let zone = period.zone;
     let first_of_month = |date: chrono::NaiveDate| date.with_day(1).unwrap_or(date);

@@ -237,8 +237,8 @@ on_both! {
         let mut lab = Lab::open(&server).await;
         for hours in 0..60 {
             server.clock.set_offset(TimeDelta::hours(hours * 7));
-            lab.act(&mut runner, Utc::now() + TimeDelta::hours(hours * 7)).await;
-            lab.act(&mut runner, Utc::now() + TimeDelta::hours(hours * 7)).await;
+            lab.act(&mut runner, server.app.clock().now()).await;
+            lab.act(&mut runner, server.app.clock().now()).await;
         }
         let worked = lab.work_out(|_| false).await.sums();
         assert!(worked.len() > 100, "{worked:#?}");
@@ -261,7 +261,7 @@ on_both! {
         let mut runner = TestRunner::deterministic();
         let mut lab = Lab::open(&server).await;
         for _ in 0..60 {
-            lab.act(&mut runner, Utc::now()).await;
+            lab.act(&mut runner, server.app.clock().now()).await;
         }
         let bob = lab.customers[0].clone();
         for (tag, kind) in [("brain", "info"), ("lung", "error")] {
@@ -282,7 +282,7 @@ on_both! {
         let mut runner = TestRunner::deterministic();
         let mut lab = Lab::open(&server).await;
         for _ in 0..30 {
-            lab.act(&mut runner, Utc::now()).await;
+            lab.act(&mut runner, server.app.clock().now()).await;
         }
         let right = stored(&server).await;
         let mut raw = server.database.raw().await;

@@ -149,6 +149,7 @@ const MATRIX: &[Row] = {
         row("GET /api/v1/analytics/jobs", Nothing, none, [401, 200, 403, 200, 200, 200, 403]),
         row("GET /api/v1/analytics/steps", Nothing, none, [401, 200, 403, 200, 200, 200, 403]),
         row("GET /api/v1/analytics/metadata", Nothing, none, [401, 422, 403, 422, 422, 422, 403]),
+        row("GET /api/v1/analytics/calibration", Nothing, none, [401, 422, 403, 422, 422, 422, 403]),
         row("GET /api/v1/analytics/customers", Nothing, none, [401, 200, 403, 200, 200, 200, 403]),
         row("GET /api/v1/jobs/{id}", Job, none, [401, 404, 404, 200, 200, 200, 200]),
         row("GET /api/v1/jobs/{id}/distributions", Job, none, [401, 404, 403, 200, 200, 200, 403]),

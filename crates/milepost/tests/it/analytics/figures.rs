@@ -171,16 +171,19 @@ fn error_rate(finished: usize, errors: usize) -> Value {
     json!(rate)
 }
 
+/// By version, how many finished and how many errors there were.
+type Versions = BTreeMap<(Vec<u8>, String), (usize, usize)>;
+
 fn check_steps(question: &Question, all: &Everything, answer: &Value, what: &str) {
     question.expect_period(answer, what);
     assert_eq!(answer["more"], 0, "{what}");
     let jobs: BTreeMap<_, _> = all.jobs.iter().map(|job| (job.id, job)).collect();
-    let finishes = all.finishes();
+    let all_finishes = all.finishes();
     let errors: Vec<_> = all.events.iter().filter(|event| event.kind == "error" && event.step.is_some()).collect();
-    // (tag, step) -> version -> (finished, errors)
-    let mut expected: BTreeMap<(String, String), BTreeMap<(Vec<u8>, String), (usize, usize)>> = BTreeMap::new();
+    // By tag and step.
+    let mut expected: BTreeMap<(String, String), Versions> = BTreeMap::new();
     let key = |job: &Job| (Version::try_from(job.version.clone()).unwrap().precedence(), job.version.clone());
-    for finish in finishes.iter().filter(|finish| question.is_within(finish.at)) {
+    for finish in all_finishes.iter().filter(|finish| question.is_within(finish.at)) {
         let versions = expected.entry((finish.job.tag.clone(), finish.step.to_owned())).or_default();
         versions.entry(key(finish.job)).or_default().0 += 1;
     }
@@ -196,7 +199,7 @@ fn check_steps(question: &Question, all: &Everything, answer: &Value, what: &str
         let (finished, failed) = versions.values().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
         assert_eq!((&item["finished"], &item["errors"]), (&json!(finished), &json!(failed)), "{what}");
         assert_eq!(item["error_rate"], error_rate(finished, failed), "{what}");
-        let finished_before = finishes
+        let finished_before = all_finishes
             .iter()
             .filter(|finish| finish.job.tag == tag && finish.step == step && question.is_before(finish.at))
             .count();

@@ -37,7 +37,7 @@ impl Lab {
         ] {
             alice.post("/jobs", body).await.expect(201);
         }
-        let at = |hours: i64| (Utc::now() - Duration::hours(hours)).to_rfc3339();
+        let at = |hours: i64| (server.app.clock().now() - Duration::hours(hours)).to_rfc3339();
         let event = |id: &str, kind: &str, tag: Option<&str>, hours: i64| json!({"provider_job_id": id, "kind": kind, "tag": tag, "occurred_at": at(hours)});
         let mut events = vec![
             event("S-1", "info", Some("load"), 48),
@@ -122,7 +122,7 @@ on_both! {
             let found = links["items"].as_array().unwrap().iter().find(|link| link["email"] == email).unwrap();
             found["id"].as_str().unwrap().to_owned()
         };
-        let day = |hours: i64| (Utc::now() - Duration::hours(hours)).to_rfc3339().replace('+', "%2B");
+        let day = |hours: i64| (server.app.clock().now() - Duration::hours(hours)).to_rfc3339().replace('+', "%2B");
         for (query, expected) in [
             (String::new(), &["R-1", "S-1", "S-2", "S-3"][..]),
             ("tag=scan".to_owned(), &["S-1", "S-2", "S-3"]),
@@ -146,7 +146,7 @@ on_both! {
             let rows = lines(&alice, &format!("events?{query}")).await;
             assert_eq!(jobs(&rows).into_iter().collect::<Vec<_>>(), expected, "{query}");
         }
-        let half_hour = |minutes: i64| (Utc::now() - Duration::minutes(minutes)).to_rfc3339().replace('+', "%2B");
+        let half_hour = |minutes: i64| (server.app.clock().now() - Duration::minutes(minutes)).to_rfc3339().replace('+', "%2B");
         let rows = lines(&alice, &format!("events?from={}&to={}", half_hour(47 * 60 + 30), half_hour(46 * 60 + 30))).await;
         assert_eq!(rows.iter().map(|row| &row["event_sequence"]).collect::<Vec<_>>(), [&json!(2)], "a period cuts a job");
     }
@@ -246,7 +246,7 @@ on_both! {
             }
         };
         let event = |job: String, second: i64| {
-            let at = (Utc::now() - Duration::seconds(second)).to_rfc3339();
+            let at = (server.app.clock().now() - Duration::seconds(second)).to_rfc3339();
             json!({"provider_job_id": job, "kind": "info", "occurred_at": at})
         };
         report((0..450).map(|n| event(format!("small-{}", n % 149), n)).collect()).await;
@@ -282,8 +282,8 @@ on_both! {
         let alice = server.provider("alice").await;
         alice.register("scan", "1.0.0", &[]).await;
         alice.open_job("scan", "large").await;
-        let long = "x".repeat(4000);
-        let many: Vec<Value> = (0..240).map(|_| json!({"provider_job_id": "large", "kind": "info", "event_metadata": {"text": long}})).collect();
+        let padding = "x".repeat(4000);
+        let many: Vec<Value> = (0..240).map(|_| json!({"provider_job_id": "large", "kind": "info", "event_metadata": {"text": padding}})).collect();
         for _ in 0..14 {
             alice.post("/events/batch", json!(many)).await.expect(200);
         }
@@ -304,12 +304,12 @@ on_both! {
 
         let alice = Person::sign_in(&server.url, &alice.email).await;
         let mut response = alice.request(reqwest::Method::GET, "/reports/events").send().await.unwrap();
-        let mut read = response.chunk().await.unwrap().unwrap().to_vec();
+        let mut got = response.chunk().await.unwrap().unwrap().to_vec();
         alice.post("/events", json!({"provider_job_id": "large", "kind": "info", "name": "too late"})).await.expect(201);
         while let Some(chunk) = response.chunk().await.unwrap() {
-            read.extend(chunk);
+            got.extend(chunk);
         }
-        let read = String::from_utf8(read).unwrap();
+        let read = String::from_utf8(got).unwrap();
         assert_eq!(read.matches(",large,").count(), 14 * 240);
         assert!(!read.contains("too late"), "what is recorded while it is written is not in it");
 

@@ -77,7 +77,7 @@ async fn measure(kind: DatabaseKind) {
             };
             let Some(piece) = piece else { break };
             size += piece.len();
-            lines += piece.iter().filter(|byte| **byte == b'\n').count() as u64;
+            lines += String::from_utf8_lossy(&piece).matches('\n').count() as u64;
             if looked.elapsed() > Duration::from_millis(20) {
                 (most, looked) = (most.max(process.resident()), Instant::now());
             }
