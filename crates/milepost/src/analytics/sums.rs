@@ -182,7 +182,8 @@ fn statement(selection: &Selection, by: By) -> String {
         return format!("select v.number, v.customer, {sums} {spans} group by v.number, v.customer");
     }
     let (columns, tables) = by.sql();
-    let names = SUMS.join(", ");
+    // A step has points, too.
+    let names = SUMS.map(|sum| format!("grouped.{sum}")).join(", ");
     format!(
         "select grouped.number, {columns}, {names} from (
              select v.number, v.customer, v.tag, v.version, r.configuration, {sums} {spans}
