@@ -2,7 +2,7 @@
 //! step, and one for the whole of it once it is completed. The expected end, the limits of silence and the charts of steps
 //! are computed from them.
 //!
-//! They follow from the state of a job alone ([`durations_of`]) and change with steps that nobody reports on just now, so
+//! They follow from the state of a job alone (`durations_of`) and change with steps that nobody reports on just now, so
 //! they are not written with the events. A follower reads the log of all events a moment later, and writes what differs
 //! for the jobs that it meets there; how far it has got is in its row of `followers`, and moves with what it writes. Nobody
 //! waits while it reads: it then writes only for jobs that have had no event since, and meets the others again.
