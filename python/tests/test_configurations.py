@@ -80,8 +80,8 @@ def test_a_version_that_is_too_small_a_step_is_logged_or_refused(server: Any, ca
     check = register(version("1.0.1", 2))
     assert (check["needed"], check["taken"], check["fits"], check["suggested"]) == ("major", "patch", False, "2.0.0")
     assert [record.getMessage() for record in caplog.records] == [
-        "bladder 1.0.1 is too small a step from 1.0.0: points of step load changed from 1 to 2, which needs a major step; "
-        "the lowest version that fits is 2.0.0."
+        "bladder 1.0.1 is too small a step from 1.0.0: points of step load changed from 1 to 2, "
+        "which needs a major step; the lowest version that fits is 2.0.0."
     ]
     caplog.clear()
     assert register(version("2.0.0", 3), version_gate="refuse")["fits"]

@@ -122,19 +122,19 @@ def register(
 ) -> list[Body]:
     """Registers kinds of jobs; the same again changes nothing.
 
-    A new version should be a large enough SemVer step for what it changes: major where a step or a field is gone, or its
-    points, kind or unit are others, minor where one is new.
+    A new version should be a large enough SemVer step for what it changes: major where a step or a field is gone, or
+    its points, kind or unit are others, minor where one is new.
 
     Args:
         configurations: One or several: `milepost.Configuration`, dictionaries, or the path of a file.
-        version_gate: What becomes of a version that is too small a step: `warn` registers it and logs a warning, `refuse`
-            raises `RefusedError`. What is registered already is never refused.
+        version_gate: What becomes of a version that is too small a step: `warn` registers it and logs a warning,
+            `refuse` raises `RefusedError`. What is registered already is never refused.
         url: As for `milepost.job`.
         api_key: As for `milepost.job`.
 
     Returns:
-        What is registered, as the server tells it, with `version_check` on how its version fits; nothing where nothing is
-        to be reported.
+        What is registered, as the server tells it, with `version_check` on how its version fits; nothing where nothing
+        is to be reported.
 
     Raises:
         ConfigurationError: One of them is not as it has to be; none was sent.
