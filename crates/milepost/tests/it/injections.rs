@@ -52,6 +52,12 @@ async fn ask(person: &Person, path: &str, query: &[(&str, &str)]) -> crate::supp
     person.get(&format!("{path}?{}", serde_urlencoded::to_string(query).unwrap())).await
 }
 
+/// A list without rows, figures of no job, or a file with the names of its columns alone.
+fn tells_nothing(answer: &crate::support::Answer) -> bool {
+    let is_head = || answer.text.lines().filter(|line| !line.starts_with('#')).count() == 1;
+    answer["items"] == json!([]) || answer["totals"]["opened"] == 0 || answer.text.starts_with('#') && is_head()
+}
+
 #[test]
 fn the_parameters_of_all_lists_are_known() {
     let found = parameters();
@@ -70,7 +76,7 @@ on_both! {
             for injection in INJECTIONS {
                 let answer = ask(&alice, &path, &[(&name, injection)]).await;
                 // No job, configuration or customer is called so; what is a choice or a cursor cannot be so.
-                let is_nothing = answer.status == 200 && answer["items"] == json!([]);
+                let is_nothing = answer.status == 200 && tells_nothing(&answer);
                 assert!(is_nothing || answer.status == 422, "{path}?{name}={injection}: {} {}", answer.status, answer.text);
             }
         }
