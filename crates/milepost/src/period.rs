@@ -5,7 +5,9 @@ use std::str::FromStr;
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveTime, TimeDelta, TimeZone, Timelike, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::error::{Error, Result};
 use crate::values::Instant;
@@ -72,6 +74,18 @@ pub enum Bound {
     /// An instant.
     Instant(DateTime<Utc>),
 }
+
+impl PartialSchema for Bound {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .pattern(Some(r"^(19[7-9][0-9]|[2-9][0-9]{3})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])(T|$)"))
+            .examples(["2026-11-30"])
+            .into()
+    }
+}
+
+impl ToSchema for Bound {}
 
 impl TryFrom<String> for Bound {
     type Error = &'static str;

@@ -483,7 +483,7 @@ async fn find_differences(tx: &mut Tx, provider_id: Uuid) -> sqlx::Result<Vec<Di
     let sum = |sign: &str| SUMS.map(|sum| format!("cast(sum({sign}{sum}) as bigint) as {sum}")).join(", ");
     let (sums, differing) = (sum(""), SUMS.map(|sum| format!("sum({sum}) <> 0")).join(" or "));
     let negative = SUMS.map(|sum| format!("-{sum}")).join(", ");
-    let (finished, started) = (tx.micros_of("finished_at"), tx.micros_of("started_at"));
+    let hours = tx.hours_between("started_at", "finished_at");
     let is = |condition: &str| format!("case when {condition} then 1 else 0 end");
     let pending = is("status = 'pending' and anonymised_at is null");
     let running = is("status = 'running' and anonymised_at is null");
@@ -499,7 +499,7 @@ async fn find_differences(tx: &mut Tx, provider_id: Uuid) -> sqlx::Result<Vec<Di
                  from jobs where {live}
                  union all
                  select customer_link_id, 'job_', finished_at, job_configuration_id,
-                     0, 0, 0, 0, 0, 1, 0, ({finished} - {started} + 180000) / 360000, 0, 0, 0
+                     0, 0, 0, 0, 0, 1, 0, {hours}, 0, 0, 0
                  from jobs where {live} and finished_at is not null
                  union all
                  select customer_link_id, 'job_', outcome_at, job_configuration_id, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0

@@ -18,6 +18,7 @@ use super::sums::{self, By};
 use crate::app::App;
 use crate::auth::ProviderReader;
 use crate::configurations::version::Version;
+use crate::customers::Whom;
 use crate::db::{Tx, fetch_for_rows};
 use crate::error::Result;
 use crate::http::{Json, Query};
@@ -47,10 +48,10 @@ pub(super) struct MetadataFilter {
     /// The step, by its tag.
     step: Tag,
     /// The first day of the period, or the time it begins at, a whole quarter of an hour; 30 days before its end if absent.
-    #[param(value_type = Option<String>, example = "2026-11-01")]
+    #[param(value_type = Option<Bound>, example = "2026-11-01")]
     from: Option<Bound>,
     /// The last day of the period, or the time it ends before, a whole quarter of an hour; today if absent.
-    #[param(value_type = Option<String>, example = "2026-11-30")]
+    #[param(value_type = Option<Bound>, example = "2026-11-30")]
     to: Option<Bound>,
     /// The time zone whose days and months count; UTC if absent.
     #[param(value_type = Option<Zone>)]
@@ -61,8 +62,10 @@ pub(super) struct MetadataFilter {
     /// Jobs of this version of the `tag`.
     #[param(value_type = Option<Version>)]
     version: Option<Version>,
-    /// Jobs for this customer: a `customer_id` or an e-mail address, or `none` for those of nobody.
-    customer: Option<String>,
+    /// Jobs for this customer: a `customer_id`, the `id` in the list of customers, an e-mail address, or `none` for those of
+    /// nobody.
+    #[param(value_type = Option<Whom>)]
+    customer: Option<Whom>,
 }
 
 /// The numbers that a step measured.

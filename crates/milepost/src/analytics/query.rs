@@ -7,10 +7,11 @@ use uuid::Uuid;
 
 use crate::auth::ProviderId;
 use crate::configurations::version::Version;
-use crate::db::{Select, Tx, Value};
+use crate::customers::Whom;
+use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::period::{Bound, Part, Period, Unit, Zone};
-use crate::values::{Email, Tag};
+use crate::values::Tag;
 
 /// How long the period is that nobody asked for, today included.
 const DAYS: u64 = 30;
@@ -25,10 +26,10 @@ const MAX_MONTHS: usize = 240;
 #[into_params(parameter_in = Query)]
 pub(super) struct Filter {
     /// The first day of the period, or the time it begins at, a whole quarter of an hour; 30 days before its end if absent.
-    #[param(value_type = Option<String>, example = "2026-11-01")]
+    #[param(value_type = Option<Bound>, example = "2026-11-01")]
     pub(super) from: Option<Bound>,
     /// The last day of the period, or the time it ends before, a whole quarter of an hour; today if absent.
-    #[param(value_type = Option<String>, example = "2026-11-30")]
+    #[param(value_type = Option<Bound>, example = "2026-11-30")]
     pub(super) to: Option<Bound>,
     /// The time zone whose days and months count; UTC if absent.
     #[param(value_type = Option<Zone>)]
@@ -42,8 +43,10 @@ pub(super) struct Filter {
     /// Jobs of this version of the `tag`.
     #[param(value_type = Option<Version>)]
     pub(super) version: Option<Version>,
-    /// Jobs for this customer: a `customer_id` or an e-mail address, or `none` for those of nobody.
-    pub(super) customer: Option<String>,
+    /// Jobs for this customer: a `customer_id`, the `id` in the list of customers, an e-mail address, or `none` for those of
+    /// nobody.
+    #[param(value_type = Option<Whom>)]
+    pub(super) customer: Option<Whom>,
 }
 
 /// Whose jobs count.
@@ -106,10 +109,10 @@ impl Filter {
         let unit = self.by.unwrap_or(Unit::Day);
         let (from, to) = ends(self.from, self.to, zone, zone.date_of(now))?;
         let parts = cut(zone, from, to, unit)?;
-        let whose = match self.customer.as_deref() {
+        let whose = match self.customer {
             None => Whose::All,
-            Some("none") => Whose::Nobody,
-            Some(customer) => Whose::Links(find_links(tx, provider, customer).await?),
+            Some(Whom::Nobody) => Whose::Nobody,
+            Some(whom) => Whose::Links(whom.links(tx, provider).await?),
         };
         let before = start_before(zone, from, to);
         Ok(Selection { provider, zone, unit, from, to, before, parts, tag: self.tag, version: self.version, whose })
@@ -172,20 +175,6 @@ fn start_before(zone: Zone, from: DateTime<Utc>, to: DateTime<Utc>) -> DateTime<
         _ if is_of_days => zone.start_of(first - Days::new(days)),
         _ => from - (to - from),
     }
-}
-
-/// The links of a customer, who may have become another's since.
-async fn find_links(tx: &mut Tx, provider: ProviderId, customer: &str) -> Result<Vec<Uuid>> {
-    let (column, value) = match (customer.parse::<Uuid>(), Email::try_from(customer.to_owned())) {
-        (Ok(id), _) => ("customer_id", Value::Id(id)),
-        (_, Ok(email)) => ("email", Value::Text(email.as_str().to_owned())),
-        _ => return Err(Error::invalid("/customer", "is neither an id nor an e-mail address, nor `none`")),
-    };
-    let select = Select::new("select id from customers")
-        .bind(" where provider_id = ", provider.id())
-        .bind(&format!(" and {column} = "), value);
-    let rows: Vec<(Uuid,)> = select.fetch_all(tx).await?;
-    Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
 #[cfg(test)]

@@ -2,6 +2,9 @@
 //! provider. Only a linked customer sees jobs; the schema's foreign keys hold that too.
 
 mod invitations;
+mod whom;
+
+pub(crate) use whom::Whom;
 
 use axum::extract::State;
 use axum::http::StatusCode;

@@ -277,8 +277,7 @@ impl Tx {
     }
 
     /// A time column in microseconds since 1970, in SQL.
-    #[must_use]
-    pub fn micros_of(&self, column: &str) -> String {
+    fn micros_of(&self, column: &str) -> String {
         match self.connection {
             // With its fraction SQLite would round it to milliseconds.
             TxConnection::Sqlite(..) => format!(

@@ -1,56 +1,18 @@
 //! What a report is asked for: a period, a kind of job, a customer, how jobs are.
 
-use serde::Deserialize;
 use uuid::Uuid;
 
 use super::table::zoned;
 use crate::auth::ProviderId;
 use crate::configurations::version::Version;
+use crate::customers::Whom;
 use crate::db::{On, Select};
 use crate::error::{Error, Result};
 use crate::http::Several;
 use crate::period::{Bound, Period, Zone};
 use crate::progress::JobStatus;
 use crate::rollups::NOBODY;
-use crate::values::{Email, Tag};
-
-/// Whose jobs.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub(super) enum Whom {
-    /// Those that were opened for nobody.
-    Nobody,
-    /// Those of a customer, by `customer_id` or by the id in the list of customers.
-    Id(Uuid),
-    /// Those of a customer, by address.
-    Email(Email),
-}
-
-impl TryFrom<String> for Whom {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, &'static str> {
-        if text == "none" {
-            return Ok(Self::Nobody);
-        }
-        match (text.parse(), Email::try_from(text)) {
-            (Ok(id), _) => Ok(Self::Id(id)),
-            (_, Ok(email)) => Ok(Self::Email(email)),
-            _ => Err("is neither an id nor an e-mail address, nor none"),
-        }
-    }
-}
-
-impl Whom {
-    /// As it was asked for.
-    pub(super) fn in_words(&self) -> String {
-        match self {
-            Self::Nobody => "none".to_owned(),
-            Self::Id(id) => id.to_string(),
-            Self::Email(email) => email.as_str().to_owned(),
-        }
-    }
-}
+use crate::values::Tag;
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -123,18 +85,10 @@ impl Filter {
         on: impl Into<On<'a>>,
         provider: ProviderId,
     ) -> sqlx::Result<Option<Vec<Uuid>>> {
-        let mut select = Select::new("select id from customers where provider_id = ").bind("", provider.id());
-        let select = match &self.customer {
-            None => return Ok(None),
-            Some(Whom::Nobody) => return Ok(Some(vec![NOBODY])),
-            Some(Whom::Email(email)) => select.bind(" and email = ", email.as_str().to_owned()),
-            Some(Whom::Id(id)) => {
-                let id = select.value(*id);
-                select.push(&format!(" and (id = {id} or customer_id = {id})"))
-            }
-        };
-        let links: Vec<(Uuid,)> = select.fetch_all(on).await?;
-        Ok(Some(links.into_iter().map(|(link,)| link).collect()))
+        match &self.customer {
+            None => Ok(None),
+            Some(whom) => whom.links(on, provider).await.map(Some),
+        }
     }
 
     /// The condition that a column holds one of the configurations that are asked for; nothing if any will do.

@@ -306,8 +306,7 @@ impl UsageRows {
             .map(|(series, from, to)| {
                 let (from, to) = (select.value(from), select.value(to));
                 format!(
-                    "select r.customer, r.configuration, r.pending + r.running + r.completed + r.error + r.abandoned
-                         as jobs, r.finished, r.failed, r.steps, r.points, r.hours
+                    "select r.customer, r.configuration, {OPENED} as jobs, r.finished, r.failed, r.steps, r.points, r.hours
                      from parties cross join rollups r
                      where r.provider_id = {provider} and r.customer = parties.customer and r.series = '{series}'
                          and r.start >= {from} and r.start < {to}{condition}"
