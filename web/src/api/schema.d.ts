@@ -6611,7 +6611,10 @@ export interface operations {
                 tag?: components["schemas"]["Tag"];
                 /** @description Jobs of this version of the `tag`. */
                 version?: components["schemas"]["Version"];
-                /** @description Jobs for this customer: a `customer_id` or an e-mail address, or `none` for those of nobody. */
+                /**
+                 * @description Jobs for this customer: a `customer_id`, the `id` in the list of customers, an e-mail address, or `none` for those of
+                 *     nobody.
+                 */
                 customer?: string;
             };
             header?: never;
@@ -6697,7 +6700,10 @@ export interface operations {
                 tag?: components["schemas"]["Tag"];
                 /** @description Jobs of this version of the `tag`. */
                 version?: components["schemas"]["Version"];
-                /** @description Jobs for this customer: a `customer_id` or an e-mail address, or `none` for those of nobody. */
+                /**
+                 * @description Jobs for this customer: a `customer_id`, the `id` in the list of customers, an e-mail address, or `none` for those of
+                 *     nobody.
+                 */
                 customer?: string;
             };
             header?: never;
@@ -6785,7 +6791,10 @@ export interface operations {
                 by?: "day" | "month";
                 /** @description Jobs of this version of the `tag`. */
                 version?: components["schemas"]["Version"];
-                /** @description Jobs for this customer: a `customer_id` or an e-mail address, or `none` for those of nobody. */
+                /**
+                 * @description Jobs for this customer: a `customer_id`, the `id` in the list of customers, an e-mail address, or `none` for those of
+                 *     nobody.
+                 */
                 customer?: string;
             };
             header?: never;
@@ -6871,7 +6880,10 @@ export interface operations {
                 tag?: components["schemas"]["Tag"];
                 /** @description Jobs of this version of the `tag`. */
                 version?: components["schemas"]["Version"];
-                /** @description Jobs for this customer: a `customer_id` or an e-mail address, or `none` for those of nobody. */
+                /**
+                 * @description Jobs for this customer: a `customer_id`, the `id` in the list of customers, an e-mail address, or `none` for those of
+                 *     nobody.
+                 */
                 customer?: string;
             };
             header?: never;

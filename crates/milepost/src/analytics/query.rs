@@ -26,10 +26,10 @@ const MAX_MONTHS: usize = 240;
 #[into_params(parameter_in = Query)]
 pub(super) struct Filter {
     /// The first day of the period, or the time it begins at, a whole quarter of an hour; 30 days before its end if absent.
-    #[param(value_type = Option<Bound>, example = "2026-11-01")]
+    #[param(inline, value_type = Option<Bound>, example = "2026-11-01")]
     pub(super) from: Option<Bound>,
     /// The last day of the period, or the time it ends before, a whole quarter of an hour; today if absent.
-    #[param(value_type = Option<Bound>, example = "2026-11-30")]
+    #[param(inline, value_type = Option<Bound>, example = "2026-11-30")]
     pub(super) to: Option<Bound>,
     /// The time zone whose days and months count; UTC if absent.
     #[param(value_type = Option<Zone>)]
@@ -45,7 +45,7 @@ pub(super) struct Filter {
     pub(super) version: Option<Version>,
     /// Jobs for this customer: a `customer_id`, the `id` in the list of customers, an e-mail address, or `none` for those of
     /// nobody.
-    #[param(value_type = Option<Whom>)]
+    #[param(inline, value_type = Option<Whom>)]
     pub(super) customer: Option<Whom>,
 }
 

@@ -60,10 +60,10 @@ pub fn routes() -> OpenApiRouter<App> {
 #[into_params(parameter_in = Query)]
 struct EventsQuery {
     /// What happened on this day or later, or from this time on.
-    #[param(value_type = Option<Bound>, example = "2026-10-01")]
+    #[param(inline, value_type = Option<Bound>, example = "2026-10-01")]
     from: Option<Bound>,
     /// What happened up to this day, or before this time.
-    #[param(value_type = Option<Bound>, example = "2026-10-31")]
+    #[param(inline, value_type = Option<Bound>, example = "2026-10-31")]
     to: Option<Bound>,
     /// The time zone of days, and of the times in the report.
     #[param(value_type = Option<Zone>)]
@@ -75,7 +75,7 @@ struct EventsQuery {
     #[param(value_type = Option<Version>)]
     version: Option<Version>,
     /// Of this customer's jobs: a `customer_id`, the `id` in the list of customers, an e-mail address, or `none`.
-    #[param(value_type = Option<Whom>)]
+    #[param(inline, value_type = Option<Whom>)]
     customer: Option<Whom>,
     /// Of jobs that are so now: one status or several, separated by commas.
     #[param(value_type = Option<String>, pattern = "^(pending|running|completed|error)(,(pending|running|completed|error))*$")]
@@ -93,10 +93,10 @@ struct EventsQuery {
 #[into_params(parameter_in = Query)]
 struct UsageQuery {
     /// From this day or quarter of an hour on.
-    #[param(value_type = Option<Bound>, example = "2026-10-01")]
+    #[param(inline, value_type = Option<Bound>, example = "2026-10-01")]
     from: Option<Bound>,
     /// Up to this day, or before this quarter of an hour.
-    #[param(value_type = Option<Bound>, example = "2026-10-31")]
+    #[param(inline, value_type = Option<Bound>, example = "2026-10-31")]
     to: Option<Bound>,
     /// The time zone of days and months.
     #[param(value_type = Option<Zone>)]
@@ -108,7 +108,7 @@ struct UsageQuery {
     #[param(value_type = Option<Version>)]
     version: Option<Version>,
     /// Of this customer: a `customer_id`, the `id` in the list of customers, an e-mail address, or `none`.
-    #[param(value_type = Option<Whom>)]
+    #[param(inline, value_type = Option<Whom>)]
     customer: Option<Whom>,
     /// Of jobs that are so now, deleted ones as they were: one status or several, separated by commas.
     #[param(value_type = Option<String>, pattern = "^(pending|running|completed|error)(,(pending|running|completed|error))*$")]

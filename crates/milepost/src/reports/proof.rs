@@ -32,10 +32,10 @@ const DELETED: &str = "deleted";
 #[into_params(parameter_in = Query)]
 pub(super) struct ProofQuery {
     /// From this day or quarter of an hour on.
-    #[param(value_type = Option<Bound>, example = "2026-10-01")]
+    #[param(inline, value_type = Option<Bound>, example = "2026-10-01")]
     from: Option<Bound>,
     /// Up to this day, or before this quarter of an hour.
-    #[param(value_type = Option<Bound>, example = "2026-10-31")]
+    #[param(inline, value_type = Option<Bound>, example = "2026-10-31")]
     to: Option<Bound>,
     /// The time zone of days.
     #[param(value_type = Option<Zone>)]
@@ -47,7 +47,7 @@ pub(super) struct ProofQuery {
     #[param(value_type = Option<Version>)]
     version: Option<Version>,
     /// Of this customer: a `customer_id`, the `id` in the list of customers, an e-mail address, or `none`.
-    #[param(value_type = Option<Whom>)]
+    #[param(inline, value_type = Option<Whom>)]
     customer: Option<Whom>,
     /// One status or several, separated by commas.
     #[param(value_type = Option<String>, pattern = "^(pending|running|completed|error)(,(pending|running|completed|error))*$")]
