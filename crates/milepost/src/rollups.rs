@@ -12,7 +12,8 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::db::{Batch, Log, Tx, add_rows, on, sql};
+use crate::auth::ProviderId;
+use crate::db::{Batch, Log, Select, Tx, add_rows, on, sql};
 use crate::error::Result;
 use crate::jobs::state::StoredJob;
 use crate::progress::JobStatus;
@@ -27,25 +28,13 @@ const QUARTER: TimeDelta = TimeDelta::minutes(15);
 const DAY: TimeDelta = TimeDelta::days(1);
 
 /// The columns of sums, in order.
-pub(crate) const SUMS: [&str; 11] = [
-    "pending",
-    "running",
-    "completed",
-    "error",
-    "abandoned",
-    "finished",
-    "failed",
-    "hours",
-    "steps",
-    "points",
-    "errors",
-];
+pub(crate) const SUMS: [&str; 10] =
+    ["running", "completed", "error", "abandoned", "finished", "failed", "hours", "steps", "points", "errors"];
 
 /// What is summed up within some time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromRow)]
+#[sqlx(default)]
 pub struct Sums {
-    /// Jobs opened within, that are pending now.
-    pub pending: i64,
     /// Jobs opened within, that are running now.
     pub running: i64,
     /// Jobs opened within, that are completed now.
@@ -66,13 +55,17 @@ pub struct Sums {
     pub points: i64,
     /// Errors within.
     pub errors: i64,
+    /// Jobs opened within, that are pending now. Not kept with the others, so that opening a job waits for nobody: an index
+    /// finds them.
+    pub pending: i64,
 }
 
 impl Sums {
+    /// Those that are kept, in the order of [`SUMS`], then the others.
     fn columns(&mut self) -> [&mut i64; 11] {
-        let Self { pending, running, completed, error, abandoned, finished, failed, hours, steps, points, errors } =
+        let Self { running, completed, error, abandoned, finished, failed, hours, steps, points, errors, pending } =
             self;
-        [pending, running, completed, error, abandoned, finished, failed, hours, steps, points, errors]
+        [running, completed, error, abandoned, finished, failed, hours, steps, points, errors, pending]
     }
 
     /// A step that was finished.
@@ -111,7 +104,8 @@ struct Place {
 }
 
 /// Of what sums are, and of how long.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, sqlx::Type)]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
 pub enum Series {
     /// By kinds of jobs.
     JobDays,
@@ -148,15 +142,12 @@ enum By {
 pub struct Additions(BTreeMap<Place, Sums>);
 
 impl Additions {
-    /// A job was opened or has changed: what it was before is given back.
-    pub fn add_job(&mut self, before: Option<&StoredJob>, after: &StoredJob) {
-        if let Some(before) = before {
-            if before.outcome() == after.outcome() {
-                return;
-            }
+    /// A job has changed: what it was before is given back.
+    pub fn add_job(&mut self, before: &StoredJob, after: &StoredJob) {
+        if before.outcome() != after.outcome() {
             self.add_outcome(before, Neg::neg);
+            self.add_outcome(after, |sums| sums);
         }
-        self.add_outcome(after, |sums| sums);
     }
 
     /// When a step was finished has changed.
@@ -173,17 +164,21 @@ impl Additions {
         }
         for (finish, sums) in [(before, -Sums::step(points)), (after, Sums::step(points))] {
             if let Some(finish) = finish {
-                self.add(job, By::Job, finish, sums);
-                self.add(job, By::Step(step), finish, sums);
+                self.add_of_step(job, Some(step), finish, sums);
             }
         }
     }
 
     /// Errors have come, of a step if one is named.
     pub fn add_errors(&mut self, job: &StoredJob, step: Option<Uuid>, at: DateTime<Utc>, errors: i64) {
-        self.add(job, By::Job, at, Sums::errors(errors));
+        self.add_of_step(job, step, at, Sums::errors(errors));
+    }
+
+    /// Adds to what is summed up by jobs, and by steps if one is named.
+    fn add_of_step(&mut self, job: &StoredJob, step: Option<Uuid>, at: DateTime<Utc>, sums: Sums) {
+        self.add(job, By::Job, at, sums);
         if let Some(step) = step {
-            self.add(job, By::Step(step), at, Sums::errors(errors));
+            self.add(job, By::Step(step), at, sums);
         }
     }
 
@@ -212,14 +207,10 @@ impl Additions {
     async fn add_all_of(&mut self, tx: &mut Tx, job: &StoredJob, sign: fn(Sums) -> Sums) -> sqlx::Result<()> {
         self.add_outcome(job, sign);
         for finish in load_finishes(tx, job.id).await? {
-            self.add(job, By::Job, finish.at, sign(Sums::step(finish.points)));
-            self.add(job, By::Step(finish.step), finish.at, sign(Sums::step(finish.points)));
+            self.add_of_step(job, Some(finish.step), finish.at, sign(Sums::step(finish.points)));
         }
         for error in load_errors(tx, job.id).await? {
-            self.add(job, By::Job, error.at, sign(Sums::errors(error.errors)));
-            if let Some(step) = error.step {
-                self.add(job, By::Step(step), error.at, sign(Sums::errors(error.errors)));
-            }
+            self.add_of_step(job, error.step, error.at, sign(Sums::errors(error.errors)));
         }
         Ok(())
     }
@@ -258,7 +249,6 @@ fn add(batch: &mut Batch, from: &str, rows: &[(Place, Sums)]) {
         series: row.0.series.as_str(),
         start: row.0.start,
         configuration: row.0.configuration,
-        pending: row.1.pending,
         running: row.1.running,
         completed: row.1.completed,
         error: row.1.error,
@@ -293,7 +283,7 @@ impl JobOutcome {
         let mut opened = Sums::default();
         match self.status {
             JobStatus::Pending | JobStatus::Running if self.is_anonymised => opened.abandoned = 1,
-            JobStatus::Pending => opened.pending = 1,
+            JobStatus::Pending => {}
             JobStatus::Running => opened.running = 1,
             JobStatus::Completed => opened.completed = 1,
             JobStatus::Error => opened.error = 1,
@@ -354,6 +344,20 @@ async fn load_errors(tx: &mut Tx, job_id: Uuid) -> sqlx::Result<Vec<Failures>> {
     })
 }
 
+/// The conditions on `jobs j` that they were opened within some time and are pending: what sums do not have.
+pub(crate) fn pending_jobs(
+    select: &mut Select,
+    provider: ProviderId,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+) -> Vec<String> {
+    let [from, to] = [from, to].map(|time| select.value(time));
+    vec![
+        format!("j.provider_id = {} and j.status = 'pending'", select.value(provider.id())),
+        format!("j.created_at >= {from} and j.created_at < {to} and j.anonymised_at is null"),
+    ]
+}
+
 /// Counts what a job counts for another customer; its row still has the former one.
 pub async fn hand_over(tx: &mut Tx, job: &StoredJob, link: Option<Uuid>) -> sqlx::Result<()> {
     let mut additions = Additions::default();
@@ -390,7 +394,6 @@ pub async fn leave(tx: &mut Tx, jobs: &[StoredJob]) -> sqlx::Result<()> {
         series: row.1.series.as_str(),
         start: row.1.start,
         configuration: row.1.configuration,
-        pending: row.2.pending,
         running: row.2.running,
         completed: row.2.completed,
         error: row.2.error,
@@ -428,7 +431,7 @@ pub async fn mend(app: &App, provider_id: Uuid) -> Result<Vec<String>> {
             let place = Place {
                 provider_id,
                 customer: difference.customer,
-                series: difference.series(),
+                series: difference.series,
                 start: difference.start,
                 configuration: difference.configuration,
             };
@@ -446,7 +449,7 @@ pub async fn mend(app: &App, provider_id: Uuid) -> Result<Vec<String>> {
 #[derive(FromRow)]
 struct Difference {
     customer: Uuid,
-    series: String,
+    series: Series,
     start: DateTime<Utc>,
     configuration: Uuid,
     /// What is to be added.
@@ -455,14 +458,9 @@ struct Difference {
 }
 
 impl Difference {
-    fn series(&self) -> Series {
-        let all = [Series::JobDays, Series::JobQuarters, Series::StepDays, Series::StepQuarters];
-        all.into_iter().find(|series| series.as_str() == self.series).unwrap_or(Series::JobDays)
-    }
-
     fn lines(mut self) -> Vec<String> {
         let start = self.start.to_rfc3339_opts(SecondsFormat::Secs, true);
-        let place = format!("{} {start} of {} for {}", self.series, self.configuration, self.customer);
+        let place = format!("{} {start} of {} for {}", self.series.as_str(), self.configuration, self.customer);
         let sums = SUMS.iter().zip(self.missing.columns());
         let differing = sums.filter(|(_, missing)| **missing != 0);
         differing
@@ -485,7 +483,6 @@ async fn find_differences(tx: &mut Tx, provider_id: Uuid) -> sqlx::Result<Vec<Di
     let negative = SUMS.map(|sum| format!("-{sum}")).join(", ");
     let hours = tx.hours_between("started_at", "finished_at");
     let is = |condition: &str| format!("case when {condition} then 1 else 0 end");
-    let pending = is("status = 'pending' and anonymised_at is null");
     let running = is("status = 'running' and anonymised_at is null");
     let abandoned = is("status in ('pending', 'running') and anonymised_at is not null");
     let (completed, in_error) = (is("status = 'completed'"), is("status = 'error'"));
@@ -495,26 +492,26 @@ async fn find_differences(tx: &mut Tx, provider_id: Uuid) -> sqlx::Result<Vec<Di
             "with levels (level) as (values ('job_'), ('step_')), grains (grain) as (values ('quarters'), ('days')),
              told (customer, level, at, configuration, {columns}) as (
                  select customer_link_id, 'job_', created_at, job_configuration_id,
-                     {pending}, {running}, {completed}, {in_error}, {abandoned}, 0, 0, 0, 0, 0, 0
+                     {running}, {completed}, {in_error}, {abandoned}, 0, 0, 0, 0, 0, 0
                  from jobs where {live}
                  union all
                  select customer_link_id, 'job_', finished_at, job_configuration_id,
-                     0, 0, 0, 0, 0, 1, 0, {hours}, 0, 0, 0
+                     0, 0, 0, 0, 1, 0, {hours}, 0, 0, 0
                  from jobs where {live} and finished_at is not null
                  union all
-                 select customer_link_id, 'job_', outcome_at, job_configuration_id, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0
+                 select customer_link_id, 'job_', outcome_at, job_configuration_id, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0
                  from jobs where {live} and status = 'error'
                  union all
                  select customer_link_id, level, s.finished_at,
                      case level when 'step_' then s.step_configuration_id else s.job_configuration_id end,
-                     0, 0, 0, 0, 0, 0, 0, 0, 1, c.points, 0
+                     0, 0, 0, 0, 0, 0, 0, 1, c.points, 0
                  from jobs join job_steps s on s.job_id = jobs.id
                  join step_configurations c on c.id = s.step_configuration_id cross join levels
                  where {live} and s.finished_at is not null
                  union all
                  select customer_link_id, level, e.occurred_at,
                      case level when 'step_' then e.step_configuration_id else jobs.job_configuration_id end,
-                     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1
+                     0, 0, 0, 0, 0, 0, 0, 0, 0, 1
                  from jobs join events e on e.job_id = jobs.id cross join levels
                  where {live} and e.kind = 'error' and (level = 'job_' or e.step_configuration_id is not null)),
              quarters (customer, level, start, configuration, {columns}) as (

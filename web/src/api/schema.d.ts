@@ -2740,7 +2740,8 @@ export interface components {
             version: string;
             /**
              * Format: date-time
-             * @description The quarter of an hour in which the first job of this version was opened, ever; null without one.
+             * @description The quarter of an hour in which the first job of this version was opened, ever, of those that have begun; null
+             *     without one.
              */
             first_seen: string | null;
             /**

@@ -77,7 +77,8 @@ pub(super) struct StepFiguresItem {
 pub(super) struct StepVersionFigures {
     /// The version of the configuration.
     version: String,
-    /// The quarter of an hour in which the first job of this version was opened, ever; null without one.
+    /// The quarter of an hour in which the first job of this version was opened, ever, of those that have begun; null
+    /// without one.
     first_seen: Option<DateTime<Utc>>,
     /// How often the step was finished.
     finished: i64,
@@ -280,10 +281,10 @@ async fn load_durations(
     Ok(seconds)
 }
 
-/// That jobs were opened within.
-const OPENED: &str = "pending + running + completed + error + abandoned > 0";
+/// That jobs were opened within that have begun.
+const OPENED: &str = "running + completed + error + abandoned > 0";
 
-/// The quarter of an hour in which the first job of each version was opened.
+/// The quarter of an hour in which the first job of each version was opened, of those that have begun.
 async fn load_first_seen(
     tx: &mut Tx,
     provider: ProviderId,

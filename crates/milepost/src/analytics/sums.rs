@@ -10,8 +10,9 @@ use uuid::Uuid;
 
 use super::query::{Selection, Whose};
 use crate::configurations::version::Version;
-use crate::db::{Tx, fetch_for_rows};
-use crate::rollups::{EVERYBODY, NOBODY, SUMS, Series, Sums};
+use crate::customers::of_links;
+use crate::db::{Select, Tx, fetch_for_rows};
+use crate::rollups::{EVERYBODY, NOBODY, SUMS, Series, Sums, pending_jobs};
 use crate::values::Tag;
 
 const SECONDS_OF_DAY: i64 = 86_400;
@@ -47,7 +48,7 @@ pub(super) struct PeriodFigures {
 
 impl From<Sums> for PeriodFigures {
     fn from(sums: Sums) -> Self {
-        let Sums { pending, running, completed, error, abandoned, finished, failed, hours, steps, points, errors } =
+        let Sums { running, completed, error, abandoned, finished, failed, hours, steps, points, errors, pending } =
             sums;
         let opened = opened(&sums);
         #[expect(clippy::cast_precision_loss, reason = "four decimals are exact up to some 900 billion hours")]
@@ -105,6 +106,15 @@ impl By {
 }
 
 impl Whose {
+    /// The links, [`NOBODY`] among them; none: everybody's.
+    fn links(&self) -> Option<&[Uuid]> {
+        match self {
+            Self::All => None,
+            Self::Nobody => Some(&[NOBODY]),
+            Self::Links(ids) => Some(ids),
+        }
+    }
+
     /// By what roll-ups know whose jobs they sum up.
     pub(super) fn scopes(&self) -> Vec<Uuid> {
         match self {
@@ -152,7 +162,7 @@ where
     let rows: Vec<(i64, &Span, Uuid)> =
         scopes.iter().flat_map(|scope| numbered().map(move |(number, span)| (number, span, *scope))).collect();
     let statement = statement(selection, by);
-    let found: Vec<SpanRow<K>> = fetch_for_rows!(tx, &statement, rows, |row| {
+    let found: Vec<SpanRow<K>> = fetch_for_rows!(&mut *tx, &statement, rows, |row| {
         number: row.0,
         series: by.series(row.1.is_of_days).as_str(),
         begins: row.1.begins,
@@ -169,7 +179,60 @@ where
             |(part, is_added): &(usize, bool)| SumOf { part: *part, key: row.key.clone(), sums: signed(*is_added) };
         parts.map(sum_of).collect::<Vec<_>>()
     };
-    Ok(found.into_iter().flat_map(counted).collect())
+    let mut sums: Vec<SumOf<K>> = found.into_iter().flat_map(counted).collect();
+    // A step that is pending has no events, and nothing is summed up of it.
+    if by != By::Step {
+        sums.extend(load_pending(tx, selection, boundaries, by).await?);
+    }
+    Ok(sums)
+}
+
+#[derive(FromRow)]
+struct PendingRow<K> {
+    quarter: DateTime<Utc>,
+    #[sqlx(flatten)]
+    key: K,
+    pending: i64,
+}
+
+/// The jobs that are pending, counted by the parts in which they were opened.
+async fn load_pending<K>(
+    tx: &mut Tx,
+    selection: &Selection,
+    boundaries: &[DateTime<Utc>],
+    by: By,
+) -> sqlx::Result<Vec<SumOf<K>>>
+where
+    K: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin,
+{
+    let [first, .., last] = boundaries else { return Ok(Vec::new()) };
+    let mut select = Select::new("");
+    let quarter = tx.quarter_of("j.created_at");
+    let columns = match by {
+        By::Customer => format!("coalesce(j.customer_link_id, {}) as customer", select.value(NOBODY)),
+        By::Tag | By::Step => "c.tag".to_owned(),
+    };
+    let mut conditions = pending_jobs(&mut select, selection.provider, *first, *last);
+    conditions.extend(of_links(&mut select, selection.whose.links(), "j.customer_link_id"));
+    let tag = selection.tag.as_ref().map(|tag| format!("c.tag = {}", select.value(tag.to_string())));
+    let version =
+        selection.version.as_ref().map(|version| format!("c.version = {}", select.value(version.to_string())));
+    conditions.extend(tag.into_iter().chain(version));
+    let found: Vec<PendingRow<K>> = select
+        .push(&format!(
+            "select {quarter} as quarter, {columns}, count(*) as pending
+             from jobs j join job_configurations c on c.id = j.job_configuration_id
+             where {} group by 1, 2",
+            conditions.join(" and ")
+        ))
+        .fetch_all(tx)
+        .await?;
+    let sum_of = |PendingRow { quarter, key, pending }: PendingRow<K>| SumOf {
+        part: boundaries.partition_point(|boundary| *boundary <= quarter) - 1,
+        key,
+        sums: Sums { pending, ..Sums::default() },
+    };
+    Ok(found.into_iter().map(sum_of).collect())
 }
 
 /// Sums for each span of `v`. What tells of a group comes to the sums when they are made, not to each row that is read. SQLite

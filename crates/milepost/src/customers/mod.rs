@@ -4,7 +4,7 @@
 mod invitations;
 mod whom;
 
-pub(crate) use whom::Whom;
+pub(crate) use whom::{Whom, of_links};
 
 use axum::extract::State;
 use axum::http::StatusCode;

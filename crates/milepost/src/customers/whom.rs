@@ -76,3 +76,15 @@ impl Whom {
         Ok(links.into_iter().map(|(link,)| link).collect())
     }
 }
+
+/// The condition that jobs are those of some links; nothing if they are everybody's.
+pub(crate) fn of_links(select: &mut Select, links: Option<&[Uuid]>, column: &str) -> Option<String> {
+    match links? {
+        [NOBODY] => Some(format!("{column} is null")),
+        [] => Some("1 = 0".to_owned()),
+        links => {
+            let links: Vec<String> = links.iter().map(|link| select.value(*link)).collect();
+            Some(format!("{column} in ({})", links.join(", ")))
+        }
+    }
+}

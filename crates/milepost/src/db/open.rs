@@ -32,10 +32,10 @@ const BUSY_PAUSE: Duration = Duration::from_millis(50);
 pub(super) const LOCK_TIMEOUT: &str = "set lock_timeout = '5s'";
 /// What remains of SQLite's log once everything in it is in the file, in bytes. It grows beyond this while somebody
 /// reads for long, as a backup does.
-const WAL_KEPT: &str = "16777216";
-/// After how many pages its log is folded into SQLite's file, twice as many as is usual: the same pages are written
-/// again and again. With what a transaction adds it stays within [`WAL_KEPT`].
-const WAL_FOLDED: &str = "2000";
+const WAL_KEPT: &str = "83886080";
+/// After how many pages its log is folded into SQLite's file, sixteen times as many as is usual: the same pages are written
+/// again and again, and each goes into the file once. With what a transaction adds it stays within [`WAL_KEPT`].
+const WAL_FOLDED: &str = "16000";
 /// How much of its file SQLite's writer keeps in memory, in KiB: all that the jobs under way take, usually.
 const WRITER_CACHE: &str = "-16384";
 /// For how long a connection to PostgreSQL is taken to be good after it was used.

@@ -280,7 +280,7 @@ fn fold(
             changes.events.push(event.to_stored(app.clock().new_id(), moment, created_at));
         }
         let before = std::mem::replace(job, job.with(totals, &summary, now));
-        changes.sums.add_job(Some(&before), job);
+        changes.sums.add_job(&before, job);
         changes.jobs.push(job.clone());
         changes.steps.extend(named.into_iter().filter_map(|step_id| {
             Some(StepRow {

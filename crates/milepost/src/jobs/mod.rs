@@ -33,7 +33,7 @@ use crate::durations;
 use crate::error::{Error, Result};
 use crate::http::{Json, PathId, present};
 use crate::progress::{JobStatus, StepStatus};
-use crate::rollups::{self, Additions};
+use crate::rollups;
 use crate::values::{Email, Fraction, Name, ProviderJobId, Tag};
 pub use expected_end::{Basis, ExpectedEnd, PastRuns};
 pub(crate) use list::JobFilter;
@@ -235,20 +235,11 @@ async fn open_job(
     let configuration = resolve_configuration(app.db(), provider, &new).await?;
     let mut tx = app.db().begin().await?;
     let recipient = resolve_recipient(&mut tx, provider, new.customer_id, new.customer_email.clone()).await?;
-    let id = queries::insert(&app, &mut tx, provider, &new, &configuration, recipient).await?;
-    let opened = match id {
-        Some(id) => state::find_job(&mut tx, id).await?,
-        None => None,
-    };
-    if let Some(job) = &opened {
-        let mut sums = Additions::default();
-        sums.add_job(None, job);
-        sums.write(&mut tx).await?;
-    }
+    let is_new = queries::insert(&app, &mut tx, provider, &new, &configuration, recipient).await?;
     tx.commit().await?;
     let job = queries::find_by_provider_job_id(app.db(), provider, &new.provider_job_id).await?;
     let job = job.ok_or_else(|| Error::internal("a job vanished while it was opened"))?;
-    if opened.is_some() {
+    if is_new {
         return Ok((StatusCode::CREATED, Json(job)).into_response());
     }
     // Somebody else opened it just now.

@@ -88,7 +88,7 @@ impl From<JobRow> for Job {
     }
 }
 
-/// Writes a new job unless the provider has one with that id, and gives the new one's id.
+/// Writes a new job. False: the provider has one with that id.
 pub async fn insert(
     app: &App,
     tx: &mut Tx,
@@ -96,11 +96,10 @@ pub async fn insert(
     new: &NewJob,
     configuration: &Configuration,
     recipient: Option<Recipient>,
-) -> sqlx::Result<Option<Uuid>> {
+) -> sqlx::Result<bool> {
     let points: Vec<i64> = configuration.step_configurations.iter().map(|step| step.points).collect();
     let totals = Totals::of(&points);
     let name = new.provider_job_name.as_ref().unwrap_or(&configuration.name);
-    let id = app.clock().new_id();
     let inserted = on!(tx, |c| {
         sqlx::query(
             "insert into jobs
@@ -110,7 +109,7 @@ pub async fn insert(
              values ($1, $2, $3, $4, $5, $6, $7, $8, 'pending', 0, $9, 0, $10, $11, 0, 0, 0, $12, $12)
              on conflict (provider_id, provider_job_id) do nothing",
         )
-        .bind(id)
+        .bind(app.clock().new_id())
         .bind(provider.id())
         .bind(recipient.and_then(|recipient| recipient.customer_id))
         .bind(recipient.map(|recipient| recipient.link_id))
@@ -126,7 +125,7 @@ pub async fn insert(
         .await
         .map(|result| result.rows_affected())
     })?;
-    Ok((inserted > 0).then_some(id))
+    Ok(inserted > 0)
 }
 
 /// What a search looks through: id and name in lower case.

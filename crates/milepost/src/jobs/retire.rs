@@ -123,8 +123,8 @@ async fn mark_in(
         }
         let before = state::find_job(tx, job.id).await?;
         clear_job(app, tx, &job, action, now).await?;
-        if let Some(after) = state::find_job(tx, job.id).await? {
-            sums.add_job(before.as_ref(), &after);
+        if let Some((before, after)) = before.zip(state::find_job(tx, job.id).await?) {
+            sums.add_job(&before, &after);
             deleted.extend((action == RetentionAction::Delete).then_some(after));
         }
         concerned.extend([Some(job.id), Some(job.provider_id), job.customer_id].into_iter().flatten());

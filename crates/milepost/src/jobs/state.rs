@@ -312,12 +312,14 @@ pub async fn load_jobs(db: &Db, ids: impl IntoIterator<Item = Uuid>) -> sqlx::Re
 /// Expects that nobody has changed these jobs, nor is about to, and keeps others from it. Whatever writes a summary of a
 /// job or of its steps changes the job.
 pub(crate) fn expect_unchanged(batch: &mut Batch, jobs: &[StoredJob]) {
-    // Whoever waited here for one job would keep others from all the rest.
-    let lock = batch.lock_clause(" for no key update of jobs skip locked");
+    // Whoever waited here for one job would keep others from all the rest. A query for each job, since PostgreSQL would
+    // compare each with every row of a small table.
+    let lock = batch.lock_clause(" for no key update skip locked");
     let unchanged = format!(
-        "select jobs.id from v join jobs on jobs.id = v.id
-         where jobs.last_sequence = v.last_sequence and jobs.updated_at = v.updated_at
-             and jobs.anonymised_at is null{lock}"
+        "select 1 from v where (
+             select jobs.id from jobs
+             where jobs.id = v.id and jobs.last_sequence = v.last_sequence and jobs.updated_at = v.updated_at
+                 and jobs.anonymised_at is null{lock}) is not null"
     );
     expect_rows!(*batch, jobs.len(), unchanged, jobs, |job| {
         id: job.id,

@@ -13,9 +13,10 @@ use serde_json::{Map, Value};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::filter::{Filter, of_links};
+use super::filter::Filter;
 use super::table::{Cell, Column, Kind, Row};
 use crate::auth::ProviderId;
+use crate::customers::of_links;
 use crate::db::{Db, Log, On, Select, log_position};
 use crate::error::Result;
 use crate::events::CLOCK_TOLERANCE;

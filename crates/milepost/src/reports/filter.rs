@@ -11,7 +11,6 @@ use crate::error::{Error, Result};
 use crate::http::Several;
 use crate::period::{Bound, Period, Zone};
 use crate::progress::JobStatus;
-use crate::rollups::NOBODY;
 use crate::values::Tag;
 
 /// What is asked for.
@@ -79,7 +78,7 @@ impl Filter {
         said.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
 
-    /// Whose jobs these are, as jobs name it: links, [`NOBODY`] among them. Nothing: everybody's.
+    /// Whose jobs these are, as jobs name it: links, [`crate::rollups::NOBODY`] among them. Nothing: everybody's.
     pub(super) async fn links<'a>(
         &self,
         on: impl Into<On<'a>>,
@@ -104,17 +103,5 @@ impl Filter {
     pub(super) fn status(&self, select: &mut Select, column: &str) -> Option<String> {
         let words: Vec<String> = self.status_words()?.into_iter().map(|word| select.value(word)).collect();
         Some(format!("{column} in ({})", words.join(", ")))
-    }
-}
-
-/// The condition that jobs are those of some links; nothing if they are everybody's.
-pub(super) fn of_links(select: &mut Select, links: Option<&[Uuid]>, column: &str) -> Option<String> {
-    match links? {
-        [NOBODY] => Some(format!("{column} is null")),
-        [] => Some("1 = 0".to_owned()),
-        links => {
-            let links: Vec<String> = links.iter().map(|link| select.value(*link)).collect();
-            Some(format!("{column} in ({})", links.join(", ")))
-        }
     }
 }

@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::filter::{Asked, Filter, of_links};
+use super::filter::{Asked, Filter};
 use super::usage::{Figures, Hours, OPENED};
 use crate::app::App;
 use crate::auth::{ProviderId, ProviderReader};
 use crate::configurations::version::Version;
-use crate::customers::Whom;
+use crate::customers::{Whom, of_links};
 use crate::db::{Select, Tx};
 use crate::error::{Error, Result};
 use crate::events::CLOCK_TOLERANCE;

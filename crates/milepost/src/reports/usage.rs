@@ -11,14 +11,15 @@ use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::filter::{Filter, of_links};
+use super::filter::Filter;
 use super::table::{Cell, Column, Kind, Row, double, zoned};
 use crate::auth::ProviderId;
+use crate::customers::of_links;
 use crate::db::{Db, Select, Tx};
 use crate::error::{Error, Result};
 use crate::events::CLOCK_TOLERANCE;
 use crate::period::{Part, Period, Unit};
-use crate::rollups::{EVERYBODY, NOBODY};
+use crate::rollups::{EVERYBODY, NOBODY, pending_jobs};
 
 /// Hours have four decimals.
 pub(super) const HOUR_DECIMALS: u8 = 4;
@@ -301,7 +302,7 @@ impl UsageRows {
         };
         let condition = self.filter.configurations(&mut select, &provider, "r.configuration");
         let condition = condition.map(|condition| format!(" and {condition}")).unwrap_or_default();
-        let spans: Vec<String> = spans(part)
+        let mut told: Vec<String> = spans(part)
             .into_iter()
             .map(|(series, from, to)| {
                 let (from, to) = (select.value(from), select.value(to));
@@ -313,7 +314,15 @@ impl UsageRows {
                 )
             })
             .collect();
-        let told = format!("with parties (customer) as ({parties}), told as ({})", spans.join(" union all "));
+        let mut conditions = pending_jobs(&mut select, self.provider, part.from, part.to);
+        conditions.extend(of_links(&mut select, self.links.as_deref(), "j.customer_link_id"));
+        conditions.extend(self.filter.configurations(&mut select, &provider, "j.job_configuration_id"));
+        told.push(format!(
+            "select coalesce(j.customer_link_id, {}), j.job_configuration_id, 1, 0, 0, 0, 0, 0 from jobs j where {}",
+            select.value(NOBODY),
+            conditions.join(" and ")
+        ));
+        let told = format!("with parties (customer) as ({parties}), told as ({})", told.join(" union all "));
         sum_up(select.push(&told)).fetch_all(tx).await
     }
 
@@ -380,29 +389,32 @@ fn sum_up(select: Select) -> Select {
     )
 }
 
-/// How many jobs were opened, in a row of sums.
-pub(super) const OPENED: &str = "r.pending + r.running + r.completed + r.error + r.abandoned";
+/// How many jobs were opened and have begun, in a row of sums.
+pub(super) const OPENED: &str = "r.running + r.completed + r.error + r.abandoned";
 
-/// The first day and the last with sums, if there are any.
+/// The first time and the last with anything, if there is.
 type Ends = (Option<DateTime<Utc>>, Option<DateTime<Utc>>);
 
 /// The months of a period in which there is anything; where it is open, whole ones.
 async fn months(tx: &mut Tx, provider: ProviderId, period: &Period) -> Result<Vec<Part>> {
     let mut select = Select::new("");
     let (provider, everybody) = (select.value(provider.id()), select.value(EVERYBODY));
-    let end = |end: &str| {
-        format!(
-            "(select {end}(start) from rollups
-              where provider_id = {provider} and customer = {everybody} and series = 'job_days')"
-        )
-    };
-    let select = select.push(&format!("select {}, {}", end("min"), end("max")));
+    let days =
+        format!("from rollups where provider_id = {provider} and customer = {everybody} and series = 'job_days'");
+    let pending = format!("from jobs where provider_id = {provider} and status = 'pending'");
+    // Each by itself, since an index finds one end only.
+    let select = select.push(&format!(
+        "select (select min(start) {days}), (select max(start) {days}) union all
+         select (select min(created_at) {pending}), (select max(created_at) {pending})"
+    ));
     let ends: Vec<Ends> = select.fetch_all(tx).await?;
-    let Some((Some(first), Some(last))) = ends.first() else { return Ok(Vec::new()) };
+    let (first, last) =
+        (ends.iter().filter_map(|(first, _)| *first).min(), ends.iter().filter_map(|(_, last)| *last).max());
+    let Some((first, last)) = first.zip(last) else { return Ok(Vec::new()) };
     let zone = period.zone;
     let first_of_month = |date: chrono::NaiveDate| date.with_day(1).unwrap_or(date);
-    let begin = zone.start_of(first_of_month(zone.date_of(*first)));
-    let end = zone.date_of(*last + TimeDelta::days(1));
+    let begin = zone.start_of(first_of_month(zone.date_of(first)));
+    let end = zone.date_of(last + TimeDelta::days(1));
     let end = zone.start_of(first_of_month(first_of_month(end) + Days::new(31)));
     let begin = period.from.map_or(begin, |from| from.max(begin));
     let end = period.to.map_or(end, |to| to.min(end));

@@ -311,7 +311,7 @@ async fn a_backup_of_an_older_schema_is_restored_as_it_is_and_migrated_by_the_se
     let said = restore(&file, &target).await.expect_success();
     assert!(
         said.contains("migration 0003")
-            && said.contains("`milepost serve` or `milepost migrate` applies 7 missing migrations."),
+            && said.contains("`milepost serve` or `milepost migrate` applies 8 missing migrations."),
         "{said}"
     );
     assert_eq!(target.rows().await["events"], site.database.rows().await["events"]);

@@ -172,16 +172,18 @@ pub async fn fill(database: &Database, migrations: usize) {
         // Of the job that was deleted.
         format!("insert into job_quarters values ({}, {now}, 1)", id(1)),
     ];
+    // Pending jobs were summed up as well at first.
+    let pending = if migrations == 10 { "0, " } else { "" };
     let of_reports = [
         format!(
-            "insert into rollups values ({}, {}, 'job_days', {now}, {}, 0, 0, 0, 0, 0, 0, 0, 0, 9, 9, 9)",
+            "insert into rollups values ({}, {}, 'job_days', {now}, {}, {pending}0, 0, 0, 0, 0, 0, 0, 9, 9, 9)",
             id(1),
             id(5),
             id(6)
         ),
         format!(
             "insert into deleted_rollups
-             values ({}, {}, {}, 'job_quarters', {now}, {}, 0, 0, 1, 0, 0, 1, 0, 0, 1, 10, 0)",
+             values ({}, {}, {}, 'job_quarters', {now}, {}, {pending}0, 1, 0, 0, 1, 0, 0, 1, 10, 0)",
             id(14),
             id(1),
             id(5),
@@ -198,6 +200,7 @@ pub async fn fill(database: &Database, migrations: usize) {
         format!("insert into silences values (2, {}, {}, {now}, {now})", id(1), id(9)),
         format!("insert into configuration_settings values ({}, 'scan', 600, {now}, {now})", id(1)),
     ];
+    let of_waiting_jobs: [String; 0] = [];
     // By the number of the migration.
     let trees = [
         &of_accounts[..],
@@ -210,6 +213,7 @@ pub async fn fill(database: &Database, migrations: usize) {
         &of_search[..],
         &of_counts[..],
         &of_reports[..],
+        &of_waiting_jobs[..],
     ];
     for statement in trees.iter().take(migrations).copied().flatten() {
         raw.execute(statement).await.unwrap_or_else(|error| panic!("{statement}: {error}"));

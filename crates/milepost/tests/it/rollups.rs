@@ -17,19 +17,8 @@ use uuid::Uuid;
 
 use crate::support::{Milepost, Person, TestServer, on_both};
 
-const SUMS: [&str; 11] = [
-    "pending",
-    "running",
-    "completed",
-    "error",
-    "abandoned",
-    "finished",
-    "failed",
-    "hours",
-    "steps",
-    "points",
-    "errors",
-];
+const SUMS: [&str; 10] =
+    ["running", "completed", "error", "abandoned", "finished", "failed", "hours", "steps", "points", "errors"];
 
 /// Customer, series, start and configuration.
 type Place = (Uuid, String, DateTime<Utc>, Uuid);
@@ -108,10 +97,16 @@ impl Worked {
     /// A job with its steps and events; one that is to be erased counts as given up if it has not ended.
     async fn add_job(&mut self, provider: &Person, job: &Value, customer: Uuid, is_erased: bool) {
         let kind = id(&job["job_configuration_id"]);
-        let status = SUMS.into_iter().find(|sum| job["status"] == *sum).unwrap();
-        let is_open = status == "pending" || status == "running";
-        let counted = if is_erased && is_open { "abandoned" } else { status };
-        self.add(customer, "job", time(&job["created_at"]).unwrap(), kind, &[(counted, 1)]);
+        let status = job["status"].as_str().unwrap();
+        let counted = match status {
+            "pending" | "running" if is_erased => Some("abandoned"),
+            // Those that have not begun are not summed up.
+            "pending" => None,
+            status => SUMS.into_iter().find(|sum| status == *sum),
+        };
+        if let Some(counted) = counted {
+            self.add(customer, "job", time(&job["created_at"]).unwrap(), kind, &[(counted, 1)]);
+        }
         if let Some(finish) = time(&job["finished_at"]) {
             let took = (finish - time(&job["started_at"]).unwrap()).num_microseconds().unwrap();
             #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "days in microseconds")]

@@ -134,7 +134,7 @@ on_both! {
             DatabaseKind::Postgres => "timestamptz '2026-03-02T00:00:00+00:00'",
         };
         raw.execute(&format!(
-            "insert into rollups select provider_id, column1, 'job_days', {day}, job_configuration_id, 0, 0, 0, 0, 0, 0, 0, 0, 1, column3, 0
+            "insert into rollups select provider_id, column1, 'job_days', {day}, job_configuration_id, 0, 0, 0, 0, 0, 0, 0, 1, column3, 0
              from jobs, (values {values}) as rows where jobs.id = {job}"
         ))
         .await

@@ -241,7 +241,8 @@ on_both! {
         let mut seen = 0;
         for item in list(&answer["items"]) {
             for version in list(&item["versions"]) {
-                let of_version = everything.jobs.iter().filter(|job| item["tag"] == *job.tag && version["version"] == *job.version);
+                let has_begun = everything.jobs.iter().filter(|job| job.status != "pending");
+                let of_version = has_begun.filter(|job| item["tag"] == *job.tag && version["version"] == *job.version);
                 let first = of_version.map(|job| job.created_at).min().unwrap();
                 let told: DateTime<Utc> = serde_json::from_value(version["first_seen"].clone()).unwrap();
                 let quarter = first.timestamp() / 900 * 900;
