@@ -6,7 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::auth::ProviderId;
-use crate::configurations::version::Version;
+use crate::configurations::version::{self, Version};
 use crate::customers::Whom;
 use crate::db::Tx;
 use crate::error::{Error, Result};
@@ -102,9 +102,7 @@ pub(super) struct PeriodBefore {
 impl Filter {
     /// What it asks for, at this time.
     pub(super) async fn select(self, tx: &mut Tx, provider: ProviderId, now: DateTime<Utc>) -> Result<Selection> {
-        if self.version.is_some() && self.tag.is_none() {
-            return Err(Error::invalid("/version", "is that of a `tag`, which is missing"));
-        }
+        version::expect_tag(self.tag.as_ref(), self.version.as_ref())?;
         let zone = self.zone.unwrap_or(Zone::UTC);
         let unit = self.by.unwrap_or(Unit::Day);
         let (from, to) = ends(self.from, self.to, zone, zone.date_of(now))?;

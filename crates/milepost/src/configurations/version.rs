@@ -7,6 +7,9 @@ use semver::Version as SemVer;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::error::{Error, Result};
+use crate::values::Tag;
+
 /// The longest version we keep.
 const MAX_LENGTH: usize = 200;
 
@@ -63,6 +66,14 @@ impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
+}
+
+/// A version alone is that of no configuration.
+pub(crate) fn expect_tag(tag: Option<&Tag>, version: Option<&Version>) -> Result<()> {
+    if version.is_some() && tag.is_none() {
+        return Err(Error::invalid("/version", "needs `tag`: versions are those of a configuration"));
+    }
+    Ok(())
 }
 
 impl Version {

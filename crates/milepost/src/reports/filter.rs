@@ -4,10 +4,10 @@ use uuid::Uuid;
 
 use super::table::zoned;
 use crate::auth::ProviderId;
-use crate::configurations::version::Version;
+use crate::configurations::version::{self, Version};
 use crate::customers::Whom;
 use crate::db::{On, Select};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::http::Several;
 use crate::period::{Bound, Period, Zone};
 use crate::progress::JobStatus;
@@ -45,9 +45,7 @@ impl Filter {
         asked: Asked,
         period: impl FnOnce(Option<Bound>, Option<Bound>, Option<Zone>) -> Result<Period>,
     ) -> Result<Self> {
-        if asked.version.is_some() && asked.tag.is_none() {
-            return Err(Error::invalid("/version", "needs `tag`: versions are those of a configuration"));
-        }
+        version::expect_tag(asked.tag.as_ref(), asked.version.as_ref())?;
         Ok(Self {
             period: period(asked.from, asked.to, asked.zone)?,
             tag: asked.tag,
