@@ -19,8 +19,7 @@ test('when a job will end, and why, is told to the provider and to the customer'
     );
     return job !== undefined;
   }).toBe(true);
-  const { email = '', password = '' } =
-    server.demoPeople.find(person => person.email === job?.customer_email) ?? {};
+  const { email = '', password = '' } = server.demoPeople.find(person => person.email === job?.customer_email) ?? {};
   for (const person of [provider, await Person.signIn(server, email, password)]) {
     const visitor = await visit();
     await visitor.signIn(person);
