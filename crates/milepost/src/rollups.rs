@@ -1,5 +1,5 @@
-//! What is reported and billed, summed up by quarters of an hour and by days as events are written, so that nobody has to
-//! read events for it. Each sum is kept for a customer and once more for all of them.
+//! What is reported and billed, summed up by quarters of an hour, by days and by months as events are written, so that nobody
+//! has to read events for it. Each sum is kept for a customer and once more for all of them.
 //!
 //! What a job adds to the sums follows from its row, the rows of its steps and its errors. Whoever changes one of these
 //! adds what the change adds; [`mend`] adds up everything anew.
@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::ops::{AddAssign, Neg};
 
-use chrono::{DateTime, DurationRound, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, DurationRound, SecondsFormat, TimeDelta, Utc};
 use sqlx::FromRow;
 use uuid::Uuid;
 
@@ -23,9 +23,28 @@ pub const NOBODY: Uuid = Uuid::nil();
 /// All customers together.
 pub const EVERYBODY: Uuid = Uuid::max();
 
-/// As fine as time zones are.
-const QUARTER: TimeDelta = TimeDelta::minutes(15);
-const DAY: TimeDelta = TimeDelta::days(1);
+/// How long the time of a sum is, UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Grain {
+    /// As fine as time zones are.
+    Quarter,
+    Day,
+    Month,
+}
+
+impl Grain {
+    /// The beginning of the quarter, day or month that a time is in.
+    pub(crate) fn start_of(self, time: DateTime<Utc>) -> DateTime<Utc> {
+        match self {
+            Self::Quarter => time.duration_trunc(TimeDelta::minutes(15)).unwrap_or(time),
+            Self::Day => time.duration_trunc(TimeDelta::days(1)).unwrap_or(time),
+            Self::Month => {
+                let day = Self::Day.start_of(time);
+                day.with_day(1).unwrap_or(day)
+            }
+        }
+    }
+}
 
 /// The columns of sums, in order.
 pub(crate) const SUMS: [&str; 10] =
@@ -108,6 +127,8 @@ struct Place {
 #[sqlx(type_name = "text", rename_all = "snake_case")]
 pub enum Series {
     /// By kinds of jobs.
+    JobMonths,
+    /// By kinds of jobs.
     JobDays,
     /// By kinds of jobs.
     JobQuarters,
@@ -122,6 +143,7 @@ impl Series {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::JobMonths => "job_months",
             Self::JobDays => "job_days",
             Self::JobQuarters => "job_quarters",
             Self::StepDays => "step_days",
@@ -189,15 +211,22 @@ impl Additions {
     }
 
     fn add(&mut self, job: &StoredJob, by: By, at: DateTime<Utc>, sums: Sums) {
-        let (series, configuration) = match by {
-            By::Job => ([Series::JobDays, Series::JobQuarters], job.job_configuration_id),
-            By::Step(step) => ([Series::StepDays, Series::StepQuarters], step),
+        let (series, configuration): (&[(Series, Grain)], Uuid) = match by {
+            By::Job => (
+                &[
+                    (Series::JobMonths, Grain::Month),
+                    (Series::JobDays, Grain::Day),
+                    (Series::JobQuarters, Grain::Quarter),
+                ],
+                job.job_configuration_id,
+            ),
+            By::Step(step) => (&[(Series::StepDays, Grain::Day), (Series::StepQuarters, Grain::Quarter)], step),
         };
         let customer = job.customer_link_id.unwrap_or(NOBODY);
-        for (series, span) in series.into_iter().zip([DAY, QUARTER]) {
-            let start = at.duration_trunc(span).unwrap_or(at);
+        for (series, grain) in series {
+            let start = grain.start_of(at);
             for customer in [customer, EVERYBODY] {
-                let place = Place { provider_id: job.provider_id, customer, series, start, configuration };
+                let place = Place { provider_id: job.provider_id, customer, series: *series, start, configuration };
                 *self.0.entry(place).or_default() += sums;
             }
         }
@@ -477,7 +506,8 @@ impl Difference {
 
 /// In one statement, which sees everything at the same moment.
 async fn find_differences(tx: &mut Tx, provider_id: Uuid) -> sqlx::Result<Vec<Difference>> {
-    let (columns, quarter, day) = (SUMS.join(", "), tx.quarter_of("at"), tx.day_of("start"));
+    let (columns, quarter) = (SUMS.join(", "), tx.quarter_of("at"));
+    let (day, month) = (tx.day_of("start"), tx.month_of("start"));
     let sum = |sign: &str| SUMS.map(|sum| format!("cast(sum({sign}{sum}) as bigint) as {sum}")).join(", ");
     let (sums, differing) = (sum(""), SUMS.map(|sum| format!("sum({sum}) <> 0")).join(" or "));
     let negative = SUMS.map(|sum| format!("-{sum}")).join(", ");
@@ -489,7 +519,7 @@ async fn find_differences(tx: &mut Tx, provider_id: Uuid) -> sqlx::Result<Vec<Di
     let live = "jobs.provider_id = $1 and not exists (select 1 from deleted_jobs d where d.id = jobs.id)";
     on!(tx, |c| {
         sqlx::query_as(sql!(
-            "with levels (level) as (values ('job_'), ('step_')), grains (grain) as (values ('quarters'), ('days')),
+            "with levels (level) as (values ('job_'), ('step_')), grains (grain) as (values ('quarters'), ('days'), ('months')),
              told (customer, level, at, configuration, {columns}) as (
                  select customer_link_id, 'job_', created_at, job_configuration_id,
                      {running}, {completed}, {in_error}, {abandoned}, 0, 0, 0, 0, 0, 0
@@ -521,11 +551,11 @@ async fn find_differences(tx: &mut Tx, provider_id: Uuid) -> sqlx::Result<Vec<Di
                      {columns}
                  from deleted_rollups where provider_id = $1),
              counted (customer, series, start, configuration, {columns}) as (
-                 select customer, level || grain, case grain when 'days' then {day} else start end, configuration,
-                     {columns}
+                 select customer, level || grain, case grain when 'months' then {month} when 'days' then {day} else start end,
+                     configuration, {columns}
                  from (select customer, level, start, configuration, {columns} from quarters
                        union all select $3, level, start, configuration, {columns} from quarters) as of_each
-                 cross join grains)
+                 join grains on level = 'job_' or grain <> 'months')
              select customer, series, start, configuration, {sums}
              from (select customer, series, start, configuration, {columns} from counted
                    union all

@@ -1,6 +1,6 @@
-//! Sums over spans of time, put together from the roll-ups of quarters and days.
+//! Sums over spans of time, put together from the roll-ups of quarters, days and months.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Months, Utc};
 use serde::Serialize;
 use sqlx::FromRow;
 use sqlx::postgres::PgRow;
@@ -12,7 +12,7 @@ use super::query::{Selection, Whose};
 use crate::configurations::version::Version;
 use crate::customers::of_links;
 use crate::db::{Select, Tx, fetch_for_rows};
-use crate::rollups::{EVERYBODY, NOBODY, SUMS, Series, Sums, pending_jobs};
+use crate::rollups::{EVERYBODY, Grain, NOBODY, SUMS, Series, Sums, pending_jobs};
 use crate::values::Tag;
 
 const SECONDS_OF_DAY: i64 = 86_400;
@@ -95,12 +95,13 @@ impl By {
         }
     }
 
-    fn series(self, is_of_days: bool) -> Series {
-        match (self, is_of_days) {
-            (Self::Step, true) => Series::StepDays,
-            (Self::Step, false) => Series::StepQuarters,
-            (_, true) => Series::JobDays,
-            (_, false) => Series::JobQuarters,
+    fn series(self, grain: Grain) -> Series {
+        match (self, grain) {
+            (Self::Step, Grain::Quarter) => Series::StepQuarters,
+            (Self::Step, Grain::Day | Grain::Month) => Series::StepDays,
+            (_, Grain::Quarter) => Series::JobQuarters,
+            (_, Grain::Day) => Series::JobDays,
+            (_, Grain::Month) => Series::JobMonths,
         }
     }
 }
@@ -157,14 +158,14 @@ pub(super) async fn load<K>(
 where
     K: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Clone + Send + Unpin,
 {
-    let spans = find_spans(boundaries);
+    let spans = find_spans(boundaries, by);
     let numbered = || (0_i64..).zip(&spans);
     let rows: Vec<(i64, &Span, Uuid)> =
         scopes.iter().flat_map(|scope| numbered().map(move |(number, span)| (number, span, *scope))).collect();
     let statement = statement(selection, by);
     let found: Vec<SpanRow<K>> = fetch_for_rows!(&mut *tx, &statement, rows, |row| {
         number: row.0,
-        series: by.series(row.1.is_of_days).as_str(),
+        series: by.series(row.1.grain).as_str(),
         begins: row.1.begins,
         ends: row.1.ends,
         provider_id: selection.provider.id(),
@@ -256,23 +257,33 @@ fn statement(selection: &Selection, by: By) -> String {
     )
 }
 
-/// Quarters or days in a row whose sums are read together.
+/// Quarters, days or months in a row whose sums are read together.
 #[derive(Debug, PartialEq, Eq)]
 struct Span {
-    is_of_days: bool,
+    grain: Grain,
     begins: DateTime<Utc>,
     ends: DateTime<Utc>,
     /// To which parts they are added, and from which they are taken off.
     parts: Vec<(usize, bool)>,
 }
 
-/// A part is the whole days from the midnight next to its beginning to the midnight next to its end, UTC. What lies between
-/// such a midnight and the beginning or end is put right by quarters: at most 48 for each, while a day of a zone has 96.
-fn find_spans(boundaries: &[DateTime<Utc>]) -> Vec<Span> {
+/// A part is the whole days from the midnight next to its beginning to the midnight next to its end, UTC; of jobs there are
+/// sums of the whole months among them. What lies between such a midnight and the beginning or end is put right by quarters:
+/// at most 48 for each, while a day of a zone has 96.
+fn find_spans(boundaries: &[DateTime<Utc>], by: By) -> Vec<Span> {
     let mut spans = Vec::new();
     for (part, ends) in boundaries.windows(2).enumerate() {
         let [begins, ends] = [ends[0], ends[1]].map(nearest_midnight);
-        spans.push(Span { is_of_days: true, begins, ends, parts: vec![(part, true)] });
+        let mut add = |grain, begins, ends| spans.push(Span { grain, begins, ends, parts: vec![(part, true)] });
+        let last_month = Grain::Month.start_of(ends);
+        let first_month = first_of_month_from(begins);
+        if by == By::Step || first_month >= last_month {
+            add(Grain::Day, begins, ends);
+        } else {
+            add(Grain::Day, begins, first_month);
+            add(Grain::Month, first_month, last_month);
+            add(Grain::Day, last_month, ends);
+        }
     }
     let last = boundaries.len().saturating_sub(1);
     for (number, boundary) in boundaries.iter().copied().enumerate() {
@@ -282,10 +293,20 @@ fn find_spans(boundaries: &[DateTime<Utc>]) -> Vec<Span> {
         let is_behind = boundary < midnight;
         let behind = (number < last).then_some((number, is_behind));
         let before = number.checked_sub(1).map(|before| (before, !is_behind));
-        spans.push(Span { is_of_days: false, begins, ends, parts: behind.into_iter().chain(before).collect() });
+        spans.push(Span { grain: Grain::Quarter, begins, ends, parts: behind.into_iter().chain(before).collect() });
     }
     spans.retain(|span| span.begins < span.ends);
     spans
+}
+
+/// The first beginning of a month that is not before.
+fn first_of_month_from(midnight: DateTime<Utc>) -> DateTime<Utc> {
+    let month = Grain::Month.start_of(midnight);
+    if month == midnight {
+        month
+    } else {
+        month.checked_add_months(Months::new(1)).unwrap_or(DateTime::<Utc>::MAX_UTC)
+    }
 }
 
 fn nearest_midnight(time: DateTime<Utc>) -> DateTime<Utc> {
@@ -305,11 +326,14 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn every_quarter_of_a_part_counts_once(mut numbers in proptest::collection::vec(0_i64..600, 2..6)) {
+        fn every_quarter_of_a_part_counts_once(
+            mut numbers in proptest::collection::vec(0_i64..12_000, 2..6),
+            by in proptest::sample::select(vec![By::Tag, By::Customer, By::Step]),
+        ) {
             numbers.sort_unstable();
             let boundaries: Vec<_> = numbers.iter().copied().map(quarter).collect();
-            let spans = find_spans(&boundaries);
-            for number in -100..700 {
+            let spans = find_spans(&boundaries, by);
+            for number in -100..12_100 {
                 let at = quarter(number);
                 for (part, ends) in boundaries.windows(2).enumerate() {
                     let of_quarter = spans.iter().filter(|span| (span.begins..span.ends).contains(&at));
@@ -319,11 +343,11 @@ mod tests {
                 }
             }
             for span in spans {
-                let [begins, ends] = [span.begins, span.ends].map(|at| at.timestamp());
-                if span.is_of_days {
-                    assert_eq!((begins % SECONDS_OF_DAY, ends % SECONDS_OF_DAY), (0, 0));
-                } else {
-                    assert!(ends - begins <= 48 * QUARTER);
+                assert_eq!([span.begins, span.ends].map(|at| span.grain.start_of(at)), [span.begins, span.ends]);
+                match span.grain {
+                    Grain::Quarter => assert!((span.ends - span.begins).num_seconds() <= 48 * QUARTER),
+                    Grain::Day => assert!(by == By::Step || (span.ends - span.begins).num_days() <= 61),
+                    Grain::Month => assert_ne!(by, By::Step),
                 }
             }
         }

@@ -276,6 +276,15 @@ impl Tx {
         }
     }
 
+    /// The beginning of the month of a time column, UTC, in SQL.
+    #[must_use]
+    pub fn month_of(&self, column: &str) -> String {
+        match self.connection {
+            TxConnection::Sqlite(..) => format!("substr({column}, 1, 7) || '-01T00:00:00+00:00'"),
+            TxConnection::Postgres(_) => format!("date_trunc('month', {column}, 'UTC')"),
+        }
+    }
+
     /// A time column in microseconds since 1970, in SQL.
     fn micros_of(&self, column: &str) -> String {
         match self.connection {

@@ -200,7 +200,7 @@ pub async fn fill(database: &Database, migrations: usize) {
         format!("insert into silences values (2, {}, {}, {now}, {now})", id(1), id(9)),
         format!("insert into configuration_settings values ({}, 'scan', 600, {now}, {now})", id(1)),
     ];
-    let of_waiting_jobs: [String; 0] = [];
+    let of_months: [String; 0] = [];
     // By the number of the migration.
     let trees = [
         &of_accounts[..],
@@ -213,7 +213,7 @@ pub async fn fill(database: &Database, migrations: usize) {
         &of_search[..],
         &of_counts[..],
         &of_reports[..],
-        &of_waiting_jobs[..],
+        &of_months[..],
     ];
     for statement in trees.iter().take(migrations).copied().flatten() {
         raw.execute(statement).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
@@ -268,7 +268,9 @@ mod check {
             let after = tables(&database).await;
             for (table, rows) in before.iter().filter(|(table, _)| !table.starts_with('_')) {
                 assert!(*rows > 0, "{table} was not filled: extend fill() with a new migration");
-                assert_eq!(after[table], *rows, "{table}, migrated from {migrated}");
+                // Days are summed up by months as well.
+                let more = i64::from(table == "rollups" && migrated == 10);
+                assert_eq!(after[table], *rows + more, "{table}, migrated from {migrated}");
             }
             let server = TestServer::start_over(database, |_| {}).await;
             if migrated >= 10 {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, DurationRound, TimeDelta, Utc};
 use milepost::audit::Actor;
 use milepost::config::{Retention, RetentionAction};
 use milepost::retention::retire_due;
@@ -83,8 +83,10 @@ impl Worked {
         configuration: Uuid,
         sums: &[(&'static str, i64)],
     ) {
-        for (span, minutes) in [("days", 24 * 60), ("quarters", 15)] {
-            let start = at.duration_trunc(TimeDelta::minutes(minutes)).unwrap();
+        let truncated = |minutes| at.duration_trunc(TimeDelta::minutes(minutes)).unwrap();
+        let month = truncated(24 * 60).with_day(1).unwrap();
+        let spans = [("days", truncated(24 * 60)), ("quarters", truncated(15)), ("months", month)];
+        for (span, start) in spans.into_iter().take(if of == "job" { 3 } else { 2 }) {
             for customer in [customer, EVERYBODY] {
                 let place = (customer, format!("{of}_{span}"), start, configuration);
                 for (sum, value) in sums {

@@ -129,16 +129,18 @@ on_both! {
         ))
         .await
         .unwrap();
-        let day = match database.kind {
-            DatabaseKind::Sqlite => "'2026-03-02T00:00:00+00:00'",
-            DatabaseKind::Postgres => "timestamptz '2026-03-02T00:00:00+00:00'",
-        };
-        raw.execute(&format!(
-            "insert into rollups select provider_id, column1, 'job_days', {day}, job_configuration_id, 0, 0, 0, 0, 0, 0, 0, 1, column3, 0
-             from jobs, (values {values}) as rows where jobs.id = {job}"
-        ))
-        .await
-        .unwrap();
+        for (series, day) in [("job_days", "2026-03-02"), ("job_months", "2026-03-01")] {
+            let start = match database.kind {
+                DatabaseKind::Sqlite => format!("'{day}T00:00:00+00:00'"),
+                DatabaseKind::Postgres => format!("timestamptz '{day}T00:00:00+00:00'"),
+            };
+            raw.execute(&format!(
+                "insert into rollups select provider_id, column1, '{series}', {start}, job_configuration_id, 0, 0, 0, 0, 0, 0, 0, 1, column3, 0
+                 from jobs, (values {values}) as rows where jobs.id = {job}"
+            ))
+            .await
+            .unwrap();
+        }
         let answer = alice.get("/analytics/customers?from=2026-03-01&to=2026-03-31").await.expect(200);
         let items = answer["items"].as_array().unwrap();
         let told = |item: &Value| json!([item["customer"]["email"], item["points"], item["customer"]["customer_id"]]);
