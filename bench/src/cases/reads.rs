@@ -89,7 +89,7 @@ const CALLS: [Call; 12] = [
 ];
 
 /// What the analytics page asks for: a month by days and a year by months, for people in Berlin.
-const ANALYTICS: [Call; 7] = [
+const ANALYTICS: [Call; 8] = [
     Call { what: "jobs of a month by day", path: |_, _| format!("/analytics/jobs?{BERLIN}") },
     Call {
         what: "jobs of a year by month",
@@ -105,6 +105,10 @@ const ANALYTICS: [Call; 7] = [
         },
     },
     Call { what: "customers of a month", path: |_, _| format!("/analytics/customers?{BERLIN}") },
+    Call {
+        what: "customers of a year",
+        path: |filled, _| format!("/analytics/customers?{BERLIN}&by=month&{}", filled.year),
+    },
 ];
 const BERLIN: &str = "zone=Europe/Berlin";
 

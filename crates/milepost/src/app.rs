@@ -91,7 +91,7 @@ impl App {
         let gates = Gates::new(&db, &settings.limits);
         let passwords = Passwords::new(gates.passwords.clone());
         let event_rates = EventRates::new(&settings.limits, clock.clone());
-        let commits = Commits::new(&db, &settings.limits);
+        let commits = Commits::new(&settings.limits);
         let uses = Uses::default();
         let stopping = CancellationToken::new();
         Self(Arc::new(Inner {

@@ -1,13 +1,13 @@
 //! Group commit: what waits to be written is written together and becomes durable with one commit, however many requests
-//! it came by. Nobody waits for a group to fill: a writer takes what is there, and while it writes the next group gathers.
-//! SQLite has one writer. On PostgreSQL a second one begins beside the first once enough has gathered, with events of other
-//! jobs: it gets as far as taking positions, and goes on from there when the first has committed.
+//! it came by. Nobody waits for a group to fill: the writer takes what is there, and while it writes the next group gathers.
+//! A process has one writer: a second would make the groups smaller, and wait for the first one's commit anyway.
 //!
 //! Providers take turns in a group, so that one that floods waits behind itself. How much may wait is limited where
 //! requests are let in (`admission.rs`). Each request is answered after its own commit; an event that cannot be written
 //! fails alone.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -20,18 +20,11 @@ use crate::admission::{PATIENCE, Refusal, Work, refuse};
 use crate::app::App;
 use crate::auth::ProviderId;
 use crate::config::Limits;
-use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::observe::metrics::Present;
 
 /// How many events of a provider come into a group before the next provider's do.
 const SHARE: usize = 32;
-
-/// How many events must wait before a group is begun beside another: smaller ones cost more than is gained.
-const ENOUGH: usize = 16;
-
-/// How many submissions of a provider are passed over at most, where others are writing their jobs.
-const MOST_LEFT: usize = 256;
 
 /// How many groups that need their jobs locked are written beside the others.
 const BESIDE: usize = 4;
@@ -45,8 +38,6 @@ pub struct Commits {
     queue: Mutex<Queue>,
     /// With so many events a group is full.
     group: usize,
-    /// How many groups are written at once.
-    writers: usize,
     /// A permit for each group that is written beside the others.
     beside: Arc<Semaphore>,
 }
@@ -56,12 +47,7 @@ struct Queue {
     waiting: HashMap<Uuid, VecDeque<Submission>>,
     /// Whose turn it is next, of the providers that wait.
     turns: VecDeque<Uuid>,
-    /// How many events wait.
-    events: usize,
-    /// The jobs of the groups that are being written.
-    jobs: HashSet<Uuid>,
-    /// How many writers there are.
-    writers: usize,
+    is_writing: bool,
 }
 
 /// Events of a request, which are written together.
@@ -74,48 +60,34 @@ struct Submission {
     _waiting: Present,
 }
 
-impl Submission {
-    fn job_ids(&self) -> impl Iterator<Item = Uuid> {
-        self.events.iter().map(|event| event.job_id)
-    }
-}
-
 impl Commits {
     /// Nothing waits yet.
     #[must_use]
-    pub fn new(db: &Db, limits: &Limits) -> Self {
+    pub fn new(limits: &Limits) -> Self {
         let group = usize::try_from(limits.event_group.get()).unwrap_or(usize::MAX);
-        let writers = match db {
-            Db::Sqlite { .. } => 1,
-            Db::Postgres(_) => 2,
-        };
-        Self { queue: Mutex::default(), group, writers, beside: Arc::new(Semaphore::new(BESIDE)) }
+        Self { queue: Mutex::default(), group, beside: Arc::new(Semaphore::new(BESIDE)) }
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets events wait. True: a writer has to be started for them.
+    /// Lets events wait. True: the writer has to be started for them.
     fn add(&self, submission: Submission) -> bool {
         let mut queue = self.queue();
         queue.add(submission);
-        queue.wants_writer(self.writers)
+        !mem::replace(&mut queue.is_writing, true)
     }
 
-    /// The next group, once its writer is done with the one before, and whether another writer has to be started for what is
-    /// left; none: the writer has ended.
-    fn next_group(&self, written: &[Uuid]) -> Option<(Vec<Submission>, bool)> {
+    /// The next group; none: the writer has ended.
+    fn next_group(&self) -> Option<Vec<Submission>> {
         let mut queue = self.queue();
-        for job_id in written {
-            queue.jobs.remove(job_id);
-        }
         let group = queue.take(self.group);
         if group.is_empty() {
-            queue.writers -= 1;
+            queue.is_writing = false;
             return None;
         }
-        Some((group, queue.wants_writer(self.writers)))
+        Some(group)
     }
 }
 
@@ -126,62 +98,30 @@ impl Queue {
         if of_provider.is_empty() {
             self.turns.push_back(provider);
         }
-        self.events += submission.events.len();
         of_provider.push_back(submission);
     }
 
-    /// Whether there shall be one more writer, which there is then.
-    fn wants_writer(&mut self, most: usize) -> bool {
-        let wants = self.writers == 0 || (self.writers < most && self.events >= ENOUGH);
-        self.writers += usize::from(wants);
-        wants
-    }
-
-    /// Takes what comes next, until there is enough or nothing left but events of jobs that others are writing.
+    /// Takes what comes next, until there is enough or nothing left.
     fn take(&mut self, enough: usize) -> Vec<Submission> {
-        let (mut group, mut count) = (Vec::new(), 0);
-        let mut passed_over: VecDeque<Uuid> = VecDeque::new();
+        let mut group = Vec::new();
+        let mut count = 0;
         while count < enough {
             let Some(provider) = self.turns.pop_front() else { break };
-            let Some(of_provider) = self.waiting.get_mut(&provider) else { continue };
-            let share = take_share(of_provider, &self.jobs, enough - count);
-            let events: usize = share.iter().map(|submission| submission.events.len()).sum();
-            if of_provider.is_empty() {
-                self.waiting.remove(&provider);
-            } else if share.is_empty() {
-                passed_over.push_back(provider);
-            } else {
-                self.turns.push_back(provider);
+            let Some(mut of_provider) = self.waiting.remove(&provider) else { continue };
+            let mut share = 0;
+            while share < SHARE && count < enough {
+                let Some(submission) = of_provider.pop_front() else { break };
+                share += submission.events.len();
+                count += submission.events.len();
+                group.push(submission);
             }
-            count += events;
-            group.extend(share);
+            if !of_provider.is_empty() {
+                self.turns.push_back(provider);
+                self.waiting.insert(provider, of_provider);
+            }
         }
-        passed_over.append(&mut self.turns);
-        self.turns = passed_over;
-        self.events -= count;
-        self.jobs.extend(group.iter().flat_map(Submission::job_ids));
         group
     }
-}
-
-/// Takes what comes next of a provider, but for events of jobs that others are writing, and those behind them of the same
-/// jobs.
-fn take_share(waiting: &mut VecDeque<Submission>, others: &HashSet<Uuid>, enough: usize) -> Vec<Submission> {
-    let (mut share, mut count) = (Vec::new(), 0);
-    let (mut left, mut jobs_left) = (VecDeque::new(), HashSet::new());
-    while count < enough.min(SHARE) && left.len() < MOST_LEFT {
-        let Some(submission) = waiting.pop_front() else { break };
-        if submission.job_ids().any(|id| others.contains(&id) || jobs_left.contains(&id)) {
-            jobs_left.extend(submission.job_ids());
-            left.push_back(submission);
-        } else {
-            count += submission.events.len();
-            share.push(submission);
-        }
-    }
-    left.append(waiting);
-    *waiting = left;
-    share
 }
 
 /// Makes events durable, in their order, and answers each.
@@ -192,7 +132,7 @@ pub(super) async fn commit(app: &App, provider: ProviderId, events: Vec<Accepted
     let waiting = app.metrics().wait_for_turn(count);
     let submission = Submission { provider, events, answer, since: Instant::now(), _waiting: waiting };
     if app.commits().add(submission) {
-        start_writer(app);
+        tokio::spawn(write_groups(app.clone()));
     }
     match answered.await {
         Ok(answers) => {
@@ -207,18 +147,9 @@ pub(super) async fn commit(app: &App, provider: ProviderId, events: Vec<Accepted
     }
 }
 
-fn start_writer(app: &App) {
-    tokio::spawn(write_groups(app.clone()));
-}
-
 /// Writes one group after the other until nothing waits.
 async fn write_groups(app: App) {
-    let mut written = Vec::new();
-    while let Some((group, wants_writer)) = app.commits().next_group(&written) {
-        if wants_writer {
-            start_writer(&app);
-        }
-        written = group.iter().flat_map(Submission::job_ids).collect();
+    while let Some(group) = app.commits().next_group() {
         let Some(unwritten) = settle_guarded(&app, group, Way::IfUnchanged).await else { continue };
         // Somebody else may hold one of its jobs for a while, or what fails has to be found: the next groups do not wait.
         let app = app.clone();
