@@ -112,6 +112,7 @@ bench: bench-load bench-python bench-web ## Measure: the server under load, a st
 
 bench-load: ## Measure the server under load; SCALE=full takes longer, ARGS='fairness --database sqlite' is some of it
 	cargo build --release --locked --workspace
+	cargo build --release --locked --workspace --features milepost/from-memory --bin milepost-from-memory
 	scripts/with-postgres target/release/milepost-bench $(ARGS)
 
 bench-python: ## Measure how long reporting a step keeps a Python script

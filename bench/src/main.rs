@@ -6,7 +6,6 @@
 mod cases;
 mod client;
 mod load;
-mod memory;
 mod postgres;
 mod report;
 mod server;
@@ -34,6 +33,9 @@ struct Arguments {
     /// The server's program
     #[arg(long, value_name = "FILE", default_value = "target/release/milepost")]
     server: PathBuf,
+    /// The same, built to answer events from memory
+    #[arg(long, value_name = "FILE", default_value = "target/release/milepost-from-memory")]
+    from_memory: PathBuf,
     /// Where the databases are put: it should be the disk that counts
     #[arg(long, value_name = "FOLDER", default_value = "target")]
     folder: PathBuf,
@@ -46,9 +48,6 @@ struct Arguments {
     /// How long it all takes
     #[arg(long, env = "SCALE", default_value = "small")]
     scale: Scale,
-    /// Be the reference that answers from memory, with so many jobs
-    #[arg(long, hide = true, value_name = "JOBS")]
-    from_memory: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -82,9 +81,6 @@ impl Scale {
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    if let Some(jobs) = arguments.from_memory {
-        return memory::serve(jobs).await;
-    }
     let (seconds, overload) = arguments.scale.seconds();
     let or_all = |named: Vec<DatabaseKind>| if named.is_empty() { DatabaseKind::ALL.to_vec() } else { named };
     let mut cases = arguments.cases;
@@ -92,15 +88,11 @@ async fn main() -> Result<()> {
         cases.extend(Case::USUAL);
         cases.extend((arguments.scale == Scale::Large).then_some(Case::Reads));
     }
+    let find = |path: PathBuf| path.canonicalize().map_err(|error| format!("{}: {error}", path.display()));
     let plan = Plan {
-        server: arguments
-            .server
-            .canonicalize()
-            .map_err(|error| format!("{}: {error}", arguments.server.display()))?,
-        folder: arguments
-            .folder
-            .canonicalize()
-            .map_err(|error| format!("{}: {error}", arguments.folder.display()))?,
+        server: find(arguments.server)?,
+        from_memory: find(arguments.from_memory)?,
+        folder: find(arguments.folder)?,
         rounds: arguments.rounds.max(1),
         seconds: arguments.seconds.unwrap_or(seconds).max(1),
         many_jobs: arguments.scale.many_jobs(),

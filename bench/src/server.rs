@@ -14,9 +14,9 @@ use hyper::header;
 use serde_json::json;
 use tempfile::TempDir;
 
+use crate::Result;
 use crate::cases::Plan;
 use crate::client::Connection;
-use crate::{Result, memory};
 
 const PASSWORD: &str = "measured twice, cut once";
 const START_LIMIT: Duration = Duration::from_mins(1);
@@ -69,6 +69,11 @@ impl Server {
         Self::start_on(plan, database, settings, None).await
     }
 
+    /// The server that answers events from memory. What is set up before has a database all the same.
+    pub(crate) async fn from_memory(plan: &Plan, settings: &[&str]) -> Result<Self> {
+        Self::start_program(&plan.from_memory, &plan.folder, DatabaseKind::Sqlite, settings, None).await
+    }
+
     /// The same, on one processor only.
     pub(crate) async fn start_on(
         plan: &Plan,
@@ -76,16 +81,26 @@ impl Server {
         settings: &[&str],
         processor: Option<usize>,
     ) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("milepost-bench-").tempdir_in(&plan.folder)?;
+        Self::start_program(&plan.server, &plan.folder, database, settings, processor).await
+    }
+
+    async fn start_program(
+        program: &Path,
+        folder: &Path,
+        database: DatabaseKind,
+        settings: &[&str],
+        processor: Option<usize>,
+    ) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("milepost-bench-").tempdir_in(folder)?;
         let database_url = match database {
             DatabaseKind::Sqlite => format!("sqlite://{}", folder.path().join("milepost.db").display()),
             DatabaseKind::Postgres => create_database()?,
         };
         let mut command = match processor {
-            None => command(&plan.server, folder.path()),
+            None => command(program, folder.path()),
             Some(number) => {
                 let mut command = command(Path::new("taskset"), folder.path());
-                command.args(["--cpu-list", &number.to_string()]).arg(&plan.server);
+                command.args(["--cpu-list", &number.to_string()]).arg(program);
                 command
             }
         };
@@ -93,7 +108,7 @@ impl Server {
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         let said = BufReader::new(child.stderr.take().ok_or("the server has no standard error")?);
         let found = tokio::task::spawn_blocking(move || find_address(said)).await?;
-        let server = |address| Self { child, address, program: plan.server.clone(), database_url, folder };
+        let server = |address| Self { child, address, program: program.to_owned(), database_url, folder };
         match found {
             Ok(address) => Ok(server(address)),
             Err(error) => {
@@ -153,38 +168,6 @@ impl Server {
 }
 
 impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// The reference that answers from memory, in a process of its own.
-#[derive(Debug)]
-pub(crate) struct MemoryServer {
-    child: Child,
-    pub(crate) reporter: Reporter,
-}
-
-impl MemoryServer {
-    pub(crate) async fn start(jobs: u64) -> Result<Self> {
-        let mut command = Command::new(std::env::current_exe()?);
-        let mut child = command
-            .args(["--from-memory", &jobs.to_string()])
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()?;
-        let said = BufReader::new(child.stderr.take().ok_or("the reference has no standard error")?);
-        let address = tokio::task::spawn_blocking(move || find_address(said)).await??;
-        let job_ids = (0..jobs).map(|number| number.to_string()).collect();
-        Ok(Self {
-            child,
-            reporter: Reporter { address, key: memory::KEY.to_owned(), session: String::new(), job_ids },
-        })
-    }
-}
-
-impl Drop for MemoryServer {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

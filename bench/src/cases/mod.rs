@@ -31,6 +31,8 @@ fn per_second(count: u64, length: Duration) -> f64 {
 pub(crate) struct Plan {
     /// The server's program.
     pub(crate) server: PathBuf,
+    /// The same, built to answer events from memory.
+    pub(crate) from_memory: PathBuf,
     /// Where the databases are put.
     pub(crate) folder: PathBuf,
     /// How often the conditions take turns.

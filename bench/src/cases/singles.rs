@@ -1,5 +1,5 @@
 //! One event a request, durable, from 64 connections: key, configuration, derived state and notification included. Beside
-//! it, in turns: the same request answered from memory; on PostgreSQL what pgbench inserts into the same table; on SQLite
+//! it, in turns: the same server answering the same request from memory; on PostgreSQL what pgbench inserts into the same table; on SQLite
 //! the same server with a commit for each event.
 
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::Result;
 use crate::load::{AS_FAST_AS_ANSWERED, Load, Tally};
 use crate::postgres::RawEvents;
 use crate::report::{Figure, Reach, percentile, print_row};
-use crate::server::{DatabaseKind, MemoryServer, Reporter, Server};
+use crate::server::{DatabaseKind, Reporter, Server};
 
 const CONNECTIONS: usize = 64;
 const JOBS: u64 = 200;
@@ -21,7 +21,8 @@ const LEAD: Duration = Duration::from_secs(1);
 pub(super) async fn run(plan: &Plan, database: DatabaseKind) -> Result<Vec<Figure>> {
     let server = Server::start(plan, database, &UNLIMITED).await?;
     let grouping = server.provider("ada", JOBS).await?;
-    let memory = MemoryServer::start(JOBS).await?;
+    let unwritten = Server::from_memory(plan, &UNLIMITED).await?;
+    let memory = unwritten.provider("ada", JOBS).await?;
     let beside = match database {
         DatabaseKind::Sqlite => {
             let alone = Server::start(plan, database, &[&UNLIMITED[..], &["--event-group", "1"]].concat()).await?;
@@ -33,6 +34,7 @@ pub(super) async fn run(plan: &Plan, database: DatabaseKind) -> Result<Vec<Figur
     let length = Duration::from_secs(plan.seconds);
     // Jobs have their first events.
     measure(&grouping, LEAD).await?;
+    measure(&memory, LEAD).await?;
     let (mut ours, mut from_memory, mut compared) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..plan.rounds {
         // Every other round the other way round, so that none always comes after the same.
@@ -43,7 +45,7 @@ pub(super) async fn run(plan: &Plan, database: DatabaseKind) -> Result<Vec<Figur
         for turn in turns {
             match turn {
                 0 => ours.push(measure(&grouping, length).await?),
-                1 => from_memory.push(measure(&memory.reporter, length).await?),
+                1 => from_memory.push(measure(&memory, length).await?),
                 _ => compared.push(beside.measure(length).await?),
             }
         }

@@ -1,7 +1,7 @@
 //! The server: its state, and the router that merges the slices. `serve/` serves it.
 
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, Uri};
@@ -36,9 +36,9 @@ use crate::jobs::silence::{self, StepLimits};
 use crate::live::Hub;
 use crate::observe::metrics::Metrics;
 use crate::observe::traces::Traces;
-use crate::observe::{page, watch_request};
+use crate::observe::{note_early_refusal, page, watch_request};
 use crate::sources::Clock;
-use crate::unread_body::answer_in_time;
+use crate::unread_body::{answer_in_time, discard};
 use crate::{
     analytics, api_document, api_keys, audit, configurations, customers, events, export, jobs, live, reports, server,
     sessions, sign_in, ui, users,
@@ -268,7 +268,17 @@ pub(crate) fn router(app: App) -> Router {
         .with_state(app)
 }
 
-/// What every request goes through on its way to its handler, and its answer on the way back. Layers of their own would each
+/// Answers what is refused before it is routed, as most is of a flood. It is counted, but not traced.
+pub(crate) async fn refuse_early(app: &App, request: &mut Request) -> Option<Response> {
+    let since = Instant::now();
+    let refusal = events::refuse_early(app, request)?;
+    let mut response = discard(std::mem::take(request.body_mut()), refusal.into_response()).await;
+    note_early_refusal(app, request.uri().path(), since, &mut response);
+    complete_answer(app, true, &mut response);
+    Some(response)
+}
+
+/// What every other request goes through on its way to its handler, and its answer on the way back. Layers of their own would each
 /// copy and move all that lies within them, for each request.
 async fn receive(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let is_data = request.uri().path().starts_with(API);

@@ -104,7 +104,7 @@ pub(crate) async fn answer_in_time<F: Future<Output = Response>>(
 }
 
 /// Throws a body away before its answer leaves.
-async fn discard(unread: Body, response: Response) -> Response {
+pub(crate) async fn discard(unread: Body, response: Response) -> Response {
     match timeout(PATIENCE, ends_within_limit(unread)).await {
         Ok(true) => response,
         _ => closing(response),

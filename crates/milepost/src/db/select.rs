@@ -169,7 +169,8 @@ impl Select {
                 self.bind(&format!(" and ({at}, {tie}) {sign} ("), at_value).bind(", ", tie_value).push(")")
             }
         };
-        begun.bind(&format!(" order by {at} {direction}, {tie} {direction} limit "), limit.and_one())
+        // In words: PostgreSQL takes a limit that it does not know for a tenth of all rows, and plans each page anew.
+        begun.push(&format!(" order by {at} {direction}, {tie} {direction} limit {}", limit.and_one()))
     }
 
     /// A page of a list ordered by creation, newest first.

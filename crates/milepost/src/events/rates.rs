@@ -5,17 +5,18 @@
 //!
 //! A key that was valid within the past minute is known here, and its events are let in: the transaction that writes an
 //! event looks at the key again, as does whoever refuses it, so that a key that has just expired records nothing and
-//! learns nothing. One that was valid within the past second and is over its limit is refused without asking the database:
-//! what is refused must cost little, or the limit would protect nothing. After a second it is looked up, so that a key that
-//! has expired answers 401 again however fast it asks. Nobody can do anything by that with a key that is not theirs: it is
+//! learns nothing. One that was valid within the past second and is over its limit is refused without asking the database,
+//! before its request is routed: what is refused must cost little, or the limit would protect nothing. After a second it is
+//! looked up, so that a key that has expired answers 401 again however fast it asks. Nobody can do anything by that with a key that is not theirs: it is
 //! known by the SHA-256 of the whole key, and only once the database has vouched for it.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, Request};
+use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use governor::clock::Clock as GovernorClock;
 use governor::middleware::NoOpMiddleware;
@@ -148,7 +149,7 @@ impl EventRates {
 }
 
 /// A provider whose event is let in: there is a place for it, and it is taken out of the bucket.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct AdmittedEvent {
     reporter: Reporter,
     /// Let in without asking the database: that is asked before anything is told.
@@ -156,7 +157,7 @@ pub(super) struct AdmittedEvent {
     /// The hash of the key, where it is time that the database vouches for it again.
     to_vouch: Option<Vec<u8>>,
     /// Held until it is answered.
-    _place: Place,
+    _place: Arc<Place>,
 }
 
 impl AdmittedEvent {
@@ -177,31 +178,40 @@ impl AdmittedEvent {
     }
 }
 
+fn take_for_event(app: &App, reporter: &Reporter) -> Result<Arc<Place>> {
+    let place = app.gates().writes.take(Some(reporter.provider.id()), EVENT_PLACES)?;
+    app.event_rates().spend(reporter, 1)?;
+    Ok(Arc::new(place))
+}
+
+/// Lets in the event of a known key, or refuses it if the database has just vouched for that key. Of all others nothing is
+/// decided: they are asked for who they are when their handler is reached.
+pub(super) fn admit_known(app: &App, request: &mut Request) -> Result<()> {
+    let (shown, Some(Familiar { reporter, is_vouched })) = recognise(request.headers(), app) else { return Ok(()) };
+    let Credential::Key { .. } = reporter.viewer.credential() else { return Ok(()) };
+    match take_for_event(app, &reporter) {
+        Ok(place) => {
+            let to_vouch = shown.filter(|_| !is_vouched);
+            let admitted = AdmittedEvent { reporter, is_unasked: true, to_vouch, _place: place };
+            request.extensions_mut().insert(admitted);
+            Ok(())
+        }
+        Err(refusal) if is_vouched => Err(refusal),
+        Err(_) => Ok(()),
+    }
+}
+
 impl FromRequestParts<App> for AdmittedEvent {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
-        let take = |reporter: &Reporter| {
-            let place = app.gates().writes.take(Some(reporter.provider.id()), EVENT_PLACES)?;
-            app.event_rates().spend(reporter, 1)?;
-            Ok(place)
-        };
-        let (shown, familiar) = recognise(parts, app);
-        if let Some(Familiar { reporter, is_vouched }) = &familiar
-            && let credential @ Credential::Key { .. } = reporter.viewer.credential()
-        {
-            match take(reporter) {
-                Ok(place) => {
-                    reporter.viewer.enter(parts);
-                    note_use(app, credential, None, app.clock().now());
-                    let to_vouch = shown.filter(|_| !is_vouched);
-                    return Ok(Self { reporter: reporter.clone(), is_unasked: true, to_vouch, _place: place });
-                }
-                Err(refusal) if *is_vouched => return Err(refusal),
-                Err(_) => {}
-            }
+        if let Some(admitted) = parts.extensions.remove::<Self>() {
+            let viewer = &admitted.reporter.viewer;
+            viewer.enter(parts);
+            note_use(app, viewer.credential(), None, app.clock().now());
+            return Ok(admitted);
         }
-        let (reporter, place) = admit(parts, app, shown, familiar, take).await?;
+        let (reporter, place) = admit(parts, app, |reporter| take_for_event(app, reporter)).await?;
         Ok(Self { reporter, is_unasked: false, to_vouch: None, _place: place })
     }
 }
@@ -219,8 +229,7 @@ impl FromRequestParts<App> for AdmittedBatch {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
         let take = |reporter: &Reporter| app.gates().writes.take(Some(reporter.provider.id()), BATCH_PLACES);
-        let (shown, familiar) = recognise(parts, app);
-        let (reporter, place) = admit(parts, app, shown, familiar, take).await?;
+        let (reporter, place) = admit(parts, app, take).await?;
         Ok(Self { reporter, _place: place })
     }
 }
@@ -237,21 +246,16 @@ impl AdmittedBatch {
 }
 
 /// The hash of what a request shows, and who that is if it is known.
-fn recognise(parts: &Parts, app: &App) -> (Option<Vec<u8>>, Option<Familiar>) {
-    let shown = credentials::shown_hash(&parts.headers, app.settings());
+fn recognise(headers: &HeaderMap, app: &App) -> (Option<Vec<u8>>, Option<Familiar>) {
+    let shown = credentials::shown_hash(headers, app.settings());
     let familiar = shown.as_deref().and_then(|shown| app.event_rates().find(shown));
     (shown, familiar)
 }
 
 /// Lets somebody in by `take`, before the database is asked who they are if it has just vouched for what they show. It is
 /// asked in any case.
-async fn admit<T>(
-    parts: &mut Parts,
-    app: &App,
-    shown: Option<Vec<u8>>,
-    familiar: Option<Familiar>,
-    take: impl Fn(&Reporter) -> Result<T>,
-) -> Result<(Reporter, T)> {
+async fn admit<T>(parts: &mut Parts, app: &App, take: impl Fn(&Reporter) -> Result<T>) -> Result<(Reporter, T)> {
+    let (shown, familiar) = recognise(&parts.headers, app);
     let mut taken = None;
     let mut looking = None;
     if let Some(Familiar { reporter, is_vouched }) = familiar {

@@ -14,6 +14,7 @@ use axum::response::Response;
 use opentelemetry::context::FutureExt;
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
+use uuid::Uuid;
 
 use crate::app::{App, RequestId};
 use crate::error::ProblemType;
@@ -39,10 +40,25 @@ pub(crate) async fn watch_request<F: Future<Output = Response>>(
     let answering = answer(request).instrument(watched.span.clone());
     let mut response = answering.with_context(watched.trace.context()).await;
     watched.finish(&response);
+    name_request(id, &mut response);
+    response
+}
+
+/// Counts a POST that was refused before it was routed, and gives it an id.
+pub(crate) fn note_early_refusal(app: &App, route: &str, since: Instant, response: &mut Response) {
+    let (id, status) = (app.clock().new_id(), response.status().as_u16());
+    let problem = response.extensions().get::<ProblemType>().map(|problem| problem.label());
+    app.metrics().count_request(route, "POST", status, problem);
+    app.metrics().request_duration.with_label_values(&[route, "POST"]).observe(since.elapsed().as_secs_f64());
+    tracing::debug!(%id, route, status, problem, "refused before it was routed");
+    name_request(id, response);
+}
+
+/// Tells the client under which id the log has its request.
+fn name_request(id: Uuid, response: &mut Response) {
     if let Ok(id) = HeaderValue::try_from(id.to_string()) {
         response.headers_mut().insert("x-request-id", id);
     }
-    response
 }
 
 /// The name of a method; those that anybody may make up share one.
@@ -66,7 +82,7 @@ impl Watched {
     fn begin(
         app: App,
         headers: &axum::http::HeaderMap,
-        id: uuid::Uuid,
+        id: Uuid,
         method: &'static str,
         route: Option<MatchedPath>,
     ) -> Self {

@@ -21,7 +21,7 @@ use tower::ServiceExt;
 
 use super::Door;
 use super::wire::Wire;
-use crate::app::canonical_path;
+use crate::app::{canonical_path, refuse_early};
 use crate::config::Limits;
 
 /// The largest head of a request, the path and the query included, in bytes. It has at most 100 headers.
@@ -177,7 +177,14 @@ async fn answer(
 ) -> Result<Response<Body>, Infallible> {
     pace.note_request();
     request.extensions_mut().insert(ConnectInfo(peer));
-    let request = canonical_path(request.map(Body::new));
-    let response = door.router.clone().oneshot(request).await?;
+    let mut request = canonical_path(request.map(Body::new));
+    let refusal = match &door.refusing {
+        Some(app) => refuse_early(app, &mut request).await,
+        None => None,
+    };
+    let response = match refusal {
+        Some(refusal) => refusal,
+        None => door.router.clone().oneshot(request).await?,
+    };
     Ok(response.map(|body| Body::new(Answer { body, pace: pace.clone() })))
 }

@@ -51,6 +51,8 @@ const OTHER_FILES: u64 = 192;
 /// What all connections share.
 struct Door {
     router: Router,
+    /// What may refuse requests before they are routed; nothing of a listener beside the server's own.
+    refusing: Option<App>,
     limits: Limits,
     refusals: Refusals,
     trusted_proxies: Vec<IpNet>,
@@ -66,11 +68,21 @@ struct Door {
 }
 
 impl Door {
-    fn new(router: Router, app: &App, limits: Limits) -> Arc<Self> {
+    fn new(app: &App) -> Arc<Self> {
+        Self::with(app::router(app.clone()), Some(app.clone()), app, app.settings().limits)
+    }
+
+    fn beside(router: Router, app: &App) -> Arc<Self> {
+        let limits = Limits { max_connections: BESIDE, ..app.settings().limits };
+        Self::with(router, None, app, limits)
+    }
+
+    fn with(router: Router, refusing: Option<App>, app: &App, limits: Limits) -> Arc<Self> {
         let room = |connections| Room { turns: connections, places: connections };
         let (all, each) = (limits.max_connections.get(), limits.connections_of_address());
         Arc::new(Self {
             router,
+            refusing,
             limits,
             refusals: Refusals::new(app),
             trusted_proxies: app.settings().trusted_proxies.clone(),
@@ -85,8 +97,7 @@ impl Door {
 
 /// Serves a router on a listener beside the server's own, with the same times and a few connections, until it stops.
 pub(crate) async fn serve_beside(listener: TcpListener, router: Router, app: &App) {
-    let limits = Limits { max_connections: BESIDE, ..app.settings().limits };
-    accept(listener, Door::new(router, app, limits)).await;
+    accept(listener, Door::beside(router, app)).await;
 }
 
 /// Serves until told to stop. Then `/readyz` says so; after the delay that load balancers need the listener closes, the
@@ -102,7 +113,7 @@ pub async fn serve(
     let retiring = tokio::spawn(retention::run(app.clone()));
     let listening = tokio::spawn(silence::watch(app.clone()));
     let measuring = tokio::spawn(durations::follow(app.clone()));
-    let door = Door::new(app::router(app.clone()), &app, app.settings().limits);
+    let door = Door::new(&app);
     let accepting = tokio::spawn(accept(listener, door.clone()));
 
     stop.await;

@@ -1,5 +1,6 @@
 //! How many events a key may report over time.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 
 use chrono::TimeDelta;
@@ -131,6 +132,47 @@ on_both! {
             let (refused, reported) = tokio::join!(futures::future::join_all(flood), report(&bob));
             assert!(refused.iter().all(|answer| answer.status == 429));
             reported.expect(201);
+        }
+    }
+
+    /// It does not get as far as the router, and must not be told from an answer that does.
+    async fn what_is_refused_at_the_door_is_answered_and_counted_as_everything_else(server: TestServer) {
+        let server = limited(server).await;
+        let alice = provider_with_job(&server, "alice").await.with_new_key("write").await;
+        server.clock.stop();
+        let mut recorded = Vec::new();
+        for _ in 0..5 {
+            recorded.push(report(&alice).await);
+        }
+        let mut refused = vec![report(&alice).await];
+        // What is left of a body is thrown away, so that the next request of the connection is read.
+        for size in [1_000, 60_000, 2_000_000] {
+            let event = json!({"provider_job_id": "j1", "kind": "info", "name": "a".repeat(size)});
+            refused.push(alice.post("/events", event).await);
+        }
+        let names = |answer: &Answer| {
+            let names = answer.headers.keys().map(|name| name.as_str().to_owned());
+            names.filter(|name| name != "retry-after").collect::<BTreeSet<_>>()
+        };
+        let ids: BTreeSet<_> = recorded.iter().chain(&refused).map(|it| it.headers["x-request-id"].clone()).collect();
+        assert_eq!(ids.len(), 9, "each request has an id of its own");
+        for refused in &refused {
+            assert_eq!(names(refused), names(&recorded[0]));
+            assert_eq!(refused.headers["content-type"], "application/problem+json");
+            assert_eq!(refused.headers["cache-control"], "no-store");
+        }
+        for refused in refused {
+            retry_after(refused);
+        }
+        let asked = milepost::client::builder().build().unwrap().get(format!("{}/metrics", server.url)).send().await;
+        let metrics = asked.unwrap().text().await.unwrap();
+        for line in [
+            r#"milepost_http_requests_total{method="POST",route="/api/v1/events",status="201"} 5"#,
+            r#"milepost_http_requests_total{method="POST",route="/api/v1/events",status="429"} 4"#,
+            r#"milepost_http_request_duration_seconds_count{method="POST",route="/api/v1/events"} 9"#,
+            r#"milepost_events_refused_total{reason="too-many-requests"} 4"#,
+        ] {
+            assert!(metrics.lines().any(|found| found == line), "{line} is not in {metrics}");
         }
     }
 
