@@ -235,7 +235,10 @@ struct Changes {
     events: Vec<StoredEvent>,
     /// Which of the group each event is.
     indices: Vec<usize>,
-    jobs: Vec<StoredJob>,
+    /// Jobs that indexes have in another place from now on.
+    moved: Vec<StoredJob>,
+    /// All others.
+    in_place: Vec<StoredJob>,
     steps: Vec<StepRow>,
     sums: Additions,
 }
@@ -283,7 +286,8 @@ fn fold(
         }
         let before = std::mem::replace(job, job.with(totals, &summary, now));
         changes.sums.add_job(&before, job);
-        changes.jobs.push(job.clone());
+        let changed = if job.is_moved_from(&before) { &mut changes.moved } else { &mut changes.in_place };
+        changed.push(job.clone());
         changes.steps.extend(named.into_iter().filter_map(|step_id| {
             Some(StepRow {
                 id: app.clock().new_id(),
@@ -297,7 +301,8 @@ fn fold(
 
 impl Changes {
     fn add_to(&self, app: &App, batch: &mut Batch, now: DateTime<Utc>) -> Result<()> {
-        state::save_jobs(batch, &self.jobs);
+        state::save_jobs(batch, &self.moved);
+        state::save_jobs_in_place(batch, &self.in_place);
         state::save_steps(batch, &self.steps, now);
         batch.take_positions(Log::Events, i64::try_from(self.events.len()).map_err(Error::internal)?);
         hours::count(app, batch, &self.events);

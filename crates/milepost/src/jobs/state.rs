@@ -20,7 +20,7 @@ const JOB_COLUMNS: &str =
     "id, provider_id, customer_link_id, job_configuration_id, created_at, status, points_done, points_total,
     weight_done_millionths, weight_total, steps_total, steps_finished, steps_in_error, started_at, finished_at,
     last_event_at, last_sequence, last_step_at, last_complete_at, outcome_at, outcome_sequence, outcome_is_error,
-    anonymised_at, retiring, updated_at";
+    anonymised_at, retiring, silent_since, updated_at";
 
 const STEP_COLUMNS: &str = "job_id, step_configuration_id, status, started_at, started_sequence, finished_at,
     finished_sequence, attempts, errors, fraction, latest_at, latest_sequence, latest_is_error, outcome_at,
@@ -33,7 +33,8 @@ const JOB_COLUMNS_BEFORE_EVENTS: &str =
     cast(0 as bigint) as weight_total, cast(0 as bigint) as steps_total, cast(0 as bigint) as steps_finished,
     cast(0 as bigint) as steps_in_error, null as started_at, null as finished_at, null as last_event_at,
     cast(0 as bigint) as last_sequence, null as last_step_at, null as last_complete_at, null as outcome_at,
-    null as outcome_sequence, null as outcome_is_error, anonymised_at, retiring, updated_at";
+    null as outcome_sequence, null as outcome_is_error, anonymised_at, retiring, null as silent_since,
+    updated_at";
 
 /// The derived columns of a job, and what its state depends on.
 #[derive(Debug, Clone, PartialEq, Serialize, sqlx::FromRow)]
@@ -67,6 +68,8 @@ pub struct StoredJob {
     outcome_is_error: Option<bool>,
     anonymised_at: Option<DateTime<Utc>>,
     retiring: Option<RetentionAction>,
+    #[serde(skip)]
+    silent_since: Option<DateTime<Utc>>,
     #[serde(skip)]
     updated_at: DateTime<Utc>,
 }
@@ -162,8 +165,16 @@ impl StoredJob {
             outcome_is_error: summary.outcome.map(|o| o.is_error),
             anonymised_at: self.anonymised_at,
             retiring: self.retiring,
+            silent_since: None,
             updated_at: now,
         }
+    }
+
+    /// Whether an index may have it in another place than `before`, when it was not written yet.
+    #[must_use]
+    pub fn is_moved_from(&self, before: &Self) -> bool {
+        let indexed = |job: &Self| (job.status, job.started_at, job.finished_at, job.silent_since);
+        indexed(self) != indexed(before)
     }
 }
 
@@ -309,7 +320,8 @@ pub async fn load_jobs(db: &Db, ids: impl IntoIterator<Item = Uuid>) -> sqlx::Re
     Select::new(format!("select {JOB_COLUMNS} from jobs")).bind_all(" where id", ids).fetch_all(db).await
 }
 
-/// Expects that nobody has changed these jobs, nor is about to, and keeps others from it. Whatever writes a summary of a
+/// Expects that nobody has changed these jobs, nor is about to, and keeps others from it; nor that one is silent, which
+/// changes no summary. Whatever writes a summary of a
 /// job or of its steps changes the job.
 pub(crate) fn expect_unchanged(batch: &mut Batch, jobs: &[StoredJob]) {
     // Whoever waited here for one job would keep others from all the rest. A query for each job, since PostgreSQL would
@@ -319,7 +331,7 @@ pub(crate) fn expect_unchanged(batch: &mut Batch, jobs: &[StoredJob]) {
         "select 1 from v where (
              select jobs.id from jobs
              where jobs.id = v.id and jobs.last_sequence = v.last_sequence and jobs.updated_at = v.updated_at
-                 and jobs.anonymised_at is null{lock}) is not null"
+                 and jobs.anonymised_at is null and jobs.silent_since is null{lock}) is not null"
     );
     expect_rows!(*batch, jobs.len(), unchanged, jobs, |job| {
         id: job.id,
@@ -330,16 +342,28 @@ pub(crate) fn expect_unchanged(batch: &mut Batch, jobs: &[StoredJob]) {
 
 /// Writes the derived columns of jobs, none of which is silent then.
 pub(crate) fn save_jobs(batch: &mut Batch, jobs: &[StoredJob]) {
-    let update = "update jobs set status = v.status, points_done = v.points_done, points_total = v.points_total,
+    let indexed = ", status = v.status, started_at = v.started_at, finished_at = v.finished_at, silent_since = null,
+         silence_due = case when v.status = 'running' then coalesce(jobs.silence_due, v.silence_due) end";
+    save(batch, jobs, indexed);
+}
+
+/// The same of jobs that are not moved. SQLite writes an index anew when a column of it is set, also to what it was, and
+/// jobs have a dozen of them.
+pub(crate) fn save_jobs_in_place(batch: &mut Batch, jobs: &[StoredJob]) {
+    save(batch, jobs, "");
+}
+
+fn save(batch: &mut Batch, jobs: &[StoredJob], indexed: &str) {
+    let update = format!(
+        "update jobs set points_done = v.points_done, points_total = v.points_total,
              weight_done_millionths = v.weight_done_millionths, weight_total = v.weight_total,
              steps_total = v.steps_total, steps_finished = v.steps_finished, steps_in_error = v.steps_in_error,
-             started_at = v.started_at, finished_at = v.finished_at, last_event_at = v.last_event_at,
-             last_sequence = v.last_sequence, last_step_at = v.last_step_at, last_complete_at = v.last_complete_at,
-             outcome_at = v.outcome_at, outcome_sequence = v.outcome_sequence,
-             outcome_is_error = v.outcome_is_error, updated_at = v.updated_at, silent_since = null,
-             silence_due = case when v.status = 'running' then coalesce(jobs.silence_due, v.silence_due) end
-         from v where jobs.id = v.id";
-    add_rows!(*batch, update, jobs, |job| {
+             last_event_at = v.last_event_at, last_sequence = v.last_sequence, last_step_at = v.last_step_at,
+             last_complete_at = v.last_complete_at, outcome_at = v.outcome_at, outcome_sequence = v.outcome_sequence,
+             outcome_is_error = v.outcome_is_error, updated_at = v.updated_at{indexed}
+         from v where jobs.id = v.id"
+    );
+    add_rows!(*batch, &update, jobs, |job| {
         id: job.id,
         status: job.status.as_str(),
         points_done: job.points_done,
