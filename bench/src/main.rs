@@ -91,7 +91,7 @@ async fn main() -> Result<()> {
     let find = |path: PathBuf| path.canonicalize().map_err(|error| format!("{}: {error}", path.display()));
     let plan = Plan {
         server: find(arguments.server)?,
-        from_memory: find(arguments.from_memory)?,
+        from_memory: std::path::absolute(arguments.from_memory)?,
         folder: find(arguments.folder)?,
         rounds: arguments.rounds.max(1),
         seconds: arguments.seconds.unwrap_or(seconds).max(1),

@@ -71,6 +71,9 @@ impl Server {
 
     /// The server that answers events from memory. What is set up before has a database all the same.
     pub(crate) async fn from_memory(plan: &Plan, settings: &[&str]) -> Result<Self> {
+        if !plan.from_memory.exists() {
+            return Err(format!("{} is missing: make bench-load builds it", plan.from_memory.display()).into());
+        }
         Self::start_program(&plan.from_memory, &plan.folder, DatabaseKind::Sqlite, settings, None).await
     }
 

@@ -1,6 +1,6 @@
 //! One event a request, durable, from 64 connections: key, configuration, derived state and notification included. Beside
-//! it, in turns: the same server answering the same request from memory; on PostgreSQL what pgbench inserts into the same table; on SQLite
-//! the same server with a commit for each event.
+//! it, in turns: the same server answering the same request from memory; on PostgreSQL what pgbench inserts into the same
+//! table; on SQLite the same server with a commit for each event.
 
 use std::time::Duration;
 

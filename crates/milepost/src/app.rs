@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, Uri};
+use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Router, routing};
@@ -46,6 +46,8 @@ use crate::{
 
 /// Where the API lives.
 pub const API: &str = "/api/v1";
+/// Where single events are reported.
+const EVENTS: &str = "/api/v1/events";
 /// How often what has expired is cleared away.
 const CLEARING: Duration = Duration::from_mins(10);
 /// How long a change of rights is kept for servers to read.
@@ -268,18 +270,25 @@ pub(crate) fn router(app: App) -> Router {
         .with_state(app)
 }
 
-/// Answers what is refused before it is routed, as most is of a flood. It is counted, but not traced.
+/// Answers an event that is one too many before it is routed, as most are of a flood. It is counted, but not traced.
 pub(crate) async fn refuse_early(app: &App, request: &mut Request) -> Option<Response> {
+    if request.method() != Method::POST || request.uri().path() != EVENTS {
+        return None;
+    }
     let since = Instant::now();
-    let refusal = events::refuse_early(app, request)?;
-    let mut response = discard(std::mem::take(request.body_mut()), refusal.into_response()).await;
-    note_early_refusal(app, request.uri().path(), since, &mut response);
+    find_caller(app, request);
+    // What is refused whatever it asks for is not let in either, and spends nothing.
+    if refuse(app, request).is_some() {
+        return None;
+    }
+    let mut response = events::admit_known(app, request).err()?.into_response();
+    note_early_refusal(app, EVENTS, since, &mut response);
     complete_answer(app, true, &mut response);
-    Some(response)
+    Some(discard(std::mem::take(request.body_mut()), response).await)
 }
 
-/// What every other request goes through on its way to its handler, and its answer on the way back. Layers of their own would each
-/// copy and move all that lies within them, for each request.
+/// What every other request goes through on its way to its handler, and its answer on the way back. Layers of their own would
+/// each copy and move all that lies within them, for each request.
 async fn receive(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let is_data = request.uri().path().starts_with(API);
     find_caller(&app, &mut request);

@@ -12,5 +12,6 @@ use mimalloc::MiMalloc;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
+    eprintln!("milepost-from-memory: for measuring only; no event that is acknowledged is kept");
     Cli::parse().run()
 }

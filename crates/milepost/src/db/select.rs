@@ -169,7 +169,7 @@ impl Select {
                 self.bind(&format!(" and ({at}, {tie}) {sign} ("), at_value).bind(", ", tie_value).push(")")
             }
         };
-        // In words: PostgreSQL takes a limit that it does not know for a tenth of all rows, and plans each page anew.
+        // In the text: PostgreSQL takes a limit that it does not know for a tenth of all rows, and plans each page anew.
         begun.push(&format!(" order by {at} {direction}, {tie} {direction} limit {}", limit.and_one()))
     }
 

@@ -12,7 +12,7 @@ mod states;
 mod write;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -23,7 +23,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::app::{API, App};
+use crate::app::App;
 use crate::audit::{self, Actor, Part};
 use crate::auth::Viewer;
 use crate::db::Order;
@@ -40,6 +40,7 @@ pub use metadata::measure;
 pub(crate) use metadata::parse as parse_metadata;
 pub use queries::{StoredEvent, load_after_position, load_after_sequence, load_feed};
 pub use rates::EventRates;
+pub(crate) use rates::admit_known;
 use rates::{AdmittedBatch, AdmittedEvent};
 pub(crate) use record::CLOCK_TOLERANCE;
 pub use record::Recorded;
@@ -177,12 +178,6 @@ async fn post_event(
     let Recorded { event, is_new } = record::record(&app, &admitted, event).await?;
     admitted.vouch(&app);
     Ok((recorded_status(is_new), Json(event)).into_response())
-}
-
-/// Refuses an event of a key that asks faster than it may, or whose account has no place left, before its request is routed.
-pub(crate) fn refuse_early(app: &App, request: &mut Request) -> Option<Error> {
-    let is_event = request.method() == Method::POST && request.uri().path().strip_prefix(API) == Some("/events");
-    if is_event { rates::admit_known(app, request).err() } else { None }
 }
 
 /// The key from the header or the body, which must agree.

@@ -7,8 +7,8 @@
 //! event looks at the key again, as does whoever refuses it, so that a key that has just expired records nothing and
 //! learns nothing. One that was valid within the past second and is over its limit is refused without asking the database,
 //! before its request is routed: what is refused must cost little, or the limit would protect nothing. After a second it is
-//! looked up, so that a key that has expired answers 401 again however fast it asks. Nobody can do anything by that with a key that is not theirs: it is
-//! known by the SHA-256 of the whole key, and only once the database has vouched for it.
+//! looked up, so that a key that has expired answers 401 again however fast it asks. Nobody can do anything by that with a
+//! key that is not theirs: it is known by the SHA-256 of the whole key, and only once the database has vouched for it.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -186,7 +186,7 @@ fn take_for_event(app: &App, reporter: &Reporter) -> Result<Arc<Place>> {
 
 /// Lets in the event of a known key, or refuses it if the database has just vouched for that key. Of all others nothing is
 /// decided: they are asked for who they are when their handler is reached.
-pub(super) fn admit_known(app: &App, request: &mut Request) -> Result<()> {
+pub(crate) fn admit_known(app: &App, request: &mut Request) -> Result<()> {
     let (shown, Some(Familiar { reporter, is_vouched })) = recognise(request.headers(), app) else { return Ok(()) };
     let Credential::Key { .. } = reporter.viewer.credential() else { return Ok(()) };
     match take_for_event(app, &reporter) {

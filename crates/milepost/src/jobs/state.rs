@@ -170,7 +170,8 @@ impl StoredJob {
         }
     }
 
-    /// Whether an index may have it in another place than `before`, when it was not written yet.
+    /// Whether an index has it in another place than `before`, which is what is stored. Of the columns that an index has only
+    /// `silence_due` is not looked at: it is set as long as a job is running and not silent.
     #[must_use]
     pub fn is_moved_from(&self, before: &Self) -> bool {
         let indexed = |job: &Self| (job.status, job.started_at, job.finished_at, job.silent_since);
@@ -320,9 +321,8 @@ pub async fn load_jobs(db: &Db, ids: impl IntoIterator<Item = Uuid>) -> sqlx::Re
     Select::new(format!("select {JOB_COLUMNS} from jobs")).bind_all(" where id", ids).fetch_all(db).await
 }
 
-/// Expects that nobody has changed these jobs, nor is about to, and keeps others from it; nor that one is silent, which
-/// changes no summary. Whatever writes a summary of a
-/// job or of its steps changes the job.
+/// Expects that nobody has changed these jobs, nor is about to, and keeps others from it. Whatever writes a summary of a
+/// job or of its steps changes the job; that it was found to be silent is looked at by itself.
 pub(crate) fn expect_unchanged(batch: &mut Batch, jobs: &[StoredJob]) {
     // Whoever waited here for one job would keep others from all the rest. A query for each job, since PostgreSQL would
     // compare each with every row of a small table.
@@ -331,12 +331,13 @@ pub(crate) fn expect_unchanged(batch: &mut Batch, jobs: &[StoredJob]) {
         "select 1 from v where (
              select jobs.id from jobs
              where jobs.id = v.id and jobs.last_sequence = v.last_sequence and jobs.updated_at = v.updated_at
-                 and jobs.anonymised_at is null and jobs.silent_since is null{lock}) is not null"
+                 and jobs.anonymised_at is null and (jobs.silent_since is null or v.is_silent){lock}) is not null"
     );
     expect_rows!(*batch, jobs.len(), unchanged, jobs, |job| {
         id: job.id,
         last_sequence: job.last_sequence,
         updated_at: job.updated_at,
+        is_silent: job.silent_since.is_some(),
     });
 }
 

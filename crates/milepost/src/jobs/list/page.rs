@@ -151,7 +151,7 @@ pub(super) async fn find_page(tx: &mut Tx, tenant: Tenant, filter: &JobFilter) -
         // SQLite finds the place in an index on an expression by the first of these only.
         checks.push(format!("{at} {sign}= {cursor_at} and ({at}, jobs.id) {sign} ({cursor_at}, {cursor_id})"));
     }
-    // In words: PostgreSQL takes a limit that it does not know for a tenth of all rows, and plans each page anew.
+    // In the text: PostgreSQL takes a limit that it does not know for a tenth of all rows, and plans each page anew.
     let limit = filter.limit.and_one();
     let beginnings: Vec<String> = sources
         .iter()

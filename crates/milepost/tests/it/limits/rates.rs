@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 
 use chrono::TimeDelta;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Person, TestServer, on_both};
@@ -174,6 +175,26 @@ on_both! {
         ] {
             assert!(metrics.lines().any(|found| found == line), "{line} is not in {metrics}");
         }
+    }
+
+    async fn what_may_not_be_asked_at_all_spends_nothing_and_is_told_so_over_the_limit_too(server: TestServer) {
+        let server = limited(server).await;
+        let alice = provider_with_job(&server, "alice").await.with_new_key("write").await;
+        server.clock.stop();
+        let from_another_site = async || {
+            let event = json!({"provider_job_id": "j1", "kind": "info"});
+            let request = alice.request(Method::POST, "/events").header("sec-fetch-site", "cross-site").json(&event);
+            alice.send(request).await.expect_problem(403, &[]);
+        };
+        report(&alice).await.expect(201);
+        for _ in 0..5 {
+            from_another_site().await;
+        }
+        for _ in 0..4 {
+            report(&alice).await.expect(201);
+        }
+        retry_after(report(&alice).await);
+        from_another_site().await;
     }
 
     async fn what_is_over_the_limit_is_refused_without_the_database(server: TestServer) {
