@@ -116,7 +116,7 @@ bench-load: ## Measure the server under load; SCALE=full takes longer, ARGS='fai
 	scripts/with-postgres target/release/milepost-bench $(ARGS)
 
 bench-python: ## Measure how long reporting a step keeps a Python script
-	cargo build --release --locked -p milepost
+	cargo build --release --locked --workspace
 	scripts/test-python bench
 
 bench-web: $(WEB_INSTALLED) ## Measure how long an event takes from the request to the screen
