@@ -286,8 +286,8 @@ fn fold(
         }
         let before = std::mem::replace(job, job.with(totals, &summary, now));
         changes.sums.add_job(&before, job);
-        let changed = if job.is_moved_from(&before) { &mut changes.moved } else { &mut changes.in_place };
-        changed.push(job.clone());
+        let alike = if job.is_moved_from(&before) { &mut changes.moved } else { &mut changes.in_place };
+        alike.push(job.clone());
         changes.steps.extend(named.into_iter().filter_map(|step_id| {
             Some(StepRow {
                 id: app.clock().new_id(),
