@@ -286,8 +286,8 @@ fn fold(
         }
         let before = std::mem::replace(job, job.with(totals, &summary, now));
         changes.sums.add_job(&before, job);
-        let alike = if job.is_moved_from(&before) { &mut changes.moved } else { &mut changes.in_place };
-        alike.push(job.clone());
+        let those = if job.is_moved_from(&before) { &mut changes.moved } else { &mut changes.in_place };
+        those.push(job.clone());
         changes.steps.extend(named.into_iter().filter_map(|step_id| {
             Some(StepRow {
                 id: app.clock().new_id(),
