@@ -166,7 +166,7 @@ impl Gates {
         // other as well, and those that do hold connections that everybody needs.
         let (writers, writers_each) = match db {
             Db::Sqlite { .. } => (1, 1),
-            Db::Postgres(_) => (8, 4),
+            Db::Postgres { .. } => (8, 4),
         };
         let workers = available_parallelism().map_or(1, usize::from).try_into().unwrap_or(u32::MAX);
         // Streams leave connections to the rest.

@@ -82,7 +82,7 @@ impl Batch {
     pub(super) fn alone(db: &Db) -> Self {
         match db {
             Db::Sqlite { .. } => Self::sqlite(),
-            Db::Postgres(_) => Self::postgres(),
+            Db::Postgres { .. } => Self::postgres(),
         }
     }
 

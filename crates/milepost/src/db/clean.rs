@@ -20,12 +20,12 @@ impl Db {
         let until = Instant::now() + patience;
         let erased_before = match self {
             Self::Sqlite { .. } => String::new(),
-            Self::Postgres(pool) => next_transaction(pool).await?,
+            Self::Postgres { shared, .. } => next_transaction(shared).await?,
         };
         loop {
             let cleaned = match self {
                 Self::Sqlite { write, .. } => clean_sqlite(write).await,
-                Self::Postgres(pool) => clean_postgres(pool, &erased_before).await,
+                Self::Postgres { shared, .. } => clean_postgres(shared, &erased_before).await,
             };
             match cleaned {
                 Ok(true) => return Ok(true),
@@ -41,9 +41,9 @@ impl Db {
     pub async fn may_clean_statistics(&self) -> sqlx::Result<bool> {
         match self {
             Self::Sqlite { .. } => Ok(true),
-            Self::Postgres(pool) => {
+            Self::Postgres { shared, .. } => {
                 let owns = "select pg_has_role(datdba, 'usage') from pg_database where datname = current_database()";
-                sqlx::query_scalar(owns).fetch_one(pool).await
+                sqlx::query_scalar(owns).fetch_one(shared).await
             }
         }
     }

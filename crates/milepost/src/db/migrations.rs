@@ -66,7 +66,7 @@ impl Db {
     fn migrator(&self) -> &'static Migrator {
         match self {
             Self::Sqlite { .. } => &SQLITE,
-            Self::Postgres(_) => &POSTGRES,
+            Self::Postgres { .. } => &POSTGRES,
         }
     }
 
@@ -80,7 +80,7 @@ impl Db {
         let target = target.unwrap_or(i64::MAX);
         let migrated = match self {
             Self::Sqlite { write, .. } => migrate_sqlite(write, target).await,
-            Self::Postgres(pool) => migrate_postgres(pool, target).await,
+            Self::Postgres { shared, .. } => migrate_postgres(shared, target).await,
         };
         let url = || self.describe();
         match migrated {
@@ -105,7 +105,9 @@ impl Db {
             Self::Sqlite { write, .. } => {
                 format!("sqlite://{}", write.connect_options().get_filename().display())
             }
-            Self::Postgres(pool) => super::DatabaseUrl::Postgres(pool.connect_options().as_ref().clone()).to_string(),
+            Self::Postgres { shared, .. } => {
+                super::DatabaseUrl::Postgres(shared.connect_options().as_ref().clone()).to_string()
+            }
         }
     }
 }

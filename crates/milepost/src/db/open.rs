@@ -20,7 +20,7 @@ use super::Db;
 const SQLITE_VERSION: [u32; 3] = [3, 51, 3];
 /// Connections that read beside SQLite's writer.
 const SQLITE_READERS: u32 = 8;
-/// Connections a process keeps to PostgreSQL.
+/// Connections a process keeps to PostgreSQL, beside the one that writes events.
 const POSTGRES_CONNECTIONS: u32 = 16;
 /// How long a caller waits for a connection before it is told that the server is busy.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -208,7 +208,7 @@ impl Db {
     pub async fn expect_writable(&self) -> Result<(), OpenError> {
         let written = match self {
             Self::Sqlite { write, .. } => try_to_write(write).await,
-            Self::Postgres(pool) => expect_writable_postgres(pool).await,
+            Self::Postgres { shared, .. } => expect_writable_postgres(shared).await,
         };
         written.map_err(|source| OpenError::Connect { url: self.describe(), source })
     }
@@ -222,7 +222,7 @@ impl Db {
         let db = opened.map_err(|source| OpenError::Connect { url: url.to_string(), source })?;
         let objection = match &db {
             Self::Sqlite { read, .. } => sqlite_objection(read).await,
-            Self::Postgres(pool) => postgres_objection(pool).await,
+            Self::Postgres { shared, .. } => postgres_objection(shared).await,
         };
         match objection.map_err(|source| OpenError::Connect { url: url.to_string(), source })? {
             None => Ok(db),
@@ -324,28 +324,29 @@ async fn open_postgres(options: PgConnectOptions) -> sqlx::Result<Db> {
     let options = options.application_name("milepost").statement_cache_capacity(STATEMENT_CACHE);
     // Asked by itself first: the pool would try again for a while and then not say why.
     PgConnection::connect_with(&options).await?.close().await?;
-    let pool = PgPoolOptions::new()
-        .max_connections(POSTGRES_CONNECTIONS)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        // A connection that was used just now is good still; to ask it first would double what a short query takes.
-        .test_before_acquire(false)
-        .before_acquire(|connection, last| {
-            Box::pin(async move {
-                if last.idle_for < GOOD_FOR {
-                    return Ok(true);
-                }
-                connection.ping().await.map(|()| true)
+    let pool = |connections| {
+        PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            // A connection that was used just now is good still; to ask it first would double what a short query takes.
+            .test_before_acquire(false)
+            .before_acquire(|connection, last| {
+                Box::pin(async move {
+                    if last.idle_for < GOOD_FOR {
+                        return Ok(true);
+                    }
+                    connection.ping().await.map(|()| true)
+                })
             })
-        })
-        .after_connect(|connection, _| {
-            Box::pin(async {
-                // Whoever waits for a lock keeps a connection from the others.
-                connection.execute(LOCK_TIMEOUT).await.map(drop)
+            .after_connect(|connection, _| {
+                Box::pin(async {
+                    // Whoever waits for a lock keeps a connection from the others.
+                    connection.execute(LOCK_TIMEOUT).await.map(drop)
+                })
             })
-        })
-        .connect_with(options)
-        .await?;
-    Ok(Db::Postgres(pool))
+    };
+    let events = pool(1).connect_lazy_with(options.clone());
+    Ok(Db::Postgres { shared: pool(POSTGRES_CONNECTIONS).connect_with(options).await?, events })
 }
 
 async fn sqlite_objection(pool: &SqlitePool) -> sqlx::Result<Option<String>> {

@@ -142,7 +142,7 @@ async fn write_if_unchanged(
         if !are_awaited() {
             return Ok(Attempt::Unawaited);
         }
-        if !app.db().write(batch).await? {
+        if !app.db().write_events(batch).await? {
             return Ok(Attempt::Changed);
         }
     }

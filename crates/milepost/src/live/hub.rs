@@ -22,7 +22,7 @@ use uuid::Uuid;
 use super::log::{self, Entry};
 use super::{Id, frame};
 use crate::auth::Viewer;
-use crate::db::{CHANNEL, Db, Log, Select, log_position};
+use crate::db::{CHANNEL, Db, Select, on};
 use crate::error::{Error, Result};
 use crate::events::Event;
 use crate::jobs::{self, Job};
@@ -285,7 +285,14 @@ impl Hub {
     /// Where to begin. To be asked before the first watcher can come: one that had read less than this would miss what
     /// lies between.
     pub async fn begin(db: &Db) -> sqlx::Result<Seen> {
-        Ok(Seen { events: log_position(db, Log::Events).await?, access: log_position(db, Log::Access).await? })
+        on!(db, |c| {
+            sqlx::query_as(
+                "select (select position from log_positions where log = 'events') as events,
+                     (select position from log_positions where log = 'access') as access",
+            )
+            .fetch_one(c)
+            .await
+        })
     }
 
     /// Follows the logs until the server stops; then all streams end.
@@ -293,9 +300,9 @@ impl Hub {
         let follow = async {
             match &db {
                 Db::Sqlite { committed, .. } => self.follow(&db, seen, committed).await,
-                Db::Postgres(pool) => {
+                Db::Postgres { shared, .. } => {
                     let wake = Notify::new();
-                    tokio::join!(self.follow(&db, seen, &wake), listen(pool, &wake));
+                    tokio::join!(self.follow(&db, seen, &wake), listen(shared, &wake));
                 }
             }
         };
@@ -390,7 +397,7 @@ impl Hub {
 }
 
 /// How far the hub has read.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, sqlx::FromRow)]
 pub struct Seen {
     events: i64,
     access: i64,

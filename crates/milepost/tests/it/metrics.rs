@@ -135,7 +135,8 @@ on_both! {
             }
             DatabaseKind::Postgres => {
                 numbers.expect(&format!(r#"milepost_build_info{{database="postgres",version="{version}"}}"#), 1.0);
-                numbers.expect(r#"milepost_database_connections_max{pool="all"}"#, 16.0);
+                numbers.expect(r#"milepost_database_connections_max{pool="shared"}"#, 16.0);
+                numbers.expect(r#"milepost_database_connections_max{pool="events"}"#, 1.0);
             }
         }
 

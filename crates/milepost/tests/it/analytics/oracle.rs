@@ -20,7 +20,7 @@ where
     let sql = AssertSqlSafe(sql.to_owned());
     match server.app.db() {
         Db::Sqlite { read, .. } => sqlx::query_as(sql).fetch_all(read).await.unwrap(),
-        Db::Postgres(pool) => sqlx::query_as(sql).fetch_all(pool).await.unwrap(),
+        Db::Postgres { shared, .. } => sqlx::query_as(sql).fetch_all(shared).await.unwrap(),
     }
 }
 

@@ -20,7 +20,7 @@ async fn expect_both_end(mut streams: [Stream; 2]) {
 async fn connection(db: &Db) -> Box<dyn Send> {
     match db {
         Db::Sqlite { read, .. } => Box::new(read.acquire().await.unwrap()),
-        Db::Postgres(pool) => Box::new(pool.acquire().await.unwrap()),
+        Db::Postgres { shared, .. } => Box::new(shared.acquire().await.unwrap()),
     }
 }
 

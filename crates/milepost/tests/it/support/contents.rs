@@ -30,7 +30,7 @@ impl TestServer {
             let sql = AssertSqlSafe(format!("select {what}"));
             contents.push(match self.app.db() {
                 Db::Sqlite { read, .. } => sqlx::query_scalar(sql).fetch_one(read).await.unwrap(),
-                Db::Postgres(pool) => sqlx::query_scalar(sql).fetch_one(pool).await.unwrap(),
+                Db::Postgres { shared, .. } => sqlx::query_scalar(sql).fetch_one(shared).await.unwrap(),
             });
         }
         contents

@@ -87,7 +87,7 @@ impl TestServer {
         let sql = AssertSqlSafe(sql.into());
         let rows: Vec<(T,)> = match self.app.db() {
             Db::Sqlite { read, .. } => sqlx::query_as(sql).fetch_all(read).await.unwrap(),
-            Db::Postgres(pool) => sqlx::query_as(sql).fetch_all(pool).await.unwrap(),
+            Db::Postgres { shared, .. } => sqlx::query_as(sql).fetch_all(shared).await.unwrap(),
         };
         rows.into_iter().map(|(value,)| value).collect()
     }
