@@ -11,9 +11,10 @@ mod migrations;
 mod open;
 mod select;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
+use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction};
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -48,6 +49,17 @@ pub enum Db {
         /// hand, while those of a pool take turns: a group costs PostgreSQL a third less.
         events: PgPool,
     },
+}
+
+/// The connection to PostgreSQL that a writer keeps from one group of events to the next, if the last was no failure: a pool
+/// asks each that comes back whether it is well, and the next group would wait for the answer.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct KeptConnection(Arc<Mutex<Option<PoolConnection<Postgres>>>>);
+
+impl KeptConnection {
+    fn connection(&self) -> MutexGuard<'_, Option<PoolConnection<Postgres>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// How many connections a pool has.
@@ -182,12 +194,17 @@ impl Db {
         self.write_by_transaction(batch).await
     }
 
-    /// The same of a group of events, one after the other.
-    pub(crate) async fn write_events(&self, batch: Batch) -> sqlx::Result<bool> {
-        if let Self::Postgres { events, .. } = self {
-            return batch.run_on_postgres(&mut *events.acquire().await?).await;
-        }
-        self.write_by_transaction(batch).await
+    /// The same of a group of events, by a writer who writes one after the other.
+    pub(crate) async fn write_events(&self, batch: Batch, kept: &KeptConnection) -> sqlx::Result<bool> {
+        let Self::Postgres { events, .. } = self else { return self.write_by_transaction(batch).await };
+        let before = kept.connection().take();
+        let mut connection = match before {
+            Some(connection) => connection,
+            None => events.acquire().await?,
+        };
+        let holds = batch.run_on_postgres(&mut connection).await?;
+        *kept.connection() = Some(connection);
+        Ok(holds)
     }
 
     async fn write_by_transaction(&self, batch: Batch) -> sqlx::Result<bool> {

@@ -20,6 +20,7 @@ use crate::admission::{PATIENCE, Refusal, Work, refuse};
 use crate::app::App;
 use crate::auth::ProviderId;
 use crate::config::Limits;
+use crate::db::KeptConnection;
 use crate::error::{Error, Result};
 use crate::observe::metrics::Present;
 
@@ -149,8 +150,9 @@ pub(super) async fn commit(app: &App, provider: ProviderId, events: Vec<Accepted
 
 /// Writes one group after the other until nothing waits.
 async fn write_groups(app: App) {
+    let way = Way::IfUnchanged(KeptConnection::default());
     while let Some(group) = app.commits().next_group() {
-        let Some(unwritten) = settle_guarded(&app, group, Way::IfUnchanged).await else { continue };
+        let Some(unwritten) = settle_guarded(&app, group, way.clone()).await else { continue };
         // Somebody else may hold one of its jobs for a while, or what fails has to be found: the next groups do not wait.
         let app = app.clone();
         let turn = app.commits().beside.clone().acquire_owned().await;
@@ -164,7 +166,7 @@ async fn write_groups(app: App) {
 /// The same as [`settle`], in a task of its own, so that a group that panics is not the end of the writer.
 async fn settle_guarded(app: &App, group: Vec<Submission>, way: Way) -> Option<Vec<Submission>> {
     let app = app.clone();
-    tokio::spawn(async move { settle(&app, group, way).await }).await.unwrap_or_else(|error| {
+    tokio::spawn(async move { settle(&app, group, &way).await }).await.unwrap_or_else(|error| {
         Error::internal(error.to_string()).log();
         None
     })
@@ -172,7 +174,7 @@ async fn settle_guarded(app: &App, group: Vec<Submission>, way: Way) -> Option<V
 
 /// Writes a group and answers those who wait for it; what cannot be written in this way comes back. Whoever does not wait
 /// any more was told that nothing is recorded, or nothing at all, and so nothing is.
-async fn settle(app: &App, group: Vec<Submission>, way: Way) -> Option<Vec<Submission>> {
+async fn settle(app: &App, group: Vec<Submission>, way: &Way) -> Option<Vec<Submission>> {
     let (mut timely, late): (Vec<Submission>, Vec<Submission>) =
         group.into_iter().partition(|submission| submission.since.elapsed() <= PATIENCE);
     for Submission { events, answer, .. } in late {
@@ -192,7 +194,7 @@ async fn settle(app: &App, group: Vec<Submission>, way: Way) -> Option<Vec<Submi
             Err(error) if events.len() == 1 || matches!(error, Error::Unavailable(_)) => {
                 break fail_all(&error, events.len());
             }
-            Err(_) if way == Way::IfUnchanged => return Some(timely),
+            Err(_) if matches!(way, Way::IfUnchanged(_)) => return Some(timely),
             Err(error) => {
                 tracing::warn!(%error, events = events.len(), "a group of events failed; writing them one by one");
                 break Box::pin(write_one_by_one(app, &events)).await;
@@ -211,7 +213,7 @@ async fn settle(app: &App, group: Vec<Submission>, way: Way) -> Option<Vec<Submi
 async fn write_one_by_one(app: &App, events: &[&Accepted]) -> Vec<Result<Recorded>> {
     let mut answers = Vec::with_capacity(events.len());
     for event in events {
-        match write(app, std::slice::from_ref(event), Way::Locked, || true).await {
+        match write(app, std::slice::from_ref(event), &Way::Locked, || true).await {
             Ok(Attempt::Written(answer)) => answers.extend(answer),
             Ok(Attempt::Changed | Attempt::Unawaited) => {
                 answers.push(Err(Error::internal("an event was neither written nor refused")));

@@ -16,7 +16,7 @@ use super::states::{JobState, States, learn_steps};
 use super::{Event, StoredEvent, hours, queries};
 use crate::app::App;
 use crate::auth::credentials::{self, INVALID_KEY};
-use crate::db::{Batch, Log, Tx};
+use crate::db::{Batch, KeptConnection, Log, Tx};
 use crate::error::{Error, Result};
 use crate::jobs::state::{self, StepRow, StoredJob, StoredStep};
 use crate::progress::{EventKind, Fact, Moment, StepSummary};
@@ -24,10 +24,10 @@ use crate::rollups::Additions;
 use crate::values::Fraction;
 
 /// How a group is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) enum Way {
     /// If its jobs are as they are in mind, its API keys valid, and none of its events recorded before.
-    IfUnchanged,
+    IfUnchanged(KeptConnection),
     /// With its jobs locked, whatever was in mind.
     Locked,
 }
@@ -46,13 +46,13 @@ pub(super) enum Attempt<T> {
 pub(super) async fn write(
     app: &App,
     events: &[&Accepted],
-    way: Way,
+    way: &Way,
     are_awaited: impl Fn() -> bool,
 ) -> Result<Attempt<Vec<Result<Recorded>>>> {
     let begun = Instant::now();
     let group = Group::of(events);
     let written = match way {
-        Way::IfUnchanged => write_if_unchanged(app, &group, are_awaited).await?,
+        Way::IfUnchanged(kept) => write_if_unchanged(app, &group, kept, are_awaited).await?,
         // In a box: whatever holds this future is copied with it, and this way is rarely gone.
         Way::Locked => Box::pin(write_locked(app, &group, are_awaited)).await?,
     };
@@ -123,6 +123,7 @@ struct Written {
 async fn write_if_unchanged(
     app: &App,
     group: &Group<'_>,
+    kept: &KeptConnection,
     are_awaited: impl Fn() -> bool,
 ) -> Result<Attempt<Written>> {
     let mut states = app.job_states().take(app.db(), &group.job_ids, &group.steps).await?;
@@ -142,7 +143,7 @@ async fn write_if_unchanged(
         if !are_awaited() {
             return Ok(Attempt::Unawaited);
         }
-        if !app.db().write_events(batch).await? {
+        if !app.db().write_events(batch, kept).await? {
             return Ok(Attempt::Changed);
         }
     }
