@@ -43,7 +43,7 @@ pub enum Db {
     },
     /// A server, shared by any number of processes.
     Postgres {
-        /// The connections.
+        /// Those that all but groups of events go by.
         shared: PgPool,
         /// The one that writes groups of events. The process behind it has their statement planned and what it touches at
         /// hand, while those of a pool take turns: a group costs PostgreSQL a third less.
