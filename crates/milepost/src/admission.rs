@@ -31,6 +31,8 @@ const BETWEEN_WARNINGS: Duration = Duration::from_secs(10);
 pub enum Work {
     /// What providers write: events, jobs, configurations.
     Writes,
+    /// Finding out whose events they are and of which jobs.
+    Lookups,
     /// Lists, distributions and summaries of jobs, and analytics.
     Searches,
     /// All data of an account.
@@ -49,6 +51,7 @@ impl Work {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Writes => "writes",
+            Self::Lookups => "lookups",
             Self::Searches => "searches",
             Self::Exports => "exports",
             Self::Passwords => "passwords",
@@ -174,7 +177,7 @@ impl Gates {
         let streams = (connections - connections.div_ceil(4)).max(1);
         Self {
             writes: Gate::new(Work::Writes, room(writers, 8192), room(writers_each, 1024)),
-            lookups: Gate::new(Work::Writes, room(6, 8192), room(2, 1024)),
+            lookups: Gate::new(Work::Lookups, room(6, 8192), room(2, 1024)),
             searches: Gate::new(Work::Searches, room(4, 128), room(2, 32)),
             // An account's second export would wait for longer than anybody does: it is told so at once. Whoever reads
             // theirs slowly holds a page of it in memory.
@@ -191,7 +194,7 @@ impl Gates {
 
     /// How much of the room of each is taken.
     pub fn loads(&self) -> impl Iterator<Item = Load> + use<'_> {
-        let of_accounts = [&self.writes, &self.searches, &self.exports, &self.streams];
+        let of_accounts = [&self.writes, &self.lookups, &self.searches, &self.exports, &self.streams];
         of_accounts.into_iter().map(Gate::load).chain([self.passwords.load()])
     }
 }

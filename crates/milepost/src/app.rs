@@ -26,7 +26,7 @@ use crate::auth::throttle;
 use crate::auth::uses::Uses;
 use crate::caller::find_caller;
 use crate::config::Settings;
-use crate::db::{Db, on};
+use crate::db::{BACKGROUND, Db, on};
 use crate::error::{Cause, Error, Result};
 use crate::events::{Commits, EventRates, JobStates, KnownJobs};
 use crate::headers::complete_answer;
@@ -354,7 +354,7 @@ pub(crate) async fn clear_expired(app: App) {
     loop {
         ticks.tick().await;
         app.event_rates().forget_idle();
-        if let Err(error) = clear_once(&app).await {
+        if let Err(error) = app.db().within(BACKGROUND, clear_once(&app)).await {
             tracing::warn!(error = %Cause(&error), "could not clear away what has expired");
         }
     }

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::configurations::Step;
-use crate::db::{Batch, Db, Log, On, Select, Tx, add_rows, expect_rows, log_position, on, sql};
+use crate::db::{BACKGROUND, Batch, Db, Log, On, Select, Tx, add_rows, expect_rows, log_position, on, sql};
 use crate::error::{Cause, Result};
 use crate::jobs::rebuild::differing_fields;
 use crate::jobs::state;
@@ -99,7 +99,7 @@ fn micros(from: DateTime<Utc>, to: DateTime<Utc>) -> i64 {
 pub(crate) async fn follow(app: App) {
     loop {
         let begun = Instant::now();
-        let pause = match follow_page(&app).await {
+        let pause = match app.db().within(BACKGROUND, Box::pin(follow_page(&app))).await {
             Ok(Followed::Everything) => PAUSE,
             // After an upgrade there may be all events there are: others come first half of the time.
             Ok(Followed::SoFar) => begun.elapsed().max(SHORTEST_PAUSE),

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::audit::Actor;
 use crate::config::{Retention, RetentionAction};
-use crate::db::{Db, Select, on, sql};
+use crate::db::{BACKGROUND, Db, Select, on, sql};
 use crate::error::Result;
 use crate::events::hours::provider_ids;
 use crate::jobs::retire::{self, BATCH, Because, Candidate, PAUSE};
@@ -48,14 +48,16 @@ pub async fn retire_due(app: &App, retention: Option<Retention>, actor: &Actor) 
         is_left && news_are_old && job.finished_at.is_some_and(|at| at < before)
     };
     let mut retired = 0;
-    for provider in provider_ids(app.db()).await? {
+    for provider in app.db().within(BACKGROUND, provider_ids(app.db())).await? {
         loop {
-            let ids = find_due(app.db(), provider, retention.action, before).await?;
+            let due = find_due(app.db(), provider, retention.action, before);
+            let ids = app.db().within(BACKGROUND, due).await?;
             if ids.is_empty() {
                 break;
             }
             let because = Because::TheyAreOld { provider_id: provider, actor };
-            retired += retire::mark(app, ids, retention.action, because, is_due).await?.jobs;
+            let marking = retire::mark(app, ids, retention.action, because, is_due);
+            retired += app.db().within(BACKGROUND, marking).await?.jobs;
             retire::finish(app).await?;
             tokio::time::sleep(PAUSE).await;
         }
@@ -113,7 +115,7 @@ pub async fn preview(app: &App, retention: Retention) -> Result<Vec<Due>> {
     let Some(before) = app.clock().now().checked_sub_signed(retention.after) else { return Ok(Vec::new()) };
     let due = due(retention.action);
     let mut found = Vec::new();
-    for provider in provider_ids(app.db()).await? {
+    for provider in app.db().within(BACKGROUND, provider_ids(app.db())).await? {
         let of_provider: Due = on!(app.db(), |c| {
             sqlx::query_as(sql!(
                 "select u.id as provider_id, u.email, d.jobs, d.events, d.oldest from users u,

@@ -444,8 +444,8 @@ pub async fn check(app: &App, provider_id: Uuid) -> Result<Vec<String>> {
     Ok(differing.into_iter().flat_map(Difference::lines).collect())
 }
 
-/// Adds up everything of a provider anew and mends what is stored; gives a line for every difference. Events may go on
-/// coming meanwhile: what is found is added to what they add.
+/// Adds up everything of a provider anew and mends what is stored; gives a line for every difference. If there is any, no
+/// event is written while it is found again: those that wait for longer than 5 seconds get 503.
 pub async fn mend(app: &App, provider_id: Uuid) -> Result<Vec<String>> {
     // On SQLite nobody else can write while we add, so first without keeping anybody from it.
     if check(app, provider_id).await?.is_empty() {

@@ -158,7 +158,7 @@ pub async fn authenticate(parts: &Parts, app: &App) -> Result<Viewer> {
         .fetch_optional(c)
         .await
     })?;
-    let Some(row) = row else { return Err(Error::Unauthenticated("Your session has ended; sign in again.")) };
+    let Some(row) = row else { return Err(ENDED_SESSION) };
     let last_used_at = row.last_used_at;
     let viewer = Viewer::from(row);
     note_use(app, viewer.credential, last_used_at, now);
@@ -173,6 +173,9 @@ pub fn shown_hash(headers: &HeaderMap, settings: &Settings) -> Option<Vec<u8>> {
         None => session_token(headers, settings).map(|token| token.hash()),
     }
 }
+
+/// What is said to a session that was one.
+pub const ENDED_SESSION: Error = Error::Unauthenticated("Your session has ended; sign in again.");
 
 /// What is said of a key that is none, or not any more.
 pub const INVALID_KEY: Error =

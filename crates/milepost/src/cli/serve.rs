@@ -39,7 +39,8 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) async fn run(self) -> Outcome {
-        // The allocator asks for pages of 2 MiB, which an idle server keeps a dozen of for the few MiB that it needs.
+        // Where the system gives pages of 2 MiB unasked, an idle server would keep a dozen of them for the few MiB that it
+        // needs. The allocator asks for none (`no_thp`).
         #[cfg(target_os = "linux")]
         let _ = rustix::thread::disable_transparent_huge_pages(true);
         let mut settings = self.settings.resolve()?;

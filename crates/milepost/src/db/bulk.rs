@@ -146,7 +146,7 @@ impl Batch {
         tx.announces |= self.announces();
         match &mut tx.connection {
             TxConnection::Sqlite(tx, _) => self.run_on_sqlite(tx).await,
-            TxConnection::Postgres(tx) => self.run_on_postgres(tx).await,
+            TxConnection::Postgres(tx) => self.run_on_postgres(tx.connection()).await,
         }
     }
 

@@ -9,13 +9,14 @@ pub(crate) mod bulk;
 mod clean;
 mod migrations;
 mod open;
+mod postgres;
 mod select;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sqlx::pool::PoolConnection;
-use sqlx::{PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction};
+use sqlx::{PgConnection, PgPool, Sqlite, SqliteConnection, SqlitePool, Transaction};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -24,10 +25,16 @@ pub(crate) use bulk::{Batch, add_rows, expect_rows, fetch_for_rows, insert_rows}
 pub use migrations::{Applied, MigrationStatus, PendingMigration};
 pub(crate) use open::in_words;
 pub use open::{DatabaseUrl, OpenError};
+pub use postgres::EventsConnection;
+use postgres::PgTransaction;
+pub(crate) use postgres::{GROUP, within as postgres_within};
 pub use select::{Order, Select, Value};
 
 /// The channel on which PostgreSQL tells every server that something was committed to one of the logs.
 pub const CHANNEL: &str = "milepost";
+
+/// How long a piece of what is done in the background may take, see [`Db::within`].
+pub(crate) const BACKGROUND: Duration = Duration::from_mins(5);
 
 /// A database, shared by all that use it.
 #[derive(Clone, Debug)]
@@ -47,19 +54,8 @@ pub enum Db {
         shared: PgPool,
         /// The one that writes groups of events. The process behind it has their statement planned and what it touches at
         /// hand, while those of a pool take turns: a group costs PostgreSQL a third less.
-        events: PgPool,
+        events: EventsConnection,
     },
-}
-
-/// The connection to PostgreSQL that a writer keeps from one group of events to the next, if the last was no failure: a pool
-/// asks each that comes back whether it is well, and the next group would wait for the answer.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct KeptConnection(Arc<Mutex<Option<PoolConnection<Postgres>>>>);
-
-impl KeptConnection {
-    fn connection(&self) -> MutexGuard<'_, Option<PoolConnection<Postgres>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// How many connections a pool has.
@@ -93,7 +89,7 @@ pub struct Tx {
 #[derive(Debug)]
 pub(crate) enum TxConnection {
     Sqlite(Transaction<'static, Sqlite>, Arc<Notify>),
-    Postgres(Transaction<'static, Postgres>),
+    Postgres(PgTransaction),
 }
 
 /// What a query runs on. Made by `From`, taken apart by `on!`.
@@ -122,7 +118,7 @@ impl<'a> From<&'a mut Tx> for On<'a> {
     fn from(tx: &'a mut Tx) -> Self {
         match &mut tx.connection {
             TxConnection::Sqlite(tx, _) => Self::Sqlite(tx),
-            TxConnection::Postgres(tx) => Self::Pg(tx),
+            TxConnection::Postgres(tx) => Self::Pg(tx.connection()),
         }
     }
 }
@@ -165,7 +161,10 @@ impl Db {
             Self::Sqlite { write, committed, .. } => {
                 TxConnection::Sqlite(write.begin_with("begin immediate").await?, committed.clone())
             }
-            Self::Postgres { shared, .. } => begin_postgres(shared, "begin isolation level read committed").await?,
+            Self::Postgres { shared, .. } => {
+                let begin = "begin isolation level read committed";
+                TxConnection::Postgres(PgTransaction::begin(shared, begin).await?)
+            }
         };
         Ok(Tx { connection, announces: false })
     }
@@ -175,7 +174,8 @@ impl Db {
         let connection = match self {
             Self::Sqlite { read, committed, .. } => TxConnection::Sqlite(read.begin().await?, committed.clone()),
             Self::Postgres { shared, .. } => {
-                begin_postgres(shared, "begin isolation level repeatable read read only").await?
+                let begin = "begin isolation level repeatable read read only";
+                TxConnection::Postgres(PgTransaction::begin(shared, begin).await?)
             }
         };
         Ok(Tx { connection, announces: false })
@@ -195,16 +195,24 @@ impl Db {
     }
 
     /// The same of a group of events, by a writer who writes one after the other.
-    pub(crate) async fn write_events(&self, batch: Batch, kept: &KeptConnection) -> sqlx::Result<bool> {
-        let Self::Postgres { events, .. } = self else { return self.write_by_transaction(batch).await };
-        let before = kept.connection().take();
-        let mut connection = match before {
-            Some(connection) => connection,
-            None => events.acquire().await?,
-        };
-        let holds = batch.run_on_postgres(&mut connection).await?;
-        *kept.connection() = Some(connection);
-        Ok(holds)
+    pub(crate) async fn write_events(&self, batch: Batch) -> sqlx::Result<bool> {
+        match self {
+            Self::Sqlite { .. } => self.write_by_transaction(batch).await,
+            Self::Postgres { events, .. } => events.write(batch).await,
+        }
+    }
+
+    /// Waits for work on the database, over PostgreSQL for no longer than `limit`: nothing tells of a server, or of the way to
+    /// it, that is gone without a word. For whoever is not a request, which has its own limit.
+    pub(crate) async fn within<T, E: From<sqlx::Error>>(
+        &self,
+        limit: Duration,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        match self {
+            Self::Sqlite { .. } => work.await,
+            Self::Postgres { .. } => postgres::within(limit, work).await,
+        }
     }
 
     async fn write_by_transaction(&self, batch: Batch) -> sqlx::Result<bool> {
@@ -233,7 +241,7 @@ impl Db {
         match self {
             Self::Sqlite { read, write, .. } => vec![PoolState::of("read", read), PoolState::of("write", write)],
             Self::Postgres { shared, events } => {
-                vec![PoolState::of("shared", shared), PoolState::of("events", events)]
+                vec![PoolState::of("shared", shared), PoolState::of("events", events.pool())]
             }
         }
     }
@@ -251,14 +259,6 @@ impl Db {
             }
         }
     }
-}
-
-/// Begins in a task of its own, which comes to its end if whoever asked gives up: the driver would leave a connection in the
-/// transaction that was just being begun, and the next one to get it would go on in there.
-async fn begin_postgres(pool: &PgPool, statement: &'static str) -> sqlx::Result<TxConnection> {
-    let pool = pool.clone();
-    let begun = tokio::spawn(async move { pool.begin_with(statement).await }).await;
-    begun.unwrap_or(Err(sqlx::Error::WorkerCrashed)).map(TxConnection::Postgres)
 }
 
 impl Tx {

@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use super::Db;
+use super::postgres::{EventsConnection, GOOD_FOR, settle};
 
 /// The oldest SQLite that we trust: 3.51.3 mended a corruption of the write-ahead log.
 const SQLITE_VERSION: [u32; 3] = [3, 51, 3];
@@ -38,8 +39,6 @@ const WAL_KEPT: &str = "83886080";
 const WAL_FOLDED: &str = "16000";
 /// How much of its file SQLite's writer keeps in memory, in KiB: all that the jobs under way take, usually.
 const WRITER_CACHE: &str = "-16384";
-/// For how long a connection to PostgreSQL is taken to be good after it was used.
-const GOOD_FOR: Duration = Duration::from_secs(1);
 /// Prepared statements kept by each connection; some texts vary with the filters or the size of a batch.
 const STATEMENT_CACHE: usize = 512;
 
@@ -338,6 +337,7 @@ async fn open_postgres(options: PgConnectOptions) -> sqlx::Result<Db> {
                     connection.ping().await.map(|()| true)
                 })
             })
+            .after_release(|connection, _| Box::pin(settle(connection)))
             .after_connect(|connection, _| {
                 Box::pin(async {
                     // Whoever waits for a lock keeps a connection from the others.
@@ -345,7 +345,7 @@ async fn open_postgres(options: PgConnectOptions) -> sqlx::Result<Db> {
                 })
             })
     };
-    let events = pool(1).connect_lazy_with(options.clone());
+    let events = EventsConnection::new(pool(1).connect_lazy_with(options.clone()));
     Ok(Db::Postgres { shared: pool(POSTGRES_CONNECTIONS).connect_with(options).await?, events })
 }
 

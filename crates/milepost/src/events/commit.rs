@@ -11,24 +11,26 @@ use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::record::{Accepted, Recorded};
 use super::write::{Attempt, Way, write};
-use crate::admission::{PATIENCE, Refusal, Work, refuse};
+use crate::admission::{Gate, PATIENCE, Place, Refusal, Room, Work, refuse};
 use crate::app::App;
 use crate::auth::ProviderId;
 use crate::config::Limits;
-use crate::db::KeptConnection;
 use crate::error::{Error, Result};
 use crate::observe::metrics::Present;
 
 /// How many events of a provider come into a group before the next provider's do.
 const SHARE: usize = 32;
 
-/// How many groups that need their jobs locked are written beside the others.
-const BESIDE: usize = 4;
+/// How many groups that need their jobs locked are written beside the others, and how many of them of one provider.
+const BESIDE: u32 = 6;
+const BESIDE_OF_PROVIDER: u32 = 3;
+/// As many as there may be: each event has a place at the gate of writes, which has no more.
+const WAITING: u32 = 8192;
 
 /// What is said of events that could not be written for now.
 pub(super) const AWAY: Error = Error::Busy("The database cannot be reached at the moment; try again.");
@@ -39,8 +41,8 @@ pub struct Commits {
     queue: Mutex<Queue>,
     /// With so many events a group is full.
     group: usize,
-    /// A permit for each group that is written beside the others.
-    beside: Arc<Semaphore>,
+    /// For groups that are written beside the others: one provider's, whose jobs somebody holds, wait behind themselves.
+    beside: Gate,
 }
 
 #[derive(Debug, Default)]
@@ -58,7 +60,17 @@ struct Submission {
     events: Vec<Accepted>,
     answer: oneshot::Sender<Vec<Result<Recorded>>>,
     since: Instant,
+    /// Held as long as they are here, whether anybody waits for the answer or not.
+    _place: Arc<Place>,
     _waiting: Present,
+}
+
+impl Submission {
+    /// Nobody came to write it in time.
+    fn refuse(self) {
+        let _ =
+            self.answer.send(self.events.iter().map(|_| Err(refuse(Work::Writes, Refusal::ServerFull))).collect());
+    }
 }
 
 impl Commits {
@@ -66,7 +78,9 @@ impl Commits {
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
         let group = usize::try_from(limits.event_group.get()).unwrap_or(usize::MAX);
-        Self { queue: Mutex::default(), group, beside: Arc::new(Semaphore::new(BESIDE)) }
+        let room = |turns| Room { turns, places: WAITING };
+        let beside = Gate::new(Work::Writes, room(BESIDE), room(BESIDE_OF_PROVIDER));
+        Self { queue: Mutex::default(), group, beside }
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -126,12 +140,17 @@ impl Queue {
 }
 
 /// Makes events durable, in their order, and answers each.
-pub(super) async fn commit(app: &App, provider: ProviderId, events: Vec<Accepted>) -> Vec<Result<Recorded>> {
+pub(super) async fn commit(
+    app: &App,
+    provider: ProviderId,
+    place: Arc<Place>,
+    events: Vec<Accepted>,
+) -> Vec<Result<Recorded>> {
     let count = events.len();
     let trace = app.traces().begin_commit(count);
     let (answer, answered) = oneshot::channel();
     let waiting = app.metrics().wait_for_turn(count);
-    let submission = Submission { provider, events, answer, since: Instant::now(), _waiting: waiting };
+    let submission = Submission { provider, events, answer, since: Instant::now(), _place: place, _waiting: waiting };
     if app.commits().add(submission) {
         tokio::spawn(write_groups(app.clone()));
     }
@@ -150,23 +169,36 @@ pub(super) async fn commit(app: &App, provider: ProviderId, events: Vec<Accepted
 
 /// Writes one group after the other until nothing waits.
 async fn write_groups(app: App) {
-    let way = Way::IfUnchanged(KeptConnection::default());
     while let Some(group) = app.commits().next_group() {
-        let Some(unwritten) = settle_guarded(&app, group, way.clone()).await else { continue };
-        // Somebody else may hold one of its jobs for a while, or what fails has to be found: the next groups do not wait.
-        let app = app.clone();
-        let turn = app.commits().beside.clone().acquire_owned().await;
-        tokio::spawn(async move {
-            settle_guarded(&app, unwritten, Way::Locked).await;
-            drop(turn);
-        });
+        let Some(unwritten) = settle_guarded(&app, group, Way::IfUnchanged).await else { continue };
+        // Somebody else may hold one of its jobs for a while, or what fails has to be found: neither the next groups wait, nor
+        // other providers.
+        for (provider, submissions) in by_provider(unwritten) {
+            tokio::spawn(write_beside(app.clone(), provider, submissions));
+        }
+    }
+}
+
+fn by_provider(group: Vec<Submission>) -> HashMap<Uuid, Vec<Submission>> {
+    let mut by_provider: HashMap<Uuid, Vec<Submission>> = HashMap::new();
+    for submission in group {
+        by_provider.entry(submission.provider.id()).or_default().push(submission);
+    }
+    by_provider
+}
+
+/// Writes what could not be written with its group, its jobs locked.
+async fn write_beside(app: App, provider: Uuid, submissions: Vec<Submission>) {
+    match app.commits().beside.enter(Some(provider)).await {
+        Ok(_turn) => drop(settle_guarded(&app, submissions, Way::Locked).await),
+        Err(_) => submissions.into_iter().for_each(Submission::refuse),
     }
 }
 
 /// The same as [`settle`], in a task of its own, so that a group that panics is not the end of the writer.
 async fn settle_guarded(app: &App, group: Vec<Submission>, way: Way) -> Option<Vec<Submission>> {
     let app = app.clone();
-    tokio::spawn(async move { settle(&app, group, &way).await }).await.unwrap_or_else(|error| {
+    tokio::spawn(async move { settle(&app, group, way).await }).await.unwrap_or_else(|error| {
         Error::internal(error.to_string()).log();
         None
     })
@@ -174,12 +206,10 @@ async fn settle_guarded(app: &App, group: Vec<Submission>, way: Way) -> Option<V
 
 /// Writes a group and answers those who wait for it; what cannot be written in this way comes back. Whoever does not wait
 /// any more was told that nothing is recorded, or nothing at all, and so nothing is.
-async fn settle(app: &App, group: Vec<Submission>, way: &Way) -> Option<Vec<Submission>> {
+async fn settle(app: &App, group: Vec<Submission>, way: Way) -> Option<Vec<Submission>> {
     let (mut timely, late): (Vec<Submission>, Vec<Submission>) =
         group.into_iter().partition(|submission| submission.since.elapsed() <= PATIENCE);
-    for Submission { events, answer, .. } in late {
-        let _ = answer.send(events.iter().map(|_| Err(refuse(Work::Writes, Refusal::ServerFull))).collect());
-    }
+    late.into_iter().for_each(Submission::refuse);
     let answers = loop {
         timely.retain(|submission| !submission.answer.is_closed());
         if timely.is_empty() {
@@ -194,7 +224,7 @@ async fn settle(app: &App, group: Vec<Submission>, way: &Way) -> Option<Vec<Subm
             Err(error) if events.len() == 1 || matches!(error, Error::Unavailable(_)) => {
                 break fail_all(&error, events.len());
             }
-            Err(_) if matches!(way, Way::IfUnchanged(_)) => return Some(timely),
+            Err(_) if matches!(way, Way::IfUnchanged) => return Some(timely),
             Err(error) => {
                 tracing::warn!(%error, events = events.len(), "a group of events failed; writing them one by one");
                 break Box::pin(write_one_by_one(app, &events)).await;
@@ -213,7 +243,7 @@ async fn settle(app: &App, group: Vec<Submission>, way: &Way) -> Option<Vec<Subm
 async fn write_one_by_one(app: &App, events: &[&Accepted]) -> Vec<Result<Recorded>> {
     let mut answers = Vec::with_capacity(events.len());
     for event in events {
-        match write(app, std::slice::from_ref(event), &Way::Locked, || true).await {
+        match write(app, std::slice::from_ref(event), Way::Locked, || true).await {
             Ok(Attempt::Written(answer)) => answers.extend(answer),
             Ok(Attempt::Changed | Attempt::Unawaited) => {
                 answers.push(Err(Error::internal("an event was neither written nor refused")));

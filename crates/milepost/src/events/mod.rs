@@ -172,12 +172,27 @@ async fn post_event(
     State(app): State<App>,
     admitted: AdmittedEvent,
     headers: HeaderMap,
-    Json(mut event): Json<NewEvent>,
+    sent: Result<Json<NewEvent>>,
 ) -> Result<Response> {
-    event.idempotency_key = idempotency_key(&headers, event.idempotency_key)?;
-    let Recorded { event, is_new } = record::record(&app, &admitted, event).await?;
-    admitted.vouch(&app);
-    Ok((recorded_status(is_new), Json(event)).into_response())
+    let sender = admitted.sender();
+    let recorded = async {
+        let Json(mut event) = sent?;
+        event.idempotency_key = idempotency_key(&headers, event.idempotency_key)?;
+        record::record(&app, &sender, event).await
+    };
+    match recorded.await {
+        Ok(Recorded { event, is_new }) => {
+            admitted.vouch(&app);
+            Ok((recorded_status(is_new), Json(event)).into_response())
+        }
+        Err(error) => {
+            // Why it is refused is nothing for a key that has ended.
+            if error.problem().status < 500 {
+                sender.expect_valid(&app).await?;
+            }
+            Err(error)
+        }
+    }
 }
 
 /// The key from the header or the body, which must agree.
@@ -220,7 +235,7 @@ async fn post_events(State(app): State<App>, admitted: AdmittedBatch, request: R
     };
     let events = parse_batch(&body, form)?;
     admitted.spend(&app, events.len())?;
-    let recorded = record::record_batch(&app, admitted.provider(), events).await;
+    let recorded = record::record_batch(&app, &admitted.sender(), events).await;
     let items: Vec<BatchItem> = recorded.into_iter().map(BatchItem::from).collect();
     items.iter().filter_map(|item| item.problem.as_ref()).for_each(|problem| app.metrics().count_refused(problem));
     Ok(Json(BatchAnswer { items }))

@@ -24,6 +24,7 @@ use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
 use uuid::Uuid;
 
+use super::record::Sender;
 use crate::admission::{Place, Refusal, Work, refuse};
 use crate::app::App;
 use crate::auth::uses::note_use;
@@ -69,6 +70,10 @@ struct Reporter {
 impl Reporter {
     fn of(viewer: Viewer) -> Result<Self> {
         Ok(Self { provider: viewer.writing_provider()?, viewer })
+    }
+
+    fn sender(&self, place: Arc<Place>) -> Sender {
+        Sender { provider: self.provider, viewer: self.viewer.clone(), place }
     }
 }
 
@@ -152,22 +157,14 @@ impl EventRates {
 #[derive(Debug, Clone)]
 pub(super) struct AdmittedEvent {
     reporter: Reporter,
-    /// Let in without asking the database: that is asked before anything is told.
-    is_unasked: bool,
     /// The hash of the key, where it is time that the database vouches for it again.
     to_vouch: Option<Vec<u8>>,
-    /// Held until it is answered.
-    _place: Arc<Place>,
+    place: Arc<Place>,
 }
 
 impl AdmittedEvent {
-    pub(super) fn provider(&self) -> ProviderId {
-        self.reporter.provider
-    }
-
-    /// The key that is yet to be looked at.
-    pub(super) fn known_key(&self) -> Option<Uuid> {
-        self.is_unasked.then(|| self.reporter.viewer.credential().id())
+    pub(super) fn sender(&self) -> Sender {
+        self.reporter.sender(self.place.clone())
     }
 
     /// Notes that its event was recorded, and so its key is valid.
@@ -192,7 +189,7 @@ pub(crate) fn admit_known(app: &App, request: &mut Request) -> Result<()> {
     match take_for_event(app, &reporter) {
         Ok(place) => {
             let to_vouch = shown.filter(|_| !is_vouched);
-            let admitted = AdmittedEvent { reporter, is_unasked: true, to_vouch, _place: place };
+            let admitted = AdmittedEvent { reporter, to_vouch, place };
             request.extensions_mut().insert(admitted);
             Ok(())
         }
@@ -212,7 +209,7 @@ impl FromRequestParts<App> for AdmittedEvent {
             return Ok(admitted);
         }
         let (reporter, place) = admit(parts, app, |reporter| take_for_event(app, reporter)).await?;
-        Ok(Self { reporter, is_unasked: false, to_vouch: None, _place: place })
+        Ok(Self { reporter, to_vouch: None, place })
     }
 }
 
@@ -220,8 +217,7 @@ impl FromRequestParts<App> for AdmittedEvent {
 #[derive(Debug)]
 pub(super) struct AdmittedBatch {
     reporter: Reporter,
-    /// Held until it is answered.
-    _place: Place,
+    place: Arc<Place>,
 }
 
 impl FromRequestParts<App> for AdmittedBatch {
@@ -230,13 +226,13 @@ impl FromRequestParts<App> for AdmittedBatch {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
         let take = |reporter: &Reporter| app.gates().writes.take(Some(reporter.provider.id()), BATCH_PLACES);
         let (reporter, place) = admit(parts, app, take).await?;
-        Ok(Self { reporter, _place: place })
+        Ok(Self { reporter, place: Arc::new(place) })
     }
 }
 
 impl AdmittedBatch {
-    pub(super) fn provider(&self) -> ProviderId {
-        self.reporter.provider
+    pub(super) fn sender(&self) -> Sender {
+        self.reporter.sender(self.place.clone())
     }
 
     /// Takes the events of the batch out of the bucket.

@@ -12,11 +12,11 @@ use uuid::Uuid;
 
 use super::commit::{AWAY, commit, fail_all};
 use super::known::{KnownJob, load_jobs};
-use super::rates::AdmittedEvent;
 use super::{Event, NewEvent, StoredEvent, metadata};
+use crate::admission::Place;
 use crate::app::App;
-use crate::auth::ProviderId;
-use crate::auth::credentials::{self, INVALID_KEY};
+use crate::auth::credentials::{self, ENDED_SESSION, INVALID_KEY};
+use crate::auth::{Credential, ProviderId, Viewer};
 use crate::configurations::{Step, load_steps};
 use crate::error::{Error, FieldError, Result};
 use crate::progress::{EventKind, Moment};
@@ -40,8 +40,8 @@ pub struct Recorded {
 #[derive(Debug)]
 pub(super) struct Accepted {
     provider: ProviderId,
-    /// The key to look at before it is written.
-    pub(super) known_key: Option<Uuid>,
+    /// The key that has to be valid when it is written.
+    pub(super) key: Option<Uuid>,
     pub(super) job_id: Uuid,
     pub(super) provider_job_id: String,
     pub(super) kind: EventKind,
@@ -65,8 +65,8 @@ pub(super) struct NamedStep {
 }
 
 /// Records an event that was sent by itself.
-pub(super) async fn record(app: &App, admitted: &AdmittedEvent, event: NewEvent) -> Result<Recorded> {
-    let sender = Sender { provider: admitted.provider(), known_key: admitted.known_key() };
+pub(super) async fn record(app: &App, sender: &Sender, event: NewEvent) -> Result<Recorded> {
+    sender.expect_valid_session(app).await?;
     let known = app.known_jobs().find(sender.provider, event.provider_job_id.as_str());
     let was_known = known.is_some();
     let mut recorded = try_record(app, sender, &event, known).await;
@@ -74,17 +74,8 @@ pub(super) async fn record(app: &App, admitted: &AdmittedEvent, event: NewEvent)
     if was_known && matches!(recorded, Err(Error::ReferenceNotFound(_) | Error::Invalid(_))) {
         recorded = try_record(app, sender, &event, None).await;
     }
-    match &recorded {
-        Ok(Recorded { event, is_new }) => app.metrics().count_event(event, *is_new),
-        // Why it is refused is nothing for a key that has ended.
-        Err(error) if error.problem().status < 500 => {
-            if let Some(key) = sender.known_key
-                && credentials::valid_keys(app.db(), [key], app.clock().now()).await?.is_empty()
-            {
-                return Err(INVALID_KEY);
-            }
-        }
-        Err(_) => {}
+    if let Ok(Recorded { event, is_new }) = &recorded {
+        app.metrics().count_event(event, *is_new);
     }
     recorded
 }
@@ -92,7 +83,7 @@ pub(super) async fn record(app: &App, admitted: &AdmittedEvent, event: NewEvent)
 /// Records an event of a job that is known, or is looked up.
 async fn try_record(
     app: &App,
-    sender: Sender,
+    sender: &Sender,
     event: &NewEvent,
     known: Option<(KnownJob, Arc<[Step]>)>,
 ) -> Result<Recorded> {
@@ -104,21 +95,20 @@ async fn try_record(
     };
     let found = found.as_ref().map(|(job, steps)| (job, &**steps));
     let accepted = accept(sender, found, event, app.clock().now())?;
-    let answers = commit(app, sender.provider, vec![accepted]).await;
+    let answers = commit(app, sender.provider, sender.place.clone(), vec![accepted]).await;
     answers.into_iter().next().unwrap_or_else(|| Err(Error::internal("an event got no answer")))
 }
 
 /// Records the events of a batch and answers each, in their order. What was refused before comes through as it is. A large
 /// batch is handed on in parts, one after the other, so that others come between them.
-pub(super) async fn record_batch(
-    app: &App,
-    provider: ProviderId,
-    events: Vec<Result<NewEvent>>,
-) -> Vec<Result<Recorded>> {
+pub(super) async fn record_batch(app: &App, sender: &Sender, events: Vec<Result<NewEvent>>) -> Vec<Result<Recorded>> {
     let now = app.clock().now();
-    // Who sends a batch has been looked up.
-    let sender = Sender { provider, known_key: None };
-    let resolved = match resolve(app, provider, &events).await {
+    let provider = sender.provider;
+    let resolved = async {
+        sender.expect_valid_session(app).await?;
+        resolve(app, provider, &events).await
+    };
+    let resolved = match resolved.await {
         Ok(resolved) => resolved,
         Err(error) => return fail_all(&error, events.len()),
     };
@@ -143,7 +133,7 @@ pub(super) async fn record_batch(
             break;
         }
         let (indices, part): (Vec<usize>, Vec<Accepted>) = waiting.by_ref().take(PART).unzip();
-        let written = commit(app, provider, part).await;
+        let written = commit(app, provider, sender.place.clone(), part).await;
         let is_away = written.iter().any(|answer| matches!(answer, Err(Error::Busy(_))));
         for (index, answer) in indices.into_iter().zip(written) {
             answers[index] = Some(answer);
@@ -197,16 +187,40 @@ async fn resolve(app: &App, provider: ProviderId, events: &[Result<NewEvent>]) -
     Ok(Resolved { jobs, steps })
 }
 
-/// Who reports an event.
-#[derive(Debug, Clone, Copy)]
-struct Sender {
-    provider: ProviderId,
-    known_key: Option<Uuid>,
+/// Who reports events.
+#[derive(Debug, Clone)]
+pub(super) struct Sender {
+    pub(super) provider: ProviderId,
+    pub(super) viewer: Viewer,
+    pub(super) place: Arc<Place>,
+}
+
+impl Sender {
+    /// The key that has to be valid still when their events are written.
+    fn key(&self) -> Option<Uuid> {
+        match self.viewer.credential() {
+            Credential::Key { .. } => Some(self.viewer.credential().id()),
+            Credential::Session { .. } => None,
+        }
+    }
+
+    /// Refuses a key or a session that has ended since it was looked at.
+    pub(super) async fn expect_valid(&self, app: &App) -> Result<()> {
+        if credentials::revalidate(app.db(), &mut self.viewer.clone(), app.clock().now()).await? {
+            return Ok(());
+        }
+        Err(if self.key().is_some() { INVALID_KEY } else { ENDED_SESSION })
+    }
+
+    /// The same of a session: keys are looked at by whoever writes.
+    async fn expect_valid_session(&self, app: &App) -> Result<()> {
+        if self.key().is_some() { Ok(()) } else { self.expect_valid(app).await }
+    }
 }
 
 /// Checks an event against its job's configuration.
 fn accept(
-    sender: Sender,
+    sender: &Sender,
     found: Option<(&KnownJob, &[Step])>,
     event: &NewEvent,
     now: DateTime<Utc>,
@@ -235,7 +249,7 @@ fn accept(
     };
     Ok(Accepted {
         provider: sender.provider,
-        known_key: sender.known_key,
+        key: sender.key(),
         job_id: job.id,
         provider_job_id: job.provider_job_id.clone(),
         kind: event.kind,

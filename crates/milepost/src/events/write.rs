@@ -16,7 +16,7 @@ use super::states::{JobState, States, learn_steps};
 use super::{Event, StoredEvent, hours, queries};
 use crate::app::App;
 use crate::auth::credentials::{self, INVALID_KEY};
-use crate::db::{Batch, KeptConnection, Log, Tx};
+use crate::db::{Batch, GROUP, Log, Tx};
 use crate::error::{Error, Result};
 use crate::jobs::state::{self, StepRow, StoredJob, StoredStep};
 use crate::progress::{EventKind, Fact, Moment, StepSummary};
@@ -24,10 +24,10 @@ use crate::rollups::Additions;
 use crate::values::Fraction;
 
 /// How a group is written.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Way {
     /// If its jobs are as they are in mind, its API keys valid, and none of its events recorded before.
-    IfUnchanged(KeptConnection),
+    IfUnchanged,
     /// With its jobs locked, whatever was in mind.
     Locked,
 }
@@ -46,15 +46,15 @@ pub(super) enum Attempt<T> {
 pub(super) async fn write(
     app: &App,
     events: &[&Accepted],
-    way: &Way,
+    way: Way,
     are_awaited: impl Fn() -> bool,
 ) -> Result<Attempt<Vec<Result<Recorded>>>> {
     let begun = Instant::now();
     let group = Group::of(events);
     let written = match way {
-        Way::IfUnchanged(kept) => write_if_unchanged(app, &group, kept, are_awaited).await?,
+        Way::IfUnchanged => write_if_unchanged(app, &group, are_awaited).await?,
         // In a box: whatever holds this future is copied with it, and this way is rarely gone.
-        Way::Locked => Box::pin(write_locked(app, &group, are_awaited)).await?,
+        Way::Locked => app.db().within(GROUP, Box::pin(write_locked(app, &group, are_awaited))).await?,
     };
     let Written { states, changes, mut answers, repeating } = match written {
         Attempt::Written(written) => written,
@@ -83,7 +83,7 @@ struct Group<'a> {
     job_ids: Vec<Uuid>,
     /// Steps of jobs.
     steps: Vec<(Uuid, Uuid)>,
-    /// The API keys that are yet to be looked at.
+    /// The API keys that they were reported with.
     keys: Vec<Uuid>,
     /// Idempotency keys, each of a job.
     idempotency_keys: Vec<(Uuid, &'a str)>,
@@ -96,7 +96,7 @@ impl<'a> Group<'a> {
             events,
             job_ids: unique(each().map(|event| event.job_id)),
             steps: unique(each().filter_map(|event| Some((event.job_id, event.step.as_ref()?.id)))),
-            keys: unique(each().filter_map(|event| event.known_key)),
+            keys: unique(each().filter_map(|event| event.key)),
             idempotency_keys: unique(each().filter_map(|event| event.idempotency_key())),
         }
     }
@@ -123,7 +123,6 @@ struct Written {
 async fn write_if_unchanged(
     app: &App,
     group: &Group<'_>,
-    kept: &KeptConnection,
     are_awaited: impl Fn() -> bool,
 ) -> Result<Attempt<Written>> {
     let mut states = app.job_states().take(app.db(), &group.job_ids, &group.steps).await?;
@@ -143,7 +142,7 @@ async fn write_if_unchanged(
         if !are_awaited() {
             return Ok(Attempt::Unawaited);
         }
-        if !app.db().write_events(batch, kept).await? {
+        if !app.db().write_events(batch).await? {
             return Ok(Attempt::Changed);
         }
     }
@@ -162,7 +161,7 @@ async fn write_locked(app: &App, group: &Group<'_>, are_awaited: impl Fn() -> bo
         .filter_map(|stored| Some(((stored.event.job_id, stored.event.idempotency_key.as_deref()?), stored)))
         .collect();
     let Sorted { answers, fresh, repeating } = sort(group.events, |event| {
-        if event.known_key.is_some_and(|key| !valid_keys.contains(&key)) {
+        if event.key.is_some_and(|key| !valid_keys.contains(&key)) {
             return Some(Err(INVALID_KEY));
         }
         // Not there: it was deleted or anonymised just now.

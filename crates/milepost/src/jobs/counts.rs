@@ -60,8 +60,8 @@ pub async fn check(app: &App, provider_id: Uuid) -> Result<Vec<String>> {
     Ok(Differences::find(&mut snapshot, provider_id).await?.lines())
 }
 
-/// Counts a provider's jobs again and mends what is stored; gives a line for every difference. Jobs may go on changing
-/// meanwhile: what is found is added to what they count.
+/// Counts a provider's jobs again and mends what is stored; gives a line for every difference. If there is any, no
+/// event is written while it is found again: those that wait for longer than 5 seconds get 503.
 pub async fn mend(app: &App, provider_id: Uuid) -> Result<Vec<String>> {
     // On SQLite nobody else can write while we count, so first without keeping anybody from it.
     if check(app, provider_id).await?.is_empty() {

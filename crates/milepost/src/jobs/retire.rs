@@ -16,7 +16,7 @@ use super::state;
 use crate::app::App;
 use crate::audit::{self, Action, Actor, Entry};
 use crate::config::RetentionAction;
-use crate::db::{Log, Select, Tx, on, record_access_changes, sql};
+use crate::db::{BACKGROUND, Log, Select, Tx, on, record_access_changes, sql};
 use crate::durations;
 use crate::error::Result;
 use crate::events::hours::{self, EventHour};
@@ -198,7 +198,7 @@ async fn clear_job(
 
 /// Ends what is under way with all marked jobs, whoever marked them.
 pub async fn finish(app: &App) -> Result<()> {
-    while finish_some(app).await? {
+    while app.db().within(BACKGROUND, finish_some(app)).await? {
         tokio::time::sleep(PAUSE).await;
     }
     Ok(())

@@ -12,17 +12,17 @@ use std::time::Duration;
 use axum::body::Bytes;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sqlx::PgPool;
 use sqlx::postgres::PgListener;
+use sqlx::{Executor, PgPool};
 use tokio::sync::{Notify, mpsc};
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::log::{self, Entry};
 use super::{Id, frame};
 use crate::auth::Viewer;
-use crate::db::{CHANNEL, Db, Select, on};
+use crate::db::{CHANNEL, Db, Select, on, postgres_within};
 use crate::error::{Error, Result};
 use crate::events::Event;
 use crate::jobs::{self, Job};
@@ -37,6 +37,11 @@ const LOOK: Duration = Duration::from_millis(500);
 const PAGE: i64 = 250;
 /// How long it waits after an error of the database.
 const PAUSE: Duration = Duration::from_millis(500);
+
+/// How long PostgreSQL may take over a look before the connection is given up as lost.
+const LOST: Duration = Duration::from_secs(10);
+/// How long nothing is heard of PostgreSQL before it is asked whether it is there.
+const QUIET: Duration = Duration::from_secs(30);
 
 /// What a watcher is told.
 #[derive(Debug, Clone)]
@@ -317,7 +322,7 @@ impl Hub {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut is_away = false;
         loop {
-            match self.look(db, seen).await {
+            match db.within(LOST, self.look(db, seen)).await {
                 Ok((now, is_more)) => {
                     seen = now;
                     is_away = false;
@@ -403,6 +408,16 @@ pub struct Seen {
     access: i64,
 }
 
+/// Waits for the next notification. Where none comes for a while, PostgreSQL is asked whether it is there.
+async fn hear(listener: &mut PgListener) -> sqlx::Result<()> {
+    loop {
+        if let Ok(heard) = timeout(QUIET, listener.recv()).await {
+            return heard.map(drop);
+        }
+        postgres_within(LOST, listener.execute("select 1")).await?;
+    }
+}
+
 /// Wakes the hub whenever PostgreSQL says that something was committed to a log; connects again when that breaks off.
 async fn listen(pool: &PgPool, wake: &Notify) {
     loop {
@@ -411,7 +426,7 @@ async fn listen(pool: &PgPool, wake: &Notify) {
             let mut heard = listener.listen(CHANNEL).await;
             while heard.is_ok() {
                 wake.notify_one();
-                heard = listener.recv().await.map(drop);
+                heard = hear(&mut listener).await;
             }
         }
         sleep(PAUSE).await;

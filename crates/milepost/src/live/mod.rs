@@ -42,6 +42,8 @@ use log::Entry;
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How often an open stream looks at the use of its credentials, at most.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
+/// How long an open stream waits for the database; its client comes again.
+const READING: Duration = Duration::from_secs(15);
 /// How many missed events are read at once.
 const PAGE: i64 = 200;
 
@@ -309,11 +311,12 @@ async fn next(visible: &mut Visible, watcher: &mut Watcher, pulse: &mut Pulse) -
             _ = pulse.heartbeat.tick() => return Next::Heartbeat,
         }
     };
+    let db = visible.app.db().clone();
     match signal {
         None => Next::End,
         Some(Signal::Event(event)) => Next::Event(event),
         // An error of the database is no answer: ending the stream makes the client ask again.
-        Some(Signal::Recheck) => match visible.recheck(watcher).await {
+        Some(Signal::Recheck) => match db.within(READING, visible.recheck(watcher)).await {
             Ok(true) => Next::Access,
             Ok(false) | Err(_) => Next::End,
         },
@@ -333,6 +336,7 @@ fn job_frames(
     job: &Job,
 ) -> Result<impl Stream<Item = Result<Bytes, Error>> + Send + use<>> {
     let (job_id, newest) = (job.id, job.last_sequence);
+    let db = visible.app.db().clone();
     // The snapshot tells it as well.
     let mut told_silence = job.silent_since;
     let silence = match (&snapshot, told_silence) {
@@ -345,9 +349,11 @@ fn job_frames(
         }
         let mut goes_on = true;
         while goes_on && after < newest {
-            let missed = load_after_sequence(visible.app.db(), job_id, after, PAGE.min(newest - after)).await?;
-            let missed = missed.into_iter().map(Entry::Event).collect();
-            let events = visible.read_on(missed).await?.unwrap_or_default();
+            let read = async {
+                let missed = load_after_sequence(&db, job_id, after, PAGE.min(newest - after)).await?;
+                visible.read_on(missed.into_iter().map(Entry::Event).collect()).await
+            };
+            let events = db.within(READING, read).await?.unwrap_or_default();
             goes_on = !events.is_empty();
             for event in events {
                 after = event.sequence;
@@ -386,15 +392,19 @@ fn feed_frames(
     mut after: i64,
     newest: i64,
 ) -> impl Stream<Item = Result<Bytes, Error>> + Send {
+    let db = visible.app.db().clone();
     try_stream! {
         if let Some(ready) = ready {
             yield ready;
         }
         let mut goes_on = true;
         while goes_on && after < newest {
-            let missed = log::read(visible.app.db(), Some(visible.viewer.tenant()), after, newest, PAGE).await?;
-            after = missed.upto;
-            let events = visible.read_on(missed.entries).await?;
+            let read = async {
+                let missed = log::read(&db, Some(visible.viewer.tenant()), after, newest, PAGE).await?;
+                Ok::<_, Error>((missed.upto, visible.read_on(missed.entries).await?))
+            };
+            let (upto, events) = db.within(READING, read).await?;
+            after = upto;
             goes_on = events.is_some();
             for event in events.into_iter().flatten() {
                 yield event.feed_frame;

@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::state::load_step_states;
 use crate::app::App;
 use crate::auth::ProviderId;
-use crate::db::{Log, Select, Tx, add_rows, fetch_for_rows, on};
+use crate::db::{BACKGROUND, Log, Select, Tx, add_rows, fetch_for_rows, on};
 use crate::error::Cause;
 use crate::values::Tag;
 use limits::ConfigurationLimits;
@@ -68,7 +68,7 @@ struct JobId {
 /// Looks at all jobs that it is time to look at.
 pub async fn sweep(app: &App) -> sqlx::Result<()> {
     // Usually there are none, and then nobody has to wait for us.
-    while sweep_some(app).await? {}
+    while app.db().within(BACKGROUND, sweep_some(app)).await? {}
     Ok(())
 }
 

@@ -1,8 +1,27 @@
 //! What the server keeps in mind of keys and jobs is never believed when it matters.
 
+use std::time::Duration;
+
+use axum::body::Bytes;
+use futures::stream;
+use http_body::Frame;
+use http_body_util::StreamBody;
+use reqwest::Body;
 use serde_json::json;
+use tokio::sync::oneshot;
+use tokio::time::sleep;
 
 use crate::support::{Person, TestServer, on_both};
+
+/// Within this time the server has read the head of a request.
+const HEAD: Duration = Duration::from_millis(300);
+
+/// A body that is sent later than the head.
+fn slow_body() -> (oneshot::Sender<String>, Body) {
+    let (sender, body) = oneshot::channel::<String>();
+    let frames = stream::once(async move { body.await.map(|text| Frame::data(Bytes::from(text))) });
+    (sender, Body::wrap(StreamBody::new(frames)))
+}
 
 async fn reporting(server: &TestServer) -> (Person, Person, String, String) {
     let alice = server.provider("alice").await;
@@ -26,9 +45,33 @@ on_both! {
             json!({"provider_job_id": "j1", "kind": "info"}),
             json!({"provider_job_id": "j1", "kind": "step", "tag": "unknown"}),
             json!({"provider_job_id": "j2", "kind": "info"}),
+            json!({"provider_job_id": "j1", "kind": "no such kind"}),
         ] {
             program.post("/events", event).await.expect_problem(401, &[]);
         }
+        assert_eq!(alice.get(&format!("/jobs/{job_id}")).await["last_sequence"], 2);
+    }
+
+    async fn who_ends_while_a_request_is_being_sent_records_nothing(server: TestServer) {
+        let (alice, program, job_id, key_id) = reporting(&server).await;
+        let batch = "{\"provider_job_id\": \"j1\", \"kind\": \"info\"}\n".repeat(3);
+        let (sent, body) = slow_body();
+        let answer = tokio::spawn(async move { program.post_text("/events/batch", "application/x-ndjson", body).await });
+        sleep(HEAD).await;
+        alice.post(&format!("/api-keys/{key_id}/expire"), json!({})).await.expect(200);
+        sent.send(batch).unwrap();
+        let answers = answer.await.unwrap().expect(200);
+        assert_eq!(answers["items"].as_array().unwrap().iter().map(|item| &item["status"]).collect::<Vec<_>>(), [401; 3]);
+        let beside = Person::sign_in(&server.url, "alice@provider.example").await;
+        let (sent, body) = slow_body();
+        let answer = tokio::spawn({
+            let beside = beside.clone();
+            async move { beside.post_text("/events", "application/json", body).await }
+        });
+        sleep(HEAD).await;
+        beside.post("/logout", json!({})).await;
+        sent.send(json!({"provider_job_id": "j1", "kind": "info"}).to_string()).unwrap();
+        answer.await.unwrap().expect_problem(401, &[]);
         assert_eq!(alice.get(&format!("/jobs/{job_id}")).await["last_sequence"], 2);
     }
 

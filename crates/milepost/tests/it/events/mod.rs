@@ -7,6 +7,7 @@ mod flow;
 mod groups;
 mod idempotency;
 mod known;
+mod lost;
 mod refusals;
 mod times;
 mod values;
