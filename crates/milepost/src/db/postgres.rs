@@ -69,18 +69,8 @@ impl EventsConnection {
 
     /// Writes a batch as one statement. After an error of the connection nobody knows whether it was written.
     pub(super) async fn write(&self, batch: Batch) -> sqlx::Result<bool> {
-        let before = self.kept().take();
-        let mut kept = match before {
-            Some(kept) => kept,
-            None => Kept { connection: self.pool.acquire().await?, opened: Instant::now(), used: Instant::now() },
-        };
-        let written = async {
-            if kept.used.elapsed() >= GOOD_FOR {
-                within(AT_ONCE, kept.connection.ping()).await?;
-            }
-            within(GROUP, batch.run_on_postgres(&mut kept.connection)).await
-        };
-        let written = written.await;
+        let mut kept = self.take().await?;
+        let written = within(GROUP, batch.run_on_postgres(&mut kept.connection)).await;
         kept.used = Instant::now();
         match written {
             Ok(_) if kept.opened.elapsed() < LIFETIME => *self.kept() = Some(kept),
@@ -89,6 +79,19 @@ impl EventsConnection {
             Err(_) => {}
         }
         written
+    }
+
+    /// The one that is kept, if it is well, or a new one.
+    async fn take(&self) -> sqlx::Result<Kept> {
+        let before = self.kept().take();
+        if let Some(mut kept) = before {
+            if kept.used.elapsed() < GOOD_FOR || within(AT_ONCE, kept.connection.ping()).await.is_ok() {
+                return Ok(kept);
+            }
+            kept.connection.close_on_drop();
+        }
+        let connection = self.pool.acquire().await?;
+        Ok(Kept { connection, opened: Instant::now(), used: Instant::now() })
     }
 
     /// Closes it.
