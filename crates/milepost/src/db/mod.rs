@@ -240,9 +240,7 @@ impl Db {
     pub fn pools(&self) -> Vec<PoolState> {
         match self {
             Self::Sqlite { read, write, .. } => vec![PoolState::of("read", read), PoolState::of("write", write)],
-            Self::Postgres { shared, events } => {
-                vec![PoolState::of("shared", shared), PoolState::of("events", events.pool())]
-            }
+            Self::Postgres { shared, events } => vec![PoolState::of("shared", shared), events.state()],
         }
     }
 

@@ -8,7 +8,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Connection, Executor, PgConnection, PgPool, Postgres};
 use tokio::time::{Instant, timeout};
 
-use super::Batch;
+use super::{Batch, PoolState};
 
 /// How long what PostgreSQL does at once may take.
 const AT_ONCE: Duration = Duration::from_secs(5);
@@ -59,8 +59,10 @@ impl EventsConnection {
         Self { pool, kept: Arc::default() }
     }
 
-    pub(super) fn pool(&self) -> &PgPool {
-        &self.pool
+    /// As the state of a pool: one that is kept is idle.
+    pub(super) fn state(&self) -> PoolState {
+        let state = PoolState::of("events", &self.pool);
+        PoolState { idle: state.idle + u32::from(self.kept().is_some()), ..state }
     }
 
     fn kept(&self) -> MutexGuard<'_, Option<Kept>> {
