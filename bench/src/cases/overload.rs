@@ -22,7 +22,7 @@ const CONNECTIONS: usize = 64;
 /// More than the places that the server has for one provider.
 const FLOOD_CONNECTIONS: usize = 3000;
 const FLOOD: f64 = 3.0;
-/// The share of the flood that has to be sent for it to be one.
+/// The share of the flood that has to be sent for it to be one. The generator has one processor, and PostgreSQL a part of it.
 const ENOUGH: f64 = 0.9;
 
 pub(super) async fn run(plan: &Plan, database: DatabaseKind) -> Result<Vec<Figure>> {
@@ -53,13 +53,11 @@ pub(super) async fn run(plan: &Plan, database: DatabaseKind) -> Result<Vec<Figur
     print_row(&format!("overload, {database}"), &figures);
     let case = format!("three times what it can take, {}s, {database}", plan.overload.as_secs());
     let of = |what, value, reach| Figure::new(case.clone(), what, vec![value], reach);
-    let sent = per_second(tally.sent(), plan.overload) / (peak_rate * FLOOD);
-    if sent < ENOUGH {
-        return Err(format!("the generator sent {sent:.2} of what it should have").into());
-    }
+    let sent = per_second(tally.sent(), plan.overload) / peak_rate;
     let goodput = per_second(tally.accepted, plan.overload) / peak_rate;
     let refusal = percentile(&tally.refusals, 0.5) * 1000.0;
     Ok(vec![
+        of("sent, × its own peak", sent, Reach::AtLeast(FLOOD * ENOUGH)),
         of("recorded, × its own peak", goodput, Reach::AtLeast(0.9)),
         of("ms until refused, median", refusal, Reach::AtMost(50.0)),
         of("memory in the second half at most, × in the first", late / early, Reach::AtMost(1.1)),
