@@ -20,6 +20,8 @@ use crate::error::{Error, Result};
 
 /// How long anybody waits for a turn before being told to come back.
 pub const PATIENCE: Duration = Duration::from_secs(5);
+/// The places for what providers write: of all under way at once.
+pub const WRITE_PLACES: u32 = 8192;
 /// When to come back where nobody can tell when there will be room.
 const SOON: Duration = Duration::from_secs(1);
 
@@ -176,8 +178,8 @@ impl Gates {
         let connections = limits.max_connections.get();
         let streams = (connections - connections.div_ceil(4)).max(1);
         Self {
-            writes: Gate::new(Work::Writes, room(writers, 8192), room(writers_each, 1024)),
-            lookups: Gate::new(Work::Lookups, room(6, 8192), room(2, 1024)),
+            writes: Gate::new(Work::Writes, room(writers, WRITE_PLACES), room(writers_each, 1024)),
+            lookups: Gate::new(Work::Lookups, room(6, WRITE_PLACES), room(2, 1024)),
             searches: Gate::new(Work::Searches, room(4, 128), room(2, 32)),
             // An account's second export would wait for longer than anybody does: it is told so at once. Whoever reads
             // theirs slowly holds a page of it in memory.

@@ -115,7 +115,7 @@ pub async fn preview(app: &App, retention: Retention) -> Result<Vec<Due>> {
     let Some(before) = app.clock().now().checked_sub_signed(retention.after) else { return Ok(Vec::new()) };
     let due = due(retention.action);
     let mut found = Vec::new();
-    for provider in app.db().within(BACKGROUND, provider_ids(app.db())).await? {
+    for provider in provider_ids(app.db()).await? {
         let of_provider: Due = on!(app.db(), |c| {
             sqlx::query_as(sql!(
                 "select u.id as provider_id, u.email, d.jobs, d.events, d.oldest from users u,

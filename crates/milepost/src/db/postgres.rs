@@ -74,11 +74,11 @@ impl EventsConnection {
         let mut kept = self.take().await?;
         let written = within(GROUP, batch.run_on_postgres(&mut kept.connection)).await;
         kept.used = Instant::now();
-        match written {
-            Ok(_) if kept.opened.elapsed() < LIFETIME => *self.kept() = Some(kept),
+        if written.is_ok() && kept.opened.elapsed() < LIFETIME {
+            *self.kept() = Some(kept);
+        } else {
             // The next group opens another, without asking this one how it is.
-            Ok(_) | Err(sqlx::Error::Io(_)) => kept.connection.close_on_drop(),
-            Err(_) => {}
+            kept.connection.close_on_drop();
         }
         written
     }

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::record::{Accepted, Recorded};
 use super::write::{Attempt, Way, write};
-use crate::admission::{Gate, PATIENCE, Place, Refusal, Room, Work, refuse};
+use crate::admission::{Gate, PATIENCE, Place, Refusal, Room, WRITE_PLACES, Work, refuse};
 use crate::app::App;
 use crate::auth::ProviderId;
 use crate::config::Limits;
@@ -29,8 +29,6 @@ const SHARE: usize = 32;
 /// How many groups that need their jobs locked are written beside the others, and how many of them of one provider.
 const BESIDE: u32 = 6;
 const BESIDE_OF_PROVIDER: u32 = 3;
-/// As many as there may be: each event has a place at the gate of writes, which has no more.
-const WAITING: u32 = 8192;
 
 /// What is said of events that could not be written for now.
 pub(super) const AWAY: Error = Error::Busy("The database cannot be reached at the moment; try again.");
@@ -78,7 +76,8 @@ impl Commits {
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
         let group = usize::try_from(limits.event_group.get()).unwrap_or(usize::MAX);
-        let room = |turns| Room { turns, places: WAITING };
+        // As many may wait as there may be: each event has one of the places already.
+        let room = |turns| Room { turns, places: WRITE_PLACES };
         let beside = Gate::new(Work::Writes, room(BESIDE), room(BESIDE_OF_PROVIDER));
         Self { queue: Mutex::default(), group, beside }
     }

@@ -311,15 +311,17 @@ async fn next(visible: &mut Visible, watcher: &mut Watcher, pulse: &mut Pulse) -
             _ = pulse.heartbeat.tick() => return Next::Heartbeat,
         }
     };
-    let db = visible.app.db().clone();
     match signal {
         None => Next::End,
         Some(Signal::Event(event)) => Next::Event(event),
-        // An error of the database is no answer: ending the stream makes the client ask again.
-        Some(Signal::Recheck) => match db.within(READING, visible.recheck(watcher)).await {
-            Ok(true) => Next::Access,
-            Ok(false) | Err(_) => Next::End,
-        },
+        Some(Signal::Recheck) => {
+            let db = visible.app.db().clone();
+            match db.within(READING, visible.recheck(watcher)).await {
+                Ok(true) => Next::Access,
+                // An error of the database is no answer: ending the stream makes the client ask again.
+                Ok(false) | Err(_) => Next::End,
+            }
+        }
     }
 }
 
